@@ -1,0 +1,296 @@
+//! What prices are said to be: the maps of a gateway's options, with the origin of each number.
+//!
+//! A [`Config`] is plain data, put together from sources (`read::config`) that lie over one another. It does not
+//! know which gateway it is for: names, fallbacks and locks are the profile's.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::exact::Ratio;
+
+/// The maps of numbers by name that gateways keep in their options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum MapName {
+    ModelRatio,
+    CompletionRatio,
+    CacheRatio,
+    CreateCacheRatio,
+    ImageRatio,
+    AudioRatio,
+    AudioCompletionRatio,
+    /// USD per call.
+    ModelPrice,
+    GroupRatio,
+    /// USD per 1000 calls; the key is a tool name, or `tool:model-prefix*`.
+    ToolPrice,
+}
+
+impl MapName {
+    pub const ALL: [MapName; 10] = [
+        MapName::ModelRatio,
+        MapName::CompletionRatio,
+        MapName::CacheRatio,
+        MapName::CreateCacheRatio,
+        MapName::ImageRatio,
+        MapName::AudioRatio,
+        MapName::AudioCompletionRatio,
+        MapName::ModelPrice,
+        MapName::GroupRatio,
+        MapName::ToolPrice,
+    ];
+
+    /// The word of quota's own TOML, and of `drift` and messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            MapName::ModelRatio => "model_ratio",
+            MapName::CompletionRatio => "completion_ratio",
+            MapName::CacheRatio => "cache_ratio",
+            MapName::CreateCacheRatio => "create_cache_ratio",
+            MapName::ImageRatio => "image_ratio",
+            MapName::AudioRatio => "audio_ratio",
+            MapName::AudioCompletionRatio => "audio_completion_ratio",
+            MapName::ModelPrice => "model_price",
+            MapName::GroupRatio => "group_ratio",
+            MapName::ToolPrice => "tool_price",
+        }
+    }
+}
+
+/// Where a number stood: the source (an index into [`Config::sources`]) and its line there (0 where a source has no lines).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Origin {
+    pub source: u16,
+    pub line: u32,
+}
+
+/// A number with its origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number {
+    pub ratio: Ratio,
+    pub origin: Origin,
+}
+
+/// What the sources say of one map.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Map {
+    /// No source gives it: the gateway's built-in one holds.
+    #[default]
+    Default,
+    /// A source gives prices but is of a kind that cannot carry this map (`/api/ratio_config` has no groups).
+    Unknown,
+    /// Given: it replaces the built-in map whole.
+    Given(HashMap<String, Number>),
+}
+
+/// What a map says of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    Number(Number),
+    /// The map is given and lacks the name.
+    Absent,
+    /// The map is not given.
+    Default,
+    /// Nobody can say.
+    Unknown,
+}
+
+impl Map {
+    pub fn get(&self, name: &str) -> Found {
+        match self {
+            Map::Default => Found::Default,
+            Map::Unknown => Found::Unknown,
+            Map::Given(numbers) => numbers.get(name).map_or(Found::Absent, |number| Found::Number(*number)),
+        }
+    }
+
+    /// Lays a later source over this one: name by name where both are given.
+    pub fn overlay(&mut self, later: Map) {
+        match (&mut *self, later) {
+            (_, Map::Default) | (Map::Given(_), Map::Unknown) => {}
+            (Map::Given(numbers), Map::Given(over)) => numbers.extend(over),
+            (_, later) => *self = later,
+        }
+    }
+}
+
+/// A source of the config, as reports name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub name: String,
+    /// `options`, `pricing`, `ratio_config`, `status`, `ratios`, `sqlite`, `toml`, `json`, `users`, `channels`, …
+    pub format: &'static str,
+    /// Lower-case hex.
+    pub sha256: String,
+}
+
+/// Prices of one model in USD per 1M tokens, as price lists print them (quota's own TOML).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModelPrices {
+    pub input: Option<Number>,
+    pub output: Option<Number>,
+    pub cached: Option<Number>,
+    pub cache_write: Option<Number>,
+    pub cache_write_1h: Option<Number>,
+    pub image_input: Option<Number>,
+    pub audio_input: Option<Number>,
+    pub audio_output: Option<Number>,
+    /// USD per second, per image or per call; at most one of them.
+    pub per_second: Option<Number>,
+    pub per_image: Option<Number>,
+    pub per_call: Option<Number>,
+}
+
+/// What a group may do, as quota's own TOML or `/api/pricing` says. Its ratio stands in [`MapName::GroupRatio`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GroupRules {
+    /// Patterns (`*` is any text); none: every model.
+    pub models: Option<Vec<String>>,
+    pub fallback: Vec<String>,
+    pub requests_per_minute: Option<u64>,
+    pub requests_per_day: Option<u64>,
+}
+
+/// A user of the gateway, from its `users` table or a saved `/api/user/`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct User {
+    pub group: String,
+    /// The user accepts models without a price (new-api: 37.5).
+    pub accepts_unset: bool,
+}
+
+/// The second currency that is shown beside USD.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Currency {
+    pub code: String,
+    /// How many of it are 1 USD.
+    pub rate: Ratio,
+}
+
+/// A completion ratio in force, from `CompletionRatioMeta` or `/api/pricing`: locks are counted already.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EffectiveCompletion {
+    pub number: Number,
+    pub locked: bool,
+}
+
+/// A dated part of the config: lies over the rest from `from` (included) until `until` (excluded), unix seconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Period {
+    pub from: Option<i64>,
+    pub until: Option<i64>,
+    pub config: Config,
+}
+
+/// Everything that the sources say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    pub sources: Vec<Source>,
+    maps: BTreeMap<MapName, Map>,
+    /// Special ratios: user group, then using group.
+    pub group_group_ratio: Option<HashMap<String, HashMap<String, Number>>>,
+    /// True where a source gives prices but cannot carry special ratios.
+    pub group_group_unknown: bool,
+    pub effective_completion: HashMap<String, EffectiveCompletion>,
+    /// Models whose price is an expression (`billing_mode` = `tiered_expr`), with its text.
+    pub expressions: HashMap<String, String>,
+    pub model_prices: HashMap<String, ModelPrices>,
+    pub quota_per_unit: Option<Number>,
+    /// A word of `--profile`.
+    pub profile: Option<String>,
+    /// Recharge bonus as a fraction: 0.15 for 15 %.
+    pub bonus: Option<Ratio>,
+    pub currency: Option<Currency>,
+    pub groups: HashMap<String, GroupRules>,
+    /// By user name, and by id as decimal text.
+    pub users: HashMap<String, User>,
+    /// Further options by their key, as text (`SelfUseModeEnabled`, `CheckInEnabled`, …).
+    pub settings: HashMap<String, String>,
+    pub periods: Vec<Period>,
+}
+
+impl Config {
+    pub fn map(&self, name: MapName) -> &Map {
+        self.maps.get(&name).unwrap_or(&Map::Default)
+    }
+
+    pub fn map_mut(&mut self, name: MapName) -> &mut Map {
+        self.maps.entry(name).or_default()
+    }
+
+    /// Whether any source says anything of prices.
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty()
+    }
+
+    /// Lays `later` over this config. Its origins are moved behind the sources that are here already.
+    pub fn overlay(&mut self, mut later: Config) {
+        later.shift_origins(u16::try_from(self.sources.len()).unwrap_or(u16::MAX));
+        self.sources.append(&mut later.sources);
+        for (name, map) in later.maps {
+            self.map_mut(name).overlay(map);
+        }
+        match (&mut self.group_group_ratio, later.group_group_ratio) {
+            (Some(ratios), Some(over)) => over.into_iter().for_each(|(user, map)| ratios.entry(user).or_default().extend(map)),
+            (slot @ None, over) => *slot = over,
+            (Some(_), None) => {}
+        }
+        self.group_group_unknown = self.group_group_ratio.is_none() && (self.group_group_unknown || later.group_group_unknown);
+        self.effective_completion.extend(later.effective_completion);
+        self.expressions.extend(later.expressions);
+        self.model_prices.extend(later.model_prices);
+        self.groups.extend(later.groups);
+        self.users.extend(later.users);
+        self.settings.extend(later.settings);
+        self.periods.extend(later.periods);
+        self.quota_per_unit = later.quota_per_unit.or(self.quota_per_unit);
+        self.profile = later.profile.or(self.profile.take());
+        self.bonus = later.bonus.or(self.bonus);
+        self.currency = later.currency.or(self.currency.take());
+    }
+
+    fn shift_origins(&mut self, by: u16) {
+        let shift = |number: &mut Number| number.origin.source = number.origin.source.saturating_add(by);
+        for map in self.maps.values_mut() {
+            if let Map::Given(numbers) = map {
+                numbers.values_mut().for_each(shift);
+            }
+        }
+        self.group_group_ratio.iter_mut().flat_map(HashMap::values_mut).flat_map(HashMap::values_mut).for_each(shift);
+        self.effective_completion.values_mut().for_each(|effective| shift(&mut effective.number));
+        self.model_prices.values_mut().for_each(|prices| prices.numbers_mut().for_each(shift));
+        self.quota_per_unit.iter_mut().for_each(shift);
+        self.periods.iter_mut().for_each(|period| period.config.shift_origins(by));
+    }
+}
+
+impl ModelPrices {
+    fn numbers_mut(&mut self) -> impl Iterator<Item = &mut Number> {
+        let ModelPrices {
+            input,
+            output,
+            cached,
+            cache_write,
+            cache_write_1h,
+            image_input,
+            audio_input,
+            audio_output,
+            per_second,
+            per_image,
+            per_call,
+        } = self;
+        [
+            input,
+            output,
+            cached,
+            cache_write,
+            cache_write_1h,
+            image_input,
+            audio_input,
+            audio_output,
+            per_second,
+            per_image,
+            per_call,
+        ]
+        .into_iter()
+        .flatten()
+    }
+}

@@ -1,0 +1,440 @@
+//! Exact decimal numbers: the only place where money and ratios are added, multiplied and rounded.
+//!
+//! Two types. [`Ratio`] is a number as a gateway stores it: a float64, written as its shortest decimal
+//! text, at most 17 digits. [`Exact`] is a decimal of any length, the result of products and sums of
+//! ratios. Nothing here is rounded unless the function says so.
+//!
+//! ```
+//! use quota::exact::{Exact, Ratio};
+//! let model: Ratio = "37.5".parse().unwrap();
+//! let group: Ratio = "0.06666667".parse().unwrap();
+//! let points = Exact::from(2009) * model * group;
+//! assert_eq!(points.to_string(), "5022.50025112500");
+//! assert_eq!(points.round_half_away().to_string(), "5023");
+//! ```
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::ops::{Add, AddAssign, Mul, Neg, Sub};
+use std::str::FromStr;
+
+use num_bigint::BigInt;
+use num_integer::Integer;
+use num_traits::{Signed, ToPrimitive, Zero};
+
+use crate::float;
+
+/// A ratio or a price as a gateway stores it: `mantissa · 10^exponent`, at most 17 digits, no trailing zeros.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Ratio {
+    mantissa: i64,
+    exponent: i16,
+}
+
+impl Ratio {
+    pub const ZERO: Ratio = Ratio { mantissa: 0, exponent: 0 };
+    pub const ONE: Ratio = Ratio { mantissa: 1, exponent: 0 };
+
+    /// `mantissa · 10^exponent`. The mantissa must have at most 17 digits, as every float64 text has.
+    pub const fn new(mantissa: i64, exponent: i16) -> Ratio {
+        let mut ratio = Ratio { mantissa, exponent };
+        while ratio.mantissa != 0 && ratio.mantissa % 10 == 0 {
+            ratio.mantissa /= 10;
+            ratio.exponent += 1;
+        }
+        if ratio.mantissa == 0 {
+            ratio.exponent = 0;
+        }
+        ratio
+    }
+
+    pub fn mantissa(self) -> i64 {
+        self.mantissa
+    }
+
+    pub fn exponent(self) -> i16 {
+        self.exponent
+    }
+
+    pub fn is_zero(self) -> bool {
+        self.mantissa == 0
+    }
+
+    pub fn is_negative(self) -> bool {
+        self.mantissa < 0
+    }
+}
+
+/// Why a text is no [`Ratio`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotANumber;
+
+impl fmt::Display for NotANumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a finite decimal number")
+    }
+}
+
+impl std::error::Error for NotANumber {}
+
+impl FromStr for Ratio {
+    type Err = NotANumber;
+
+    /// Reads a JSON number as a gateway does: through float64, to its shortest text.
+    fn from_str(text: &str) -> Result<Ratio, NotANumber> {
+        let (mantissa, exponent) = scan(text).ok_or(NotANumber)?;
+        match mantissa {
+            // Up to 15 digits every decimal is the shortest text of its own float64.
+            Some(m) if m.unsigned_abs() < 1_000_000_000_000_000 && (-290..290).contains(&exponent) => {
+                Ok(Ratio::new(m, exponent as i16))
+            }
+            _ => float::shortest(text).ok_or(NotANumber),
+        }
+    }
+}
+
+/// Splits a decimal text into mantissa (none if it needs more than 18 digits) and exponent.
+fn scan(text: &str) -> Option<(Option<i64>, i32)> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (number, exponent) = match digits.find(['e', 'E']) {
+        Some(at) => (&digits[..at], digits[at + 1..].parse::<i32>().ok()?),
+        None => (digits, 0),
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let mut mantissa: Option<i64> = Some(0);
+    for digit in whole.bytes().chain(fraction.bytes()) {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        mantissa = mantissa
+            .and_then(|m| m.checked_mul(10)?.checked_add(i64::from(digit - b'0')))
+            .filter(|m| *m < 1_000_000_000_000_000_000);
+    }
+    let exponent = exponent.checked_sub(i32::try_from(fraction.len()).ok()?)?;
+    Some((mantissa.map(|m| if negative { -m } else { m }), exponent))
+}
+
+impl fmt::Display for Ratio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&Exact::from(*self), f)
+    }
+}
+
+impl fmt::Debug for Ratio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl PartialOrd for Ratio {
+    fn partial_cmp(&self, other: &Ratio) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Ratio {
+    fn cmp(&self, other: &Ratio) -> Ordering {
+        Exact::from(*self).cmp(&Exact::from(*other))
+    }
+}
+
+impl From<i64> for Ratio {
+    /// Whole numbers of up to 17 digits; a gateway's float64 holds no more.
+    fn from(whole: i64) -> Ratio {
+        if whole.unsigned_abs() < 1_000_000_000_000_000 {
+            Ratio::new(whole, 0)
+        } else {
+            float::shortest(&whole.to_string()).unwrap_or(Ratio::new(whole, 0))
+        }
+    }
+}
+
+/// An exact decimal of any length: `mantissa / 10^scale`.
+#[derive(Clone, Default)]
+pub struct Exact {
+    mantissa: BigInt,
+    scale: u32,
+}
+
+impl Exact {
+    pub fn zero() -> Exact {
+        Exact::default()
+    }
+
+    pub fn is_zero(&self) -> bool {
+        self.mantissa.is_zero()
+    }
+
+    pub fn is_negative(&self) -> bool {
+        self.mantissa.is_negative()
+    }
+
+    pub fn is_positive(&self) -> bool {
+        self.mantissa.is_positive()
+    }
+
+    /// Reads a decimal text with all its digits; none if it is no plain decimal number.
+    pub fn parse(text: &str) -> Option<Exact> {
+        scan(text)?;
+        let (number, exponent) = match text.find(['e', 'E']) {
+            Some(at) => (&text[..at], text[at + 1..].parse::<i32>().ok()?),
+            None => (text, 0),
+        };
+        let fraction = number.split_once('.').map_or(0, |(_, f)| f.len());
+        let digits: String = number.chars().filter(|c| *c != '.').collect();
+        let exponent = exponent.checked_sub(i32::try_from(fraction).ok()?)?;
+        (exponent.unsigned_abs() <= 400).then(|| Exact::power(digits.parse().unwrap_or_default(), exponent))
+    }
+
+    fn power(mantissa: BigInt, exponent: i32) -> Exact {
+        if exponent >= 0 {
+            Exact { mantissa: mantissa * ten_to(exponent as u32), scale: 0 }
+        } else {
+            Exact { mantissa, scale: exponent.unsigned_abs() }
+        }
+    }
+
+    fn at_scale(&self, scale: u32) -> BigInt {
+        &self.mantissa * ten_to(scale - self.scale)
+    }
+
+    /// Rounded to a whole number, halves away from zero.
+    pub fn round_half_away(&self) -> BigInt {
+        self.rounded(0).mantissa
+    }
+
+    /// Cut to a whole number, toward zero.
+    pub fn truncate(&self) -> BigInt {
+        &self.mantissa / ten_to(self.scale)
+    }
+
+    /// Rounded to `places` decimals, halves away from zero.
+    pub fn rounded(&self, places: u32) -> Exact {
+        if self.scale <= places {
+            return self.clone();
+        }
+        let unit = ten_to(self.scale - places);
+        Exact { mantissa: divide_half_away(&self.mantissa, &unit), scale: places }
+    }
+
+    /// `self / divisor`, rounded half away from zero at `places` decimals. The divisor is not 0.
+    pub fn divided_by(&self, divisor: &Exact, places: u32) -> Exact {
+        let scale = self.scale.max(divisor.scale);
+        let numerator = self.at_scale(scale) * ten_to(places);
+        Exact { mantissa: divide_half_away(&numerator, &divisor.at_scale(scale)), scale: places }
+    }
+
+    /// The same number without trailing zeros.
+    pub fn normalized(mut self) -> Exact {
+        while self.scale > 0 {
+            let (quotient, rest) = self.mantissa.div_rem(&BigInt::from(10));
+            if !rest.is_zero() {
+                break;
+            }
+            self.mantissa = quotient;
+            self.scale -= 1;
+        }
+        self
+    }
+
+    /// How many decimals the number is written with.
+    pub fn decimals(&self) -> u32 {
+        self.scale
+    }
+}
+
+fn ten_to(power: u32) -> BigInt {
+    BigInt::from(10u8).pow(power)
+}
+
+/// `numerator / denominator`, halves away from zero.
+fn divide_half_away(numerator: &BigInt, denominator: &BigInt) -> BigInt {
+    let (quotient, rest) = numerator.div_rem(denominator);
+    if (rest.abs() << 1u8) < denominator.abs() {
+        return quotient;
+    }
+    if numerator.is_negative() == denominator.is_negative() { quotient + 1 } else { quotient - 1 }
+}
+
+impl From<Ratio> for Exact {
+    fn from(ratio: Ratio) -> Exact {
+        Exact::power(BigInt::from(ratio.mantissa), i32::from(ratio.exponent))
+    }
+}
+
+impl From<i64> for Exact {
+    fn from(whole: i64) -> Exact {
+        Exact { mantissa: BigInt::from(whole), scale: 0 }
+    }
+}
+
+impl From<BigInt> for Exact {
+    fn from(whole: BigInt) -> Exact {
+        Exact { mantissa: whole, scale: 0 }
+    }
+}
+
+impl From<Points> for Exact {
+    fn from(points: Points) -> Exact {
+        Exact::from(points.0)
+    }
+}
+
+impl<T: Into<Exact>> Mul<T> for Exact {
+    type Output = Exact;
+    fn mul(self, other: T) -> Exact {
+        let other = other.into();
+        Exact { mantissa: self.mantissa * other.mantissa, scale: self.scale + other.scale }
+    }
+}
+
+impl Add for Exact {
+    type Output = Exact;
+    fn add(self, other: Exact) -> Exact {
+        let scale = self.scale.max(other.scale);
+        Exact { mantissa: self.at_scale(scale) + other.at_scale(scale), scale }
+    }
+}
+
+impl AddAssign for Exact {
+    fn add_assign(&mut self, other: Exact) {
+        *self = std::mem::take(self) + other;
+    }
+}
+
+impl Neg for Exact {
+    type Output = Exact;
+    fn neg(self) -> Exact {
+        Exact { mantissa: -self.mantissa, scale: self.scale }
+    }
+}
+
+impl Sub for Exact {
+    type Output = Exact;
+    fn sub(self, other: Exact) -> Exact {
+        self + -other
+    }
+}
+
+impl Ord for Exact {
+    fn cmp(&self, other: &Exact) -> Ordering {
+        let scale = self.scale.max(other.scale);
+        self.at_scale(scale).cmp(&other.at_scale(scale))
+    }
+}
+
+impl PartialOrd for Exact {
+    fn partial_cmp(&self, other: &Exact) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Exact {
+    fn eq(&self, other: &Exact) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Exact {}
+
+impl fmt::Display for Exact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.mantissa.abs().to_string();
+        let scale = self.scale as usize;
+        let text = if scale == 0 {
+            digits
+        } else {
+            let padded = format!("{digits:0>width$}", width = scale + 1);
+            let (whole, fraction) = padded.split_at(padded.len() - scale);
+            format!("{whole}.{fraction}")
+        };
+        f.pad_integral(!self.mantissa.is_negative(), "", &text)
+    }
+}
+
+impl fmt::Debug for Exact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Quota points, the unit of every charge. 500 000 points are 1 USD unless the gateway says otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Points(pub i64);
+
+impl Points {
+    /// The largest and smallest charge that new-api of 2026 books.
+    pub const INT32: (Points, Points) = (Points(i32::MIN as i64), Points(i32::MAX as i64));
+
+    /// A whole number as points; beyond 64 bits it stops at the last number.
+    pub fn saturating(whole: &BigInt) -> Points {
+        Points(whole.to_i64().unwrap_or(if whole.is_negative() { i64::MIN } else { i64::MAX }))
+    }
+
+    /// What these points are in USD, exactly, when `per_unit` of them are 1 USD; rounded at `places` decimals.
+    pub fn in_usd(self, per_unit: Ratio, places: u32) -> Exact {
+        Exact::from(self).divided_by(&Exact::from(per_unit), places)
+    }
+}
+
+impl fmt::Display for Points {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, shortest: &str) {
+        assert_eq!(text.parse::<Ratio>().unwrap().to_string(), shortest);
+    }
+
+    #[test]
+    fn a_ratio_is_the_shortest_text_of_its_float64() {
+        check("0.06666667", "0.06666667");
+        check("1.50", "1.5");
+        check("1e-07", "0.0000001");
+        check("23.333333333333332", "23.333333333333332");
+        check("0.10000000000000000555", "0.1");
+        check("9007199254740993", "9007199254740992");
+        check("-0", "0");
+        check("500000", "500000");
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused() {
+        for text in ["", ".", "-", "1,5", "0x10", "NaN", "inf", "1e", "1.2.3", " 1", "1e999"] {
+            assert!(text.parse::<Ratio>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn halves_round_away_from_zero() {
+        for (text, whole) in [("0.5", 1), ("-0.5", -1), ("1.49999999999999999999", 1), ("2.5", 3), ("-2.5", -3), ("7", 7)] {
+            assert_eq!(Exact::parse(text).unwrap().round_half_away(), BigInt::from(whole), "{text}");
+        }
+    }
+
+    #[test]
+    fn products_keep_every_digit() {
+        let third = Exact::parse("0.33333333333333333").unwrap();
+        let cube = third.clone() * third.clone() * third;
+        assert_eq!(cube.to_string(), "0.037037037037037035925925925925925937037037037037037");
+    }
+
+    #[test]
+    fn division_rounds_at_its_last_place() {
+        let third = Exact::from(1).divided_by(&Exact::from(3), 16);
+        assert_eq!(third.to_string(), "0.3333333333333333");
+        assert_eq!(Points(1_015).in_usd(Ratio::new(5, 5), 6).to_string(), "0.002030");
+    }
+}

@@ -1,0 +1,44 @@
+//! The float64 arithmetic that gateways themselves use, and nothing else.
+//!
+//! A float stands only here. Each function names the gateway formula that it reproduces and keeps its order
+//! of operations, because the last bit decides a ceil or a truncation.
+
+use crate::exact::Ratio;
+
+/// The shortest decimal text that reads back as the same float64, as Go and JSON print it.
+pub fn shortest(text: &str) -> Option<Ratio> {
+    text.parse::<f64>().ok().and_then(to_ratio)
+}
+
+/// The shortest decimal of a finite float64.
+pub fn to_ratio(value: f64) -> Option<Ratio> {
+    if !value.is_finite() {
+        return None;
+    }
+    let text = format!("{value:e}");
+    let (digits, exponent) = text.split_once('e')?;
+    let decimals = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let mantissa: i64 = digits.replace('.', "").parse().ok()?;
+    let exponent = exponent.parse::<i16>().ok()? - i16::try_from(decimals).ok()?;
+    Some(Ratio::new(mantissa, exponent))
+}
+
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+];
+
+/// The float64 that the ratio was read from.
+pub fn of(ratio: Ratio) -> f64 {
+    let (mantissa, exponent) = (ratio.mantissa(), ratio.exponent());
+    // Both are exact floats here, so one operation rounds correctly.
+    if mantissa.unsigned_abs() < 1 << 53 && exponent.unsigned_abs() < 23 {
+        let power = POWERS[usize::from(exponent.unsigned_abs())];
+        return if exponent < 0 { mantissa as f64 / power } else { mantissa as f64 * power };
+    }
+    format!("{mantissa}e{exponent}").parse().unwrap_or(f64::NAN)
+}
+
+/// `a · b` as float64, back as a ratio (a 1-hour write ratio is the 5-minute one times 6 / 3.75).
+pub fn product(a: Ratio, b: Ratio) -> Option<Ratio> {
+    to_ratio(of(a) * of(b))
+}

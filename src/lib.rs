@@ -1,0 +1,7 @@
+//! Prices requests to an LLM gateway and audits its log: see `docs/architecture.md`.
+
+pub mod config;
+pub mod exact;
+pub mod float;
+pub mod log;
+pub mod read;
