@@ -9,7 +9,7 @@
 //! let model: Ratio = "37.5".parse().unwrap();
 //! let group: Ratio = "0.06666667".parse().unwrap();
 //! let points = Exact::from(2009) * model * group;
-//! assert_eq!(points.to_string(), "5022.50025112500");
+//! assert_eq!(points.to_string(), "5022.500251125");
 //! assert_eq!(points.round_half_away().to_string(), "5023");
 //! ```
 
@@ -58,6 +58,12 @@ impl Ratio {
 
     pub fn is_zero(self) -> bool {
         self.mantissa == 0
+    }
+
+    /// The number, if it is a whole one of 64 bits.
+    pub fn whole(self) -> Option<i64> {
+        let power = u32::try_from(self.exponent).ok()?;
+        self.mantissa.checked_mul(10i64.checked_pow(power)?)
     }
 
     pub fn is_negative(self) -> bool {
@@ -335,6 +341,13 @@ impl PartialOrd for Exact {
     }
 }
 
+impl std::hash::Hash for Exact {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        let normal = self.clone().normalized();
+        (normal.mantissa, normal.scale).hash(state);
+    }
+}
+
 impl PartialEq for Exact {
     fn eq(&self, other: &Exact) -> bool {
         self.cmp(other) == Ordering::Equal
@@ -386,6 +399,41 @@ impl Points {
 impl fmt::Display for Points {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// What a row says was charged, as it is written there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Charged {
+    Points(Points),
+    /// Money to the digits that are written, in a currency of which `per_usd` are 1 USD.
+    Money {
+        amount: Exact,
+        per_usd: Ratio,
+    },
+}
+
+impl Charged {
+    /// In points; money as the nearest whole number of them.
+    pub fn points(&self, per_unit: Ratio) -> Points {
+        match self {
+            Charged::Points(points) => *points,
+            Charged::Money { amount, per_usd } => {
+                let points = (amount.clone() * per_unit).divided_by(&Exact::from(*per_usd), 0);
+                Points::saturating(&points.round_half_away())
+            }
+        }
+    }
+
+    /// Whether an amount of points is this number when it is written with as many digits.
+    pub fn is_written_for(&self, amount: &Exact, per_unit: Ratio) -> bool {
+        match self {
+            Charged::Points(points) => Exact::from(*points) == *amount,
+            Charged::Money { amount: written, per_usd } => {
+                let money = (amount.clone() * *per_usd).divided_by(&Exact::from(per_unit), written.decimals());
+                money == *written
+            }
+        }
     }
 }
 

@@ -1,7 +1,12 @@
 //! Prices requests to an LLM gateway and audits its log: see `docs/architecture.md`.
 
+pub mod audit;
 pub mod config;
 pub mod exact;
+pub mod defaults;
+pub mod details;
 pub mod float;
 pub mod log;
+pub mod pricing;
+pub mod profile;
 pub mod read;

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use crate::exact::{Exact, Points, Ratio};
+use crate::exact::{Charged, Exact, Points, Ratio};
 
 macro_rules! fields {
     ($($variant:ident = $word:literal,)*) => {
@@ -167,26 +167,17 @@ impl Row {
     }
 }
 
-/// What a row says was charged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Charged {
-    /// Quota points.
-    Points(Points),
-    /// Money to the digits that are written, in a currency of which `per_usd` are 1 USD.
-    Money { amount: Exact, per_usd: Ratio },
-}
-
 /// Why a row could not be read: the field, what was found there, and what was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowError {
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     pub found: String,
     pub expected: &'static str,
 }
 
 impl RowError {
-    pub fn new(field: &'static str, found: &str, expected: &'static str) -> RowError {
-        RowError { field, found: shorten(found), expected }
+    pub fn new(field: impl Into<Cow<'static, str>>, found: &str, expected: &'static str) -> RowError {
+        RowError { field: field.into(), found: shorten(found), expected }
     }
 }
 
@@ -249,7 +240,7 @@ pub struct LogEntry<'a> {
 }
 
 /// The token columns of a row; none where the row has no such column, 0 where the cell is empty.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tokens {
     pub prompt: Option<i64>,
     pub uncached: Option<i64>,
@@ -264,7 +255,7 @@ pub struct Tokens {
 }
 
 /// The ratio columns of a plain log: the row's own ratios.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RowRatios {
     pub model: Option<Ratio>,
     pub completion: Option<Ratio>,

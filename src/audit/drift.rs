@@ -1,0 +1,79 @@
+//! Ratios that a row carries and that differ from the config's.
+
+use crate::exact::{Exact, Ratio};
+use crate::pricing::{Class, Formula, Terms};
+
+/// A number that enters the charge and stands in the row with another value than in the config.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Difference {
+    pub key: &'static str,
+    pub configured: String,
+    pub logged: String,
+}
+
+impl Difference {
+    /// Whether it belongs to the group and not to the model.
+    pub fn is_of_group(&self) -> bool {
+        self.key == GROUP
+    }
+}
+
+const GROUP: &str = "group_ratio";
+
+/// The differences between what the config says and what the row itself carries, for numbers that enter the charge.
+pub fn differences(configured: &Terms, logged: &Terms) -> Vec<Difference> {
+    let mut found = Vec::new();
+    if configured.no_usage && configured.surcharges.is_empty() {
+        return found;
+    }
+    if configured.formula != logged.formula {
+        push(&mut found, "billing_mode", mode(configured), mode(logged));
+    } else {
+        match configured.formula {
+            Formula::Free => return found,
+            Formula::DecimalPrice => compare(&mut found, "model_price", configured.price, logged.price),
+            Formula::Decimal => compare_rates(&mut found, configured, logged),
+        }
+    }
+    for (expected, own) in configured.surcharges.iter().zip(&logged.surcharges).filter(|(expected, _)| expected.count != 0) {
+        let key = if expected.multiplied { "audio_input_price" } else { "tool_price" };
+        compare(&mut found, key, expected.price, own.price);
+    }
+    compare(&mut found, GROUP, configured.group_ratio, logged.group_ratio);
+    found
+}
+
+fn mode(terms: &Terms) -> String {
+    match terms.formula {
+        Formula::Decimal => "tokens",
+        Formula::DecimalPrice => "per-call",
+        Formula::Free => "free",
+    }
+    .to_owned()
+}
+
+fn compare(found: &mut Vec<Difference>, key: &'static str, configured: Ratio, logged: Ratio) {
+    if configured != logged {
+        push(found, key, configured.to_string(), logged.to_string());
+    }
+}
+
+fn push(found: &mut Vec<Difference>, key: &'static str, configured: String, logged: String) {
+    found.push(Difference { key, configured, logged });
+}
+
+/// Rates are relative to the price of plain input, which a price list gives in USD and an option map as 1.
+fn compare_rates(found: &mut Vec<Difference>, configured: &Terms, logged: &Terms) {
+    let input = |terms: &Terms| Exact::from(terms.rates[Class::Input]);
+    let (model, own_model) = (input(configured) * configured.model_ratio, input(logged) * logged.model_ratio);
+    let used = || configured.usage.iter().filter(|(_, tokens)| *tokens != 0);
+    if model != own_model && used().next().is_some() {
+        push(found, "model_ratio", model.normalized().to_string(), own_model.normalized().to_string());
+    }
+    for (class, _) in used().filter(|(class, _)| *class != Class::Input) {
+        let (rate, own) = (configured.rates[class], logged.rates[class]);
+        if input(logged) * rate != input(configured) * own {
+            push(found, class.rate_word(), rate.to_string(), own.to_string());
+        }
+    }
+}

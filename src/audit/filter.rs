@@ -1,0 +1,34 @@
+//! Which charges are audited.
+
+use crate::log::LogEntry;
+
+/// A charge is admitted if it is within the time and each list that is not empty names it.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Unix seconds, included.
+    pub since: Option<i64>,
+    /// Unix seconds, excluded.
+    pub until: Option<i64>,
+    pub models: Vec<String>,
+    pub groups: Vec<String>,
+    pub tokens: Vec<String>,
+    pub users: Vec<String>,
+}
+
+impl Filter {
+    pub fn admits(&self, entry: &LogEntry<'_>) -> bool {
+        let names = |list: &[String], name: &str| list.is_empty() || list.iter().any(|wanted| wanted == name);
+        self.admits_time(entry.time)
+            && names(&self.models, entry.model)
+            && names(&self.groups, entry.group)
+            && names(&self.tokens, entry.token)
+            && names(&self.users, entry.user)
+    }
+
+    fn admits_time(&self, time: Option<i64>) -> bool {
+        match time {
+            Some(time) => self.since.is_none_or(|since| since <= time) && self.until.is_none_or(|until| time < until),
+            None => self.since.is_none() && self.until.is_none(),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! From a log entry to a verdict, and from verdicts to a summary.
+//!
+//! The law: every row that was read is in exactly one [`Class`], and
+//! `rows = matched + overcharged + undercharged + unrated + skipped + malformed`.
+
+mod drift;
+mod filter;
+mod finding;
+mod repeats;
+mod summary;
+
+pub use drift::{Difference, differences};
+pub use filter::Filter;
+pub use finding::{Finding, Ranked};
+pub use repeats::Repeats;
+pub use summary::{By, CauseKey, DriftKey, QuirkKey, Span, Summary, Tally, Totals};
+
+use crate::details::Details;
+use crate::exact::Points;
+use crate::log::{LogEntry, RowError};
+use crate::pricing::{Charge, Judgement, Reason, Standing, Terms, judge, price};
+use crate::profile::{self, Context, Departure, Profile, Quirk, Rated, Rating, Skip};
+
+/// The class of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    Matched,
+    Overcharged,
+    Undercharged,
+    Unrated,
+    Skipped,
+    Malformed,
+}
+
+impl Class {
+    pub fn word(self) -> &'static str {
+        match self {
+            Class::Matched => "matched",
+            Class::Overcharged => "overcharged",
+            Class::Undercharged => "undercharged",
+            Class::Unrated => "unrated",
+            Class::Skipped => "skipped",
+            Class::Malformed => "malformed",
+        }
+    }
+
+    pub fn is_mismatch(self) -> bool {
+        matches!(self, Class::Overcharged | Class::Undercharged)
+    }
+}
+
+/// Why a charge is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Cause {
+    RatioDrift,
+    Unexplained,
+}
+
+impl Cause {
+    pub fn word(self) -> &'static str {
+        match self {
+            Cause::RatioDrift => "ratio-drift",
+            Cause::Unexplained => "unexplained",
+        }
+    }
+}
+
+/// What was found out about a row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    pub class: Class,
+    pub profile: Option<Profile>,
+    pub charge: Option<Box<Judged>>,
+    pub skip: Option<Skip>,
+    pub error: Option<RowError>,
+}
+
+/// A charge that was judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    pub charged: Points,
+    /// What the charge should follow from; none where nobody can say.
+    pub terms: Option<Terms>,
+    pub expected: Option<Charge>,
+    /// What had to be presumed, or why the charge cannot be known.
+    pub reason: Option<Reason>,
+    pub bounds: Option<(Points, Points)>,
+    pub cause: Option<Cause>,
+    /// Ratios of the row that differ from the config's.
+    pub drift: Vec<Difference>,
+    /// The quirk that the row shows, with the points charged beyond what the rules give, where that can be known.
+    pub quirk: Option<(Quirk, Option<i128>)>,
+}
+
+impl Judged {
+    /// Points charged beyond the expected ones; 0 where those are not known.
+    pub fn delta(&self) -> i128 {
+        self.expected.as_ref().map_or(0, |expected| i128::from(self.charged.0) - i128::from(expected.points.0))
+    }
+}
+
+impl Verdict {
+    fn skipped(skip: Skip) -> Verdict {
+        Verdict { class: Class::Skipped, profile: None, charge: None, skip: Some(skip), error: None }
+    }
+
+    pub fn malformed(error: RowError) -> Verdict {
+        Verdict { class: Class::Malformed, profile: None, charge: None, skip: None, error: Some(error) }
+    }
+}
+
+/// How rows are judged; the same for a whole run.
+#[derive(Clone, Debug, Default)]
+pub struct Auditor {
+    /// None: each row's marks decide.
+    pub profile: Option<Profile>,
+    pub tolerance: u64,
+    pub filter: Filter,
+}
+
+impl Auditor {
+    /// Judges one row. `repeats` remembers the charges of other inputs.
+    pub fn judge(&self, entry: &LogEntry<'_>, context: &Context<'_>, repeats: &mut Repeats) -> Verdict {
+        self.try_judge(entry, context, repeats).unwrap_or_else(Verdict::malformed)
+    }
+
+    fn try_judge(&self, entry: &LogEntry<'_>, context: &Context<'_>, repeats: &mut Repeats) -> Result<Verdict, RowError> {
+        let details = Details::parse("other", entry.details)?;
+        let profile = self.profile.unwrap_or_else(|| profile::recognise(entry, &details));
+        let rated = match profile::rate(profile, entry, &details, context)? {
+            Rating::Skipped(skip) => return Ok(Verdict::skipped(skip)),
+            Rating::Charge(_) if !self.filter.admits(entry) => return Ok(Verdict::skipped(Skip::Filtered)),
+            Rating::Charge(_) if repeats.is_repeated(entry) => return Ok(Verdict::skipped(Skip::Repeated)),
+            Rating::Charge(rated) => rated,
+        };
+        let (class, judged) = self.weigh(*rated, context);
+        Ok(Verdict { class, profile: Some(profile), charge: Some(Box::new(judged)), skip: None, error: None })
+    }
+
+    fn weigh(&self, rated: Rated, context: &Context<'_>) -> (Class, Judged) {
+        let Rated { charged, terms, own, departures } = rated;
+        let terms = match terms {
+            Ok(terms) => terms,
+            Err(reason) => return (Class::Unrated, unrated(charged.points(context.quota_per_unit), reason)),
+        };
+        let Judgement { expected, charged: points, standing } = judge(&terms, &charged, self.tolerance);
+        let drift = own.as_ref().map_or(Vec::new(), |own| differences(&terms, own));
+        let (class, reason, bounds) = match standing {
+            Standing::Matched { presumed } => (Class::Matched, presumed, None),
+            Standing::Unrated { reason, bounds } => (Class::Unrated, Some(reason), bounds),
+            Standing::Mismatch if points > expected.points => (Class::Overcharged, None, None),
+            Standing::Mismatch => (Class::Undercharged, None, None),
+        };
+        let cause = class.is_mismatch().then(|| {
+            let own = own.filter(|_| !drift.is_empty()).map(|own| judge(&own, &charged, self.tolerance).standing);
+            if own.is_none_or(|standing| standing == Standing::Mismatch) { Cause::Unexplained } else { Cause::RatioDrift }
+        });
+        let quirk = if class == Class::Matched { shown(&departures, &expected) } else { None };
+        (class, Judged { charged: points, terms: Some(terms), expected: Some(expected), reason, bounds, cause, drift, quirk })
+    }
+}
+
+fn unrated(charged: Points, reason: Reason) -> Judged {
+    Judged {
+        charged,
+        terms: None,
+        expected: None,
+        reason: Some(reason),
+        bounds: None,
+        cause: None,
+        drift: Vec::new(),
+        quirk: None,
+    }
+}
+
+/// The first departure that the charge shows: one whose rules are not known, or give another charge.
+fn shown(departures: &[Departure], charge: &Charge) -> Option<(Quirk, Option<i128>)> {
+    departures.iter().find_map(|departure| match &departure.rules {
+        None => Some((departure.quirk, None)),
+        Some(rules) => {
+            let by_the_rules = price(rules).points;
+            let net = i128::from(charge.points.0) - i128::from(by_the_rules.0);
+            (net != 0).then_some((departure.quirk, Some(net)))
+        }
+    })
+}

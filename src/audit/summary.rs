@@ -1,0 +1,397 @@
+//! Sums over verdicts. Merging two summaries is associative and commutative, and an empty one changes nothing.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
+use super::finding::{Finding, Ranked, rank};
+use super::{Cause, Class, Judged, Verdict};
+use crate::log::{LogEntry, Place};
+use crate::pricing::Reason;
+use crate::profile::{Profile, Quirk, Skip};
+
+/// First and last time, unix seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    pub first: Option<i64>,
+    pub last: Option<i64>,
+}
+
+impl Span {
+    pub fn of(time: Option<i64>) -> Span {
+        Span { first: time, last: time }
+    }
+
+    pub fn merge(&mut self, other: Span) {
+        self.first = [self.first, other.first].into_iter().flatten().min();
+        self.last = [self.last, other.last].into_iter().flatten().max();
+    }
+}
+
+/// Rows by class, and their points.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Totals {
+    pub rows: u64,
+    pub matched: u64,
+    pub overcharged: u64,
+    pub undercharged: u64,
+    pub unrated: u64,
+    pub skipped: u64,
+    pub malformed: u64,
+    /// Of matched, over- and undercharged rows, as the log says.
+    pub charged_points: i128,
+    pub expected_points: i128,
+    pub over_points: i128,
+    pub under_points: i128,
+    pub unrated_points: i128,
+}
+
+impl Totals {
+    pub fn net_points(&self) -> i128 {
+        self.charged_points - self.expected_points
+    }
+
+    /// Rows whose charge could be audited.
+    pub fn audited(&self) -> u64 {
+        self.matched + self.overcharged + self.undercharged
+    }
+
+    fn count(&mut self, class: Class) {
+        self.rows += 1;
+        *match class {
+            Class::Matched => &mut self.matched,
+            Class::Overcharged => &mut self.overcharged,
+            Class::Undercharged => &mut self.undercharged,
+            Class::Unrated => &mut self.unrated,
+            Class::Skipped => &mut self.skipped,
+            Class::Malformed => &mut self.malformed,
+        } += 1;
+    }
+
+    fn add(&mut self, class: Class, judged: &Judged) {
+        let charged = i128::from(judged.charged.0);
+        if class == Class::Unrated {
+            self.unrated_points += charged;
+            return;
+        }
+        let delta = judged.delta();
+        self.charged_points += charged;
+        self.expected_points += charged - delta;
+        match class {
+            Class::Overcharged => self.over_points += delta,
+            Class::Undercharged => self.under_points -= delta,
+            _ => {}
+        }
+    }
+
+    fn merge(&mut self, other: &Totals) {
+        self.rows += other.rows;
+        self.matched += other.matched;
+        self.overcharged += other.overcharged;
+        self.undercharged += other.undercharged;
+        self.unrated += other.unrated;
+        self.skipped += other.skipped;
+        self.malformed += other.malformed;
+        self.charged_points += other.charged_points;
+        self.expected_points += other.expected_points;
+        self.over_points += other.over_points;
+        self.under_points += other.under_points;
+        self.unrated_points += other.unrated_points;
+    }
+}
+
+/// The part of a breakdown with one key.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tally {
+    pub rows: u64,
+    pub charged_points: i128,
+    pub expected_points: i128,
+    pub mismatched: u64,
+}
+
+impl Tally {
+    fn merge(&mut self, other: &Tally) {
+        self.rows += other.rows;
+        self.charged_points += other.charged_points;
+        self.expected_points += other.expected_points;
+        self.mismatched += other.mismatched;
+    }
+}
+
+/// What totals are broken down by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum By {
+    Model,
+    Group,
+    Token,
+    User,
+    Channel,
+    Day,
+    Cause,
+}
+
+impl By {
+    pub const ALL: [By; 7] = [By::Model, By::Group, By::Token, By::User, By::Channel, By::Day, By::Cause];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            By::Model => "model",
+            By::Group => "group",
+            By::Token => "token",
+            By::User => "user",
+            By::Channel => "channel",
+            By::Day => "day",
+            By::Cause => "cause",
+        }
+    }
+}
+
+/// Rows with one cause.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CauseKey {
+    pub rows: u64,
+    pub net_points: i128,
+    pub models: BTreeSet<String>,
+    pub groups: BTreeSet<String>,
+    pub span: Span,
+}
+
+/// A ratio that differs from the config's: the key of a drift entry.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DriftKey {
+    pub key: &'static str,
+    /// The model, or none where the number is a group's.
+    pub model: Option<String>,
+    pub group: Option<String>,
+    pub configured: String,
+    pub logged: String,
+}
+
+/// Rows that show one quirk; the points charged beyond the rules are none where those of any row are not known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuirkKey {
+    pub rows: u64,
+    pub net_points: Option<i128>,
+    pub span: Span,
+}
+
+/// What a run found.
+#[derive(Debug)]
+pub struct Summary {
+    pub totals: Totals,
+    pub period: Span,
+    pub profiles: BTreeMap<Profile, u64>,
+    pub unrated_reasons: BTreeMap<Reason, u64>,
+    pub presumed: BTreeMap<Reason, u64>,
+    pub skips: BTreeMap<Skip, u64>,
+    pub causes: BTreeMap<Cause, CauseKey>,
+    pub drift: BTreeMap<DriftKey, (u64, Span)>,
+    pub quirks: BTreeMap<Quirk, QuirkKey>,
+    pub by: BTreeMap<By, BTreeMap<String, Tally>>,
+    /// The first malformed rows, for messages.
+    pub malformed: Vec<(Place, String)>,
+    worst: BinaryHeap<Reverse<Ranked>>,
+    limit: usize,
+}
+
+/// How many malformed rows are told one by one.
+const MALFORMED_TOLD: usize = 10;
+
+impl Summary {
+    /// An empty summary that keeps the `limit` findings with the largest difference and breaks totals down by `by`.
+    pub fn new(limit: usize, by: &[By]) -> Summary {
+        Summary {
+            totals: Totals::default(),
+            period: Span::default(),
+            profiles: BTreeMap::new(),
+            unrated_reasons: BTreeMap::new(),
+            presumed: BTreeMap::new(),
+            skips: BTreeMap::new(),
+            causes: BTreeMap::new(),
+            drift: BTreeMap::new(),
+            quirks: BTreeMap::new(),
+            by: by.iter().map(|by| (*by, BTreeMap::new())).collect(),
+            malformed: Vec::new(),
+            worst: BinaryHeap::new(),
+            limit,
+        }
+    }
+
+    /// Counts a row. `day` names the day of its time, for the breakdown by day.
+    pub fn add(&mut self, place: Place, entry: Option<&LogEntry<'_>>, verdict: &Verdict, day: &dyn Fn(i64) -> String) {
+        self.totals.count(verdict.class);
+        if let Some(skip) = verdict.skip {
+            *self.skips.entry(skip).or_default() += 1;
+        }
+        if let Some(error) = verdict.error.as_ref().filter(|_| self.malformed.len() < MALFORMED_TOLD) {
+            self.malformed.push((place, error.to_string()));
+        }
+        if let (Some(entry), Some(judged)) = (entry, verdict.charge.as_deref()) {
+            self.add_charge(entry, verdict, judged, day);
+        }
+    }
+
+    fn add_charge(&mut self, entry: &LogEntry<'_>, verdict: &Verdict, judged: &Judged, day: &dyn Fn(i64) -> String) {
+        let span = Span::of(entry.time);
+        self.totals.add(verdict.class, judged);
+        self.period.merge(span);
+        if let Some(profile) = verdict.profile {
+            *self.profiles.entry(profile).or_default() += 1;
+        }
+        match (verdict.class, judged.reason) {
+            (Class::Unrated, Some(reason)) => *self.unrated_reasons.entry(reason).or_default() += 1,
+            (Class::Matched, Some(reason)) => *self.presumed.entry(reason).or_default() += 1,
+            _ => {}
+        }
+        self.add_drift(entry, judged, span);
+        self.add_quirk(judged, span);
+        self.add_breakdowns(entry, verdict.class, judged, day);
+        if let Some(cause) = judged.cause {
+            self.add_cause(cause, entry, judged, span);
+            self.keep(entry, verdict);
+        }
+    }
+
+    fn add_drift(&mut self, entry: &LogEntry<'_>, judged: &Judged, span: Span) {
+        for difference in &judged.drift {
+            let of_group = difference.is_of_group();
+            let key = DriftKey {
+                key: difference.key,
+                model: (!of_group).then(|| entry.model.to_owned()),
+                group: of_group.then(|| entry.group.to_owned()),
+                configured: difference.configured.clone(),
+                logged: difference.logged.clone(),
+            };
+            let (rows, times) = self.drift.entry(key).or_default();
+            *rows += 1;
+            times.merge(span);
+        }
+    }
+
+    fn add_quirk(&mut self, judged: &Judged, span: Span) {
+        let Some((quirk, net)) = judged.quirk else { return };
+        let told = QuirkKey { rows: 1, net_points: net, span };
+        self.quirks.entry(quirk).and_modify(|sum| sum.merge(&told)).or_insert(told);
+    }
+
+    fn add_cause(&mut self, cause: Cause, entry: &LogEntry<'_>, judged: &Judged, span: Span) {
+        let sum = self.causes.entry(cause).or_default();
+        sum.rows += 1;
+        sum.net_points += judged.delta();
+        sum.span.merge(span);
+        for (set, name) in [(&mut sum.models, entry.model), (&mut sum.groups, entry.group)] {
+            if !set.contains(name) {
+                set.insert(name.to_owned());
+            }
+        }
+    }
+
+    fn add_breakdowns(&mut self, entry: &LogEntry<'_>, class: Class, judged: &Judged, day: &dyn Fn(i64) -> String) {
+        if class == Class::Unrated {
+            return;
+        }
+        let part = Tally {
+            rows: 1,
+            charged_points: judged.charged.0.into(),
+            expected_points: i128::from(judged.charged.0) - judged.delta(),
+            mismatched: class.is_mismatch().into(),
+        };
+        for (by, parts) in &mut self.by {
+            let of_day;
+            let key = match by {
+                By::Model => entry.model,
+                By::Group => entry.group,
+                By::Token => entry.token,
+                By::User => entry.user,
+                By::Channel => entry.channel,
+                By::Day => {
+                    of_day = entry.time.map(day).unwrap_or_default();
+                    &of_day
+                }
+                By::Cause => match judged.cause {
+                    Some(cause) => cause.word(),
+                    None => continue,
+                },
+            };
+            match parts.get_mut(key) {
+                Some(tally) => tally.merge(&part),
+                None => {
+                    parts.insert(key.to_owned(), part.clone());
+                }
+            }
+        }
+    }
+
+    /// Keeps a finding if it is among the largest.
+    fn keep(&mut self, entry: &LogEntry<'_>, verdict: &Verdict) {
+        let is_smaller = |least: &Reverse<Ranked>| rank(verdict) <= rank(&least.0.0.verdict);
+        if self.limit == 0 || (self.worst.len() >= self.limit && self.worst.peek().is_some_and(is_smaller)) {
+            return;
+        }
+        self.push(Ranked(Finding::new(entry.place, Some(entry), verdict.clone())));
+    }
+
+    fn push(&mut self, finding: Ranked) {
+        self.worst.push(Reverse(finding));
+        if self.worst.len() > self.limit {
+            self.worst.pop();
+        }
+    }
+
+    /// The findings that were kept, in input order.
+    pub fn findings(&self) -> Vec<&Finding> {
+        let mut findings: Vec<&Finding> = self.worst.iter().map(|ranked| &ranked.0.0).collect();
+        findings.sort_by_key(|finding| finding.place);
+        findings
+    }
+
+    /// How many over- and undercharged rows are not among the findings.
+    pub fn findings_omitted(&self) -> u64 {
+        self.totals.overcharged + self.totals.undercharged - self.worst.len() as u64
+    }
+
+    /// Adds what another part of the same run found.
+    pub fn merge(&mut self, other: Summary) {
+        self.totals.merge(&other.totals);
+        self.period.merge(other.period);
+        add_counts(&mut self.profiles, other.profiles);
+        add_counts(&mut self.unrated_reasons, other.unrated_reasons);
+        add_counts(&mut self.presumed, other.presumed);
+        add_counts(&mut self.skips, other.skips);
+        for (cause, part) in other.causes {
+            let sum = self.causes.entry(cause).or_default();
+            sum.rows += part.rows;
+            sum.net_points += part.net_points;
+            sum.models.extend(part.models);
+            sum.groups.extend(part.groups);
+            sum.span.merge(part.span);
+        }
+        for (key, (rows, span)) in other.drift {
+            let sum = self.drift.entry(key).or_default();
+            sum.0 += rows;
+            sum.1.merge(span);
+        }
+        for (quirk, part) in other.quirks {
+            self.quirks.entry(quirk).and_modify(|sum| sum.merge(&part)).or_insert(part);
+        }
+        for (by, parts) in other.by {
+            let sums = self.by.entry(by).or_default();
+            parts.into_iter().for_each(|(key, part)| sums.entry(key).or_default().merge(&part));
+        }
+        self.malformed.extend(other.malformed);
+        self.malformed.sort();
+        self.malformed.truncate(MALFORMED_TOLD);
+        other.worst.into_iter().for_each(|Reverse(finding)| self.push(finding));
+    }
+}
+
+impl QuirkKey {
+    fn merge(&mut self, other: &QuirkKey) {
+        self.rows += other.rows;
+        self.net_points = self.net_points.zip(other.net_points).map(|(a, b)| a + b);
+        self.span.merge(other.span);
+    }
+}
+
+fn add_counts<K: Ord>(sums: &mut BTreeMap<K, u64>, parts: BTreeMap<K, u64>) {
+    parts.into_iter().for_each(|(key, count)| *sums.entry(key).or_default() += count);
+}

@@ -1,0 +1,59 @@
+//! Does a charge follow from its terms?
+
+use super::open::{Reason, bounds, possible};
+use super::price::{Charge, price};
+use super::terms::Terms;
+use crate::exact::{Charged, Points};
+
+/// What can be said of a charge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The terms give it; `presumed` names what had to be presumed.
+    Matched { presumed: Option<Reason> },
+    /// Another allowed value gives it.
+    Unrated { reason: Reason, bounds: Option<(Points, Points)> },
+    /// Nothing that is allowed gives it.
+    Mismatch,
+}
+
+/// The charge that is right, and what can be said of the one that was made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    pub expected: Charge,
+    pub charged: Points,
+    pub standing: Standing,
+}
+
+/// Judges a charge by its terms.
+pub fn judge(terms: &Terms, charged: &Charged, tolerance: u64) -> Judgement {
+    let expected = price(terms);
+    let points = charged.points(terms.quota_per_unit);
+    let standing = standing(terms, &expected, charged, tolerance);
+    Judgement { expected, charged: points, standing }
+}
+
+fn standing(terms: &Terms, expected: &Charge, charged: &Charged, tolerance: u64) -> Standing {
+    let presumed = terms.open.first().map(|open| open.reason);
+    if agrees(terms, expected, charged, tolerance) {
+        return Standing::Matched { presumed };
+    }
+    let other = |terms: &Terms| agrees(terms, &price(terms), charged, tolerance);
+    match presumed {
+        Some(reason) if possible(terms, charged, &other) => Standing::Unrated { reason, bounds: bounds(terms) },
+        _ => Standing::Mismatch,
+    }
+}
+
+/// Whether a computed charge is the one that was made: to the point, or, for money, to the digits that are written.
+pub fn agrees(terms: &Terms, expected: &Charge, charged: &Charged, tolerance: u64) -> bool {
+    let per_unit = terms.quota_per_unit;
+    let distance = expected.points.0.abs_diff(charged.points(per_unit).0);
+    match charged {
+        Charged::Points(_) => distance <= tolerance,
+        Charged::Money { .. } => {
+            (tolerance > 0 && distance <= tolerance)
+                || charged.is_written_for(&expected.points.into(), per_unit)
+                || (expected.adjustment.is_none() && charged.is_written_for(&expected.amount, per_unit))
+        }
+    }
+}

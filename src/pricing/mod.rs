@@ -1,0 +1,30 @@
+//! The pure core: what a charge depends on ([`Terms`]), and what it is ([`Charge`]).
+//!
+//! A [`Terms`] is complete: usage by class, rates, group ratio, formula, rounding rules. Pricing it needs nothing else and
+//! never asks which gateway it came from. What a log leaves open stands in the terms too, as a presumption with
+//! the other values it may have ([`Open`]), so that [`judge`] can say `unrated` with bounds where nothing is known for sure.
+//!
+//! ```
+//! use quota::exact::{Points, Ratio};
+//! use quota::pricing::{Class, Terms, price};
+//! // 62 uncached and 3072 cached tokens at cache ratio 1, 1193 output tokens, 0.25 $ and 2 $ per 1M tokens.
+//! let mut terms = Terms::tokens(Ratio::new(125, -3), Ratio::ONE);
+//! terms.add(Class::Input, 62, Ratio::ONE);
+//! terms.add(Class::Cached, 3072, Ratio::ONE);
+//! terms.add(Class::Output, 1193, Ratio::from(8));
+//! assert_eq!(price(&terms).points, Points(1585));
+//! ```
+
+mod judge;
+mod lines;
+mod open;
+mod price;
+mod terms;
+mod usage;
+
+pub use judge::{Judgement, Standing, agrees, judge};
+pub use lines::{ChargeLine, Unit, lines};
+pub use open::{Allowed, Open, Reason, Slot, bounds};
+pub use price::{Adjustment, Charge, Rounding, price};
+pub use terms::{Formula, Minimum, Multiplier, Per, Surcharge, Terms};
+pub use usage::{Class, PerClass};

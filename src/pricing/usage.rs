@@ -1,0 +1,110 @@
+//! Classes of tokens, each with a price of its own.
+
+use std::ops::{Index, IndexMut};
+
+/// A class of tokens. The classes of one [`Terms`](super::Terms) do not overlap, but for the adjustments of
+/// [`Formula::Adjusted`](super::Formula::Adjusted).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Class {
+    /// Input that is in no other class: the uncached text.
+    Input,
+    Cached,
+    /// Cache writes without a 5 min / 1 h split.
+    CacheWrite,
+    CacheWrite5m,
+    CacheWrite1h,
+    CacheRead,
+    TextInput,
+    ImageInput,
+    AudioInput,
+    Output,
+    TextOutput,
+    ImageOutput,
+    AudioOutput,
+    Reasoning,
+}
+
+impl Class {
+    pub const ALL: [Class; 14] = [
+        Class::Input,
+        Class::Cached,
+        Class::CacheWrite,
+        Class::CacheWrite5m,
+        Class::CacheWrite1h,
+        Class::CacheRead,
+        Class::TextInput,
+        Class::ImageInput,
+        Class::AudioInput,
+        Class::Output,
+        Class::TextOutput,
+        Class::ImageOutput,
+        Class::AudioOutput,
+        Class::Reasoning,
+    ];
+
+    /// The word of reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Class::Input => "uncached_tokens",
+            Class::Cached => "cached_tokens",
+            Class::CacheWrite => "cache_write_tokens",
+            Class::CacheWrite5m => "cache_write_5m_tokens",
+            Class::CacheWrite1h => "cache_write_1h_tokens",
+            Class::CacheRead => "cached_read_tokens",
+            Class::TextInput => "text_input_tokens",
+            Class::ImageInput => "image_input_tokens",
+            Class::AudioInput => "audio_input_tokens",
+            Class::Output => "completion_tokens",
+            Class::TextOutput => "text_output_tokens",
+            Class::ImageOutput => "image_output_tokens",
+            Class::AudioOutput => "audio_output_tokens",
+            Class::Reasoning => "reasoning_tokens",
+        }
+    }
+
+    /// The word of the class's rate, as options name it.
+    pub fn rate_word(self) -> &'static str {
+        match self {
+            Class::Input => "model_ratio",
+            Class::Cached | Class::CacheRead => "cache_ratio",
+            Class::CacheWrite | Class::CacheWrite5m => "create_cache_ratio",
+            Class::CacheWrite1h => "create_cache_ratio_1h",
+            Class::TextInput => "input_text_tokens_ratio",
+            Class::ImageInput => "image_ratio",
+            Class::AudioInput => "audio_ratio",
+            Class::Output => "completion_ratio",
+            Class::TextOutput => "output_text_tokens_ratio",
+            Class::ImageOutput => "output_image_tokens_ratio",
+            Class::AudioOutput => "audio_completion_ratio",
+            Class::Reasoning => "reasoning_tokens_ratio",
+        }
+    }
+
+    pub fn is_output(self) -> bool {
+        self >= Class::Output
+    }
+}
+
+/// One value for each class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PerClass<T>([T; Class::ALL.len()]);
+
+impl<T: Copy> PerClass<T> {
+    pub fn iter(&self) -> impl Iterator<Item = (Class, T)> + '_ {
+        Class::ALL.into_iter().zip(self.0.iter().copied())
+    }
+}
+
+impl<T> Index<Class> for PerClass<T> {
+    type Output = T;
+    fn index(&self, class: Class) -> &T {
+        &self.0[class as usize]
+    }
+}
+
+impl<T> IndexMut<Class> for PerClass<T> {
+    fn index_mut(&mut self, class: Class) -> &mut T {
+        &mut self.0[class as usize]
+    }
+}

@@ -1,0 +1,334 @@
+//! Where the numbers of a charge come from: the row itself, or the config.
+
+use super::Rules;
+use super::completion;
+use super::names::Names;
+use super::tools;
+use super::usage::{Image, Usage};
+use crate::config::{MapName, ModelPrices, Number};
+use crate::details::Details;
+use crate::exact::{Exact, Ratio};
+use crate::float;
+use crate::log::{LogEntry, RowError};
+use crate::pricing::Reason;
+use crate::profile::tables::{Known, Tables};
+
+/// A number that enters a charge, and why it may be another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figure {
+    pub value: Ratio,
+    pub doubt: Option<Doubt>,
+}
+
+/// Why a figure is not known, and the values that it may have (any, where there are no ends).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    pub reason: Reason,
+    pub ends: Option<(Ratio, Ratio)>,
+}
+
+impl Figure {
+    pub fn sure(value: Ratio) -> Figure {
+        Figure { value, doubt: None }
+    }
+
+    fn any(value: Ratio, reason: Reason) -> Figure {
+        Figure { value, doubt: Some(Doubt { reason, ends: None }) }
+    }
+
+    /// What the config says of a number; where its source cannot carry it, the row's own is presumed.
+    fn configured(known: Known, fallback: Ratio, own: Option<Ratio>) -> Figure {
+        match known {
+            Known::Number(number) => Figure::sure(number.ratio),
+            Known::Absent => Figure::sure(fallback),
+            Known::Unknown => Figure::any(own.unwrap_or(fallback), Reason::RatioUnknown),
+        }
+    }
+}
+
+/// All prices of a row's model and group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quote {
+    /// USD per call; then the ratios do not count.
+    pub price: Option<Ratio>,
+    pub model: Figure,
+    /// The rate of plain input: 1, but for prices in USD per 1M tokens, where the model ratio is the unit.
+    pub input: Ratio,
+    pub completion: Figure,
+    pub cache: Figure,
+    pub write: Figure,
+    pub write_5m: Figure,
+    pub write_1h: Figure,
+    pub image: Figure,
+    pub audio: Figure,
+    pub audio_completion: Figure,
+    /// USD per 1M tokens of separately priced audio input.
+    pub separate_audio: Option<Ratio>,
+    pub group: Figure,
+    /// Other group ratios that may have been served.
+    pub other_groups: Vec<Ratio>,
+    /// USD per 1000 calls of each tool of the row, in its order.
+    pub tools: Vec<Figure>,
+    /// The model has no price: the gateway's fallback stands for it.
+    pub fallback: Fallback,
+    /// A configured completion ratio that the gateway ignores.
+    pub ignored_completion: Option<Ratio>,
+}
+
+/// Whether the model ratio is the one for models without a price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    No,
+    /// The config says that the gateway accepts such models.
+    Accepted,
+    /// The row's own ratio is the fallback; that the gateway accepted it is presumed.
+    Presumed,
+}
+
+/// The model ratio of models without a price.
+pub const UNSET: Ratio = Ratio::new(375, -1);
+/// The ratio of a cache write where no map has the model.
+const WRITE: Ratio = Ratio::new(125, -2);
+/// A 1-hour write costs 6 / 3.75 of a 5-minute one, multiplied as float64.
+const HOUR: Ratio = Ratio::new(16, -1);
+
+fn of_hour(write: Ratio) -> Ratio {
+    float::product(write, HOUR).unwrap_or(write)
+}
+
+/// The row whose prices are looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'r, 'a> {
+    pub entry: &'r LogEntry<'a>,
+    pub details: &'r Details<'a>,
+    pub usage: &'r Usage<'a>,
+    pub names: Names<'r>,
+    pub quota_per_unit: Ratio,
+}
+
+/// The prices that the row itself carries; none where it carries no price of its model.
+pub fn of_row(asked: &Asked<'_, '_>) -> Result<Option<Quote>, RowError> {
+    let (details, columns) = (asked.details, &asked.entry.ratios);
+    let number = |key: &str, column: Option<Ratio>| Ok(details.ratio(key)?.or(column));
+    let price = number("model_price", columns.price)?.filter(|price| !price.is_negative());
+    let Some(model) = number("model_ratio", columns.model)?.or(price.map(|_| Ratio::ZERO)) else {
+        return Ok(None);
+    };
+    let write = number("cache_creation_ratio", columns.cache_write)?;
+    let write_5m = details.ratio("cache_creation_ratio_5m")?.or(write);
+    let write_1h = details.ratio("cache_creation_ratio_1h")?.or(write_5m.map(of_hour));
+    let read = number("cache_ratio", columns.cache)?;
+    Ok(Some(Quote {
+        price,
+        model: Figure::sure(model),
+        input: Ratio::ONE,
+        completion: or_unknown(number("completion_ratio", columns.completion)?),
+        cache: or_unprinted(read, Ratio::ONE),
+        write: or_unprinted(write, Ratio::from(2)),
+        write_5m: or_unprinted(write_5m, Ratio::from(2)),
+        write_1h: or_unprinted(write_1h, Ratio::from(2)),
+        image: or_one(details.ratio("image_ratio")?),
+        audio: or_one(details.ratio("audio_ratio")?),
+        audio_completion: or_one(details.ratio("audio_completion_ratio")?),
+        separate_audio: asked.usage.separate_audio.and_then(|(_, price)| price),
+        group: group_of_row(asked, number("group_ratio", columns.group)?),
+        other_groups: Vec::new(),
+        tools: asked.usage.tools.iter().map(|tool| or_unknown(tool.price)).collect(),
+        fallback: Fallback::No,
+        ignored_completion: None,
+    }))
+}
+
+fn or_unknown(number: Option<Ratio>) -> Figure {
+    number.map_or(Figure::any(Ratio::ONE, Reason::NoRatios), Figure::sure)
+}
+
+fn or_one(number: Option<Ratio>) -> Figure {
+    Figure::sure(number.unwrap_or(Ratio::ONE))
+}
+
+/// A cache rate that the row does not print: presumed as plain input, at least free.
+fn or_unprinted(number: Option<Ratio>, most: Ratio) -> Figure {
+    let doubt = Doubt { reason: Reason::RateNotLogged, ends: Some((Ratio::ZERO, most)) };
+    number.map_or(Figure { value: Ratio::ONE, doubt: Some(doubt) }, Figure::sure)
+}
+
+fn group_of_row(asked: &Asked<'_, '_>, own: Option<Ratio>) -> Figure {
+    match own {
+        Some(ratio) => Figure::sure(ratio),
+        None if is_default(asked.entry.group) => Figure::sure(Ratio::ONE),
+        None => Figure::any(Ratio::ONE, Reason::NoRatios),
+    }
+}
+
+fn is_default(group: &str) -> bool {
+    matches!(group, "" | "default")
+}
+
+/// The prices that the config gives; `own` are the row's, which stand in where the config's source cannot carry a number.
+pub fn of_config(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rules: &Rules) -> Result<Quote, Reason> {
+    let group = super::group::of_config(asked, tables, own.map(|quote| quote.group.value))?;
+    let mut quote = match tables.config.model_prices.get(asked.names.bare) {
+        Some(prices) => of_price_list(prices, asked.quota_per_unit),
+        None => of_maps(asked, tables, own, rules)?,
+    };
+    quote.group = group.figure;
+    quote.other_groups = group.others;
+    quote.tools = asked
+        .usage
+        .tools
+        .iter()
+        .map(|tool| match tools::price(tables, &tool.name, asked.names.bare) {
+            Some(price) if !tool.fixed_price => Figure::sure(price),
+            configured => tool.price.or(configured).map_or(Figure::any(Ratio::ZERO, Reason::UnknownModel), Figure::sure),
+        })
+        .collect();
+    Ok(quote)
+}
+
+fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rules: &Rules) -> Result<Quote, Reason> {
+    let Names { bare, folded } = asked.names;
+    let number = |map: MapName, name: &str, fallback: Ratio, own: Option<Ratio>| {
+        Figure::configured(tables.get(map, name), fallback, own)
+    };
+    let price = backed_up(tables, MapName::ModelPrice, asked.names).map(|number| price_of(number, bare, asked.usage.image));
+    let (model, fallback) = match price {
+        Some(_) => (Figure::sure(Ratio::ZERO), Fallback::No),
+        None => model_ratio(asked, tables, own, rules)?,
+    };
+    let (completion, ignored_completion) = completion_ratio(tables, folded, own, rules);
+    let write = number(MapName::CreateCacheRatio, bare, WRITE, own.map(|own| own.write.value));
+    Ok(Quote {
+        price,
+        model,
+        input: Ratio::ONE,
+        completion,
+        cache: number(MapName::CacheRatio, bare, Ratio::ONE, own.map(|own| own.cache.value)),
+        write,
+        write_5m: write,
+        write_1h: Figure { value: of_hour(write.value), ..write },
+        image: number(MapName::ImageRatio, bare, Ratio::ONE, own.map(|own| own.image.value)),
+        audio: number(MapName::AudioRatio, folded, Ratio::ONE, own.map(|own| own.audio.value)),
+        audio_completion: number(MapName::AudioCompletionRatio, folded, Ratio::ONE, own.map(|own| own.audio_completion.value)),
+        separate_audio: tools::audio_input_price(bare).or(own.and_then(|own| own.separate_audio)),
+        group: Figure::sure(Ratio::ONE),
+        other_groups: Vec::new(),
+        tools: Vec::new(),
+        fallback,
+        ignored_completion,
+    })
+}
+
+fn backed_up(tables: &Tables<'_>, map: MapName, names: Names<'_>) -> Option<Number> {
+    let find = |name: &str| match tables.get(map, name) {
+        Known::Number(number) => Some(number),
+        _ => None,
+    };
+    find(names.folded).or_else(|| find(names.backup()?))
+}
+
+/// The model ratio, or the gateway's fallback for models without a price.
+fn model_ratio(
+    asked: &Asked<'_, '_>,
+    tables: &Tables<'_>,
+    own: Option<&Quote>,
+    rules: &Rules,
+) -> Result<(Figure, Fallback), Reason> {
+    if let Some(number) = backed_up(tables, MapName::ModelRatio, asked.names) {
+        return Ok((Figure::sure(number.ratio), Fallback::No));
+    }
+    if tables.get(MapName::ModelRatio, asked.names.folded) == Known::Unknown {
+        let own = own.ok_or(Reason::RatioUnknown)?;
+        return Ok((Figure::any(own.model.value, Reason::RatioUnknown), Fallback::No));
+    }
+    let shows_fallback = own.is_some_and(|own| own.price.is_none() && own.model.value == UNSET);
+    match rules.fallback {
+        true if accepts_unset(asked, tables) => Ok((Figure::sure(UNSET), Fallback::Accepted)),
+        true if shows_fallback => Ok((Figure::sure(UNSET), Fallback::Presumed)),
+        _ => Err(Reason::UnknownModel),
+    }
+}
+
+/// Whether the site or the user accepts models without a price.
+fn accepts_unset(asked: &Asked<'_, '_>, tables: &Tables<'_>) -> bool {
+    let site = tables.config.settings.get("SelfUseModeEnabled").is_some_and(|value| value == "true");
+    site || tables.config.users.get(asked.entry.user).is_some_and(|user| user.accepts_unset)
+}
+
+/// The completion ratio in force, and the configured one where a lock ignores it.
+fn completion_ratio(tables: &Tables<'_>, name: &str, own: Option<&Quote>, rules: &Rules) -> (Figure, Option<Ratio>) {
+    let option = match tables.get(MapName::CompletionRatio, name) {
+        Known::Number(number) => Some(number.ratio),
+        Known::Absent => None,
+        Known::Unknown => {
+            let own = own.map_or(Ratio::ONE, |own| own.completion.value);
+            return (Figure::any(own, Reason::RatioUnknown), None);
+        }
+    };
+    let (effective, ignored) = match (tables.config.effective_completion.get(name), rules.locks) {
+        (Some(effective), true) => (effective.number.ratio, option),
+        (None, true) => (completion::effective(name, option).0, option),
+        (_, false) => (option.unwrap_or(Ratio::ONE), None),
+    };
+    (Figure::sure(effective), ignored.filter(|option| *option != effective))
+}
+
+/// The price of a call; DALL-E's depends on size and quality, multiplied as float64.
+fn price_of(number: Number, model: &str, image: Option<Image<'_>>) -> Ratio {
+    match image {
+        Some(image) if matches!(model, "dall-e-2" | "dall-e-3") => {
+            let factor = dall_e_factor(model, image);
+            float::product(number.ratio, factor).unwrap_or(number.ratio)
+        }
+        _ => number.ratio,
+    }
+}
+
+fn dall_e_factor(model: &str, image: Image<'_>) -> Ratio {
+    let tall = matches!(image.size, "1024x1792" | "1792x1024");
+    let size = match image.size {
+        "256x256" => Ratio::new(4, -1),
+        "512x512" => Ratio::new(45, -2),
+        _ if tall => Ratio::from(2),
+        _ => Ratio::ONE,
+    };
+    let quality = match (model, image.quality, tall) {
+        ("dall-e-3", "hd", true) => Ratio::new(15, -1),
+        ("dall-e-3", "hd", false) => Ratio::from(2),
+        _ => Ratio::ONE,
+    };
+    float::product(size, quality).unwrap_or(size)
+}
+
+/// Prices in USD per 1M tokens. The model ratio is then the points of 1 USD per 1M tokens, and each rate a price.
+fn of_price_list(prices: &ModelPrices, quota_per_unit: Ratio) -> Quote {
+    let ratio = |number: Option<Number>| number.map(|number| number.ratio);
+    let input = ratio(prices.input).unwrap_or(Ratio::ZERO);
+    let or_input = |number: Option<Number>| Figure::sure(ratio(number).unwrap_or(input));
+    let write = ratio(prices.cache_write).unwrap_or_else(|| float::product(input, WRITE).unwrap_or(input));
+    Quote {
+        price: ratio(prices.per_call.or(prices.per_image).or(prices.per_second)),
+        model: Figure::sure(points_of_a_dollar(quota_per_unit)),
+        input,
+        completion: or_input(prices.output),
+        cache: or_input(prices.cached),
+        write: Figure::sure(write),
+        write_5m: Figure::sure(write),
+        write_1h: Figure::sure(ratio(prices.cache_write_1h).unwrap_or_else(|| of_hour(write))),
+        image: or_input(prices.image_input),
+        audio: or_input(prices.audio_input),
+        audio_completion: Figure::sure(Ratio::ONE),
+        separate_audio: None,
+        group: Figure::sure(Ratio::ONE),
+        other_groups: Vec::new(),
+        tools: Vec::new(),
+        fallback: Fallback::No,
+        ignored_completion: None,
+    }
+}
+
+/// The points of 1 USD per 1M tokens for one token.
+pub fn points_of_a_dollar(quota_per_unit: Ratio) -> Ratio {
+    let per_token = Exact::from(quota_per_unit) * Ratio::new(1, -6);
+    per_token.normalized().to_string().parse().unwrap_or(Ratio::ZERO)
+}

@@ -1,0 +1,167 @@
+//! Usage and quote, put together to the terms of a charge.
+
+use super::Rules;
+use super::quote::{Doubt, Fallback, Figure, Quote};
+use super::usage::{Audio, Usage};
+use crate::exact::Ratio;
+use crate::pricing::{Allowed, Class, Formula, Minimum, Multiplier, Open, Per, Reason, Slot, Surcharge, Terms};
+
+/// At most so many images are received for one request.
+const MOST_IMAGES: i64 = 128;
+/// Ali channels count prompt extension as a factor of 2 besides.
+const MOST_IMAGE_FACTOR: i64 = 2 * MOST_IMAGES;
+
+/// The terms of a row: by audio, by call or by token, in this order.
+pub fn of(usage: &Usage<'_>, quote: &Quote, rules: &Rules, quota_per_unit: Ratio) -> Terms {
+    let mut terms = Terms::tokens(quote.model.value, quote.group.value);
+    terms.quota_per_unit = quota_per_unit;
+    terms.minimum = if rules.minimum { Minimum::BOTH } else { Minimum::NONE };
+    terms.saturates = rules.saturates;
+    terms.no_usage = usage.no_usage && rules.zero_rule;
+    match (&usage.audio, quote.price) {
+        (Some(_), Some(price)) => {
+            terms.formula = Formula::Free;
+            terms.price = price;
+        }
+        (Some(audio), None) => add_audio(&mut terms, *audio, quote, rules),
+        (None, Some(price)) => add_call(&mut terms, usage, quote, price),
+        (None, None) => add_tokens(&mut terms, usage, quote, rules),
+    }
+    add_open(&mut terms, usage, quote);
+    terms
+}
+
+fn add_call(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote, price: Ratio) {
+    terms.formula = Formula::DecimalPrice;
+    terms.price = price;
+    terms.minimum = Minimum::NONE;
+    add_image_count(terms, usage, usage.image.map_or(1, |image| image.count));
+    add_tools(terms, usage, quote);
+}
+
+/// The number of images received is not logged; the number asked for is.
+fn add_image_count(terms: &mut Terms, usage: &Usage<'_>, presumed: i64) {
+    if usage.image.is_none() {
+        return;
+    }
+    terms.multipliers.push(Multiplier { name: "n".to_owned(), value: Ratio::from(presumed) });
+    let allowed = Allowed::Count { multiplier: terms.multipliers.len() - 1, least: 1, most: MOST_IMAGE_FACTOR };
+    terms.open.push(Open { reason: Reason::CountNotLogged, allowed });
+}
+
+fn add_audio(terms: &mut Terms, audio: Audio, quote: &Quote, rules: &Rules) {
+    if rules.minimum {
+        terms.minimum = Minimum::BEFORE;
+    }
+    terms.add(Class::Input, audio.text_input, quote.input);
+    terms.add(Class::Output, audio.text_output, quote.completion.value);
+    terms.add(Class::AudioInput, audio.audio_input, quote.audio.value);
+    terms.add(Class::AudioOutput, audio.audio_output, quote.audio_completion.value);
+}
+
+fn add_tokens(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote, rules: &Rules) {
+    fill_classes(terms, usage, quote, rules, usage.excludes_cache, usage.split_priced);
+    add_image_count(terms, usage, 1);
+    add_separate_audio(terms, usage, quote);
+    add_tools(terms, usage, quote);
+    if usage.split_only {
+        let mut other = terms.clone();
+        other.usage = Default::default();
+        fill_classes(&mut other, usage, quote, rules, false, false);
+        terms.open.push(Open { reason: Reason::SplitNotLogged, allowed: Allowed::Readings(vec![other]) });
+    }
+}
+
+fn fill_classes(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote, rules: &Rules, excludes: bool, split: bool) {
+    let (audio_input, audio_output) = usage.audio_within;
+    let beside = if excludes { 0 } else { usage.cached.saturating_add(usage.writes) };
+    let separate = quote.separate_audio.and(usage.separate_audio).map_or(0, |(tokens, _)| tokens);
+    let taken = [beside, usage.image_input, separate, audio_input].into_iter().fold(0, i64::saturating_add);
+    let base = usage.prompt.saturating_sub(taken);
+    terms.add(Class::Input, if rules.clamps { base.max(0) } else { base }, quote.input);
+    terms.add(Class::Cached, usage.cached, quote.cache.value);
+    add_writes(terms, usage, quote, split);
+    terms.add(Class::ImageInput, usage.image_input, quote.image.value);
+    terms.add(Class::AudioInput, audio_input, quote.audio.value);
+    terms.add(Class::Output, usage.completion.saturating_sub(audio_output), quote.completion.value);
+    terms.add(Class::AudioOutput, audio_output, quote.audio_completion.value);
+}
+
+/// Cache writes, all at one rate or by how long they are kept.
+fn add_writes(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote, split: bool) {
+    let (five, hour) = if split { (usage.writes_5m, usage.writes_1h) } else { (0, 0) };
+    let rest = usage.writes.saturating_sub(five).saturating_sub(hour);
+    terms.add(Class::CacheWrite, if split { rest.max(0) } else { rest }, quote.write.value);
+    terms.add(Class::CacheWrite5m, five, quote.write_5m.value);
+    terms.add(Class::CacheWrite1h, hour, quote.write_1h.value);
+}
+
+fn add_separate_audio(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote) {
+    if let (Some((count, _)), Some(price)) = (usage.separate_audio, quote.separate_audio) {
+        let name = "audio_input".to_owned();
+        terms.surcharges.push(Surcharge { name, count, price, per: Per::Million, multiplied: true });
+    }
+}
+
+fn add_tools(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote) {
+    for (tool, price) in usage.tools.iter().zip(&quote.tools) {
+        terms.surcharges.push(Surcharge {
+            name: tool.name.to_string(),
+            count: tool.count,
+            price: price.value,
+            per: Per::Thousand,
+            multiplied: false,
+        });
+        if tool.count != 0 {
+            open_figure(terms, None, *price);
+        }
+    }
+}
+
+/// What is open in the figures that enter the charge.
+fn add_open(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote) {
+    if quote.fallback == Fallback::Presumed {
+        terms.open.push(Open { reason: Reason::UnknownModel, allowed: Allowed::Presumed });
+    }
+    open_figure(terms, Some(Slot::GroupRatio), quote.group);
+    if terms.formula == Formula::Decimal {
+        open_figure(terms, Some(Slot::ModelRatio), quote.model);
+        for (class, figure) in [
+            (Class::Output, quote.completion),
+            (Class::Cached, quote.cache),
+            (Class::CacheWrite, quote.write),
+            (Class::CacheWrite5m, quote.write_5m),
+            (Class::CacheWrite1h, quote.write_1h),
+            (Class::ImageInput, quote.image),
+            (Class::AudioInput, quote.audio),
+            (Class::AudioOutput, quote.audio_completion),
+        ] {
+            if terms.usage[class] != 0 {
+                open_figure(terms, Some(Slot::Rate(class)), figure);
+            }
+        }
+        open_cached_tokens(terms, usage, quote);
+    }
+    if !quote.other_groups.is_empty() {
+        let readings = quote.other_groups.iter().map(|ratio| terms.with(Slot::GroupRatio, *ratio)).collect();
+        terms.open.push(Open { reason: Reason::PriceAmbiguous, allowed: Allowed::Readings(readings) });
+    }
+}
+
+fn open_figure(terms: &mut Terms, slot: Option<Slot>, figure: Figure) {
+    let Some(Doubt { reason, ends }) = figure.doubt else { return };
+    let allowed = match (slot, ends) {
+        (Some(slot), Some((low, high))) => Allowed::Between { slot, low, high },
+        _ => Allowed::Any,
+    };
+    terms.open.push(Open { reason, allowed });
+}
+
+/// An export without cached tokens: any part of the prompt may have been cached.
+fn open_cached_tokens(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote) {
+    let matters = quote.cache.value != quote.input || quote.cache.doubt.is_some();
+    if usage.cached_unknown && matters && terms.usage[Class::Input] > 0 {
+        let allowed = Allowed::Tokens { of: Class::Cached, from: Class::Input, most: terms.usage[Class::Input] };
+        terms.open.push(Open { reason: Reason::TokensMissing, allowed });
+    }
+}

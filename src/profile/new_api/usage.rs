@@ -1,0 +1,216 @@
+//! What a row of the new-api family says was used.
+
+use std::borrow::Cow;
+
+use crate::details::Details;
+use crate::exact::Ratio;
+use crate::log::{Field, LogEntry, RowError};
+
+/// A tool that was called.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tool<'a> {
+    pub name: Cow<'a, str>,
+    pub count: i64,
+    /// USD per 1000 calls as the row prints it.
+    pub price: Option<Ratio>,
+    /// Rows of 2025 print a price that no option changes.
+    pub fixed_price: bool,
+}
+
+/// Tokens of an audio or realtime row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Audio {
+    pub text_input: i64,
+    pub text_output: i64,
+    pub audio_input: i64,
+    pub audio_output: i64,
+}
+
+/// An image request, as the content tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Image<'a> {
+    pub size: &'a str,
+    pub quality: &'a str,
+    /// The number that was asked for.
+    pub count: i64,
+}
+
+/// What a row says was used.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Usage<'a> {
+    pub prompt: i64,
+    pub completion: i64,
+    pub cached: i64,
+    /// All cache writes; the split may say less or more.
+    pub writes: i64,
+    pub writes_5m: i64,
+    pub writes_1h: i64,
+    pub image_input: i64,
+    /// Audio input with a price of its own (Gemini): tokens, and USD per 1M as the row prints it.
+    pub separate_audio: Option<(i64, Option<Ratio>)>,
+    /// Audio within prompt and completion (plain logs).
+    pub audio_within: (i64, i64),
+    pub audio: Option<Audio>,
+    /// The prompt excludes cache reads and writes.
+    pub excludes_cache: bool,
+    /// Writes of 5 minutes and 1 hour have their own rates.
+    pub split_priced: bool,
+    /// Nothing but the split tells the semantics: the other reading is possible.
+    pub split_only: bool,
+    pub no_usage: bool,
+    pub tools: Vec<Tool<'a>>,
+    pub image: Option<Image<'a>>,
+    /// The input has no column that could hold cached tokens.
+    pub cached_unknown: bool,
+}
+
+/// The content says that there was no usage.
+const NO_USAGE: &str = "上游没有返回计费信息";
+/// The content of audio and realtime rows whose upstream counted no tokens.
+const NO_AUDIO_USAGE: &str = "（可能是上游超时）";
+
+impl<'a> Usage<'a> {
+    pub fn of(entry: &LogEntry<'a>, details: &Details<'a>) -> Result<Usage<'a>, RowError> {
+        let mut usage = if details.is_empty() { columns(entry)? } else { of_details(entry, details)? };
+        usage.image = image(entry.content);
+        Ok(usage)
+    }
+}
+
+fn of_details<'a>(entry: &LogEntry<'a>, details: &Details<'a>) -> Result<Usage<'a>, RowError> {
+    let semantic = details.text("usage_semantic");
+    let marked = details.has("claude") || semantic.is_some();
+    let (writes_5m, writes_1h) = (details.tokens("cache_creation_tokens_5m")?, details.tokens("cache_creation_tokens_1h")?);
+    let split_only = !marked && (writes_5m > 0 || writes_1h > 0) && !details.has("input_tokens_total");
+    let excludes_cache = semantic.as_deref() == Some("anthropic") || (semantic.is_none() && details.flag("claude")) || split_only;
+    let mut usage = Usage {
+        prompt: entry.tokens.prompt.unwrap_or(0),
+        completion: entry.tokens.completion.unwrap_or(0),
+        cached: details.tokens("cache_tokens")?,
+        writes: details.tokens("cache_creation_tokens")?,
+        writes_5m,
+        writes_1h,
+        image_input: if details.flag("image") { details.tokens("image_output")?.max(0) } else { 0 },
+        separate_audio: separate_audio(details)?,
+        audio: audio(details)?,
+        excludes_cache,
+        split_priced: excludes_cache,
+        split_only,
+        tools: tools(details)?,
+        ..Usage::default()
+    };
+    usage.no_usage = no_usage(entry, &usage);
+    Ok(usage)
+}
+
+/// The rule for empty answers looks at the tokens before an adjustment of OpenRouter's counts; there only the content tells.
+fn no_usage(entry: &LogEntry<'_>, usage: &Usage<'_>) -> bool {
+    if usage.audio.is_some() {
+        return entry.content.ends_with(NO_AUDIO_USAGE);
+    }
+    let adjusted = usage.excludes_cache && (usage.cached != 0 || usage.writes != 0);
+    entry.content.contains(NO_USAGE)
+        || (usage.prompt.saturating_add(usage.completion) == 0 && !(adjusted && entry.columns.contains(Field::Content)))
+}
+
+fn separate_audio(details: &Details<'_>) -> Result<Option<(i64, Option<Ratio>)>, RowError> {
+    if !details.flag("audio_input_seperate_price") {
+        return Ok(None);
+    }
+    Ok(Some((details.tokens("audio_input_token_count")?, details.ratio("audio_input_price")?)))
+}
+
+fn audio(details: &Details<'_>) -> Result<Option<Audio>, RowError> {
+    if !details.flag("audio") && !details.flag("ws") {
+        return Ok(None);
+    }
+    Ok(Some(Audio {
+        text_input: details.tokens("text_input")?,
+        text_output: details.tokens("text_output")?,
+        audio_input: details.tokens("audio_input")?,
+        audio_output: details.tokens("audio_output")?,
+    }))
+}
+
+fn tools<'a>(details: &Details<'a>) -> Result<Vec<Tool<'a>>, RowError> {
+    let mut tools = Vec::new();
+    for tool in details.list("tool_surcharges")? {
+        tools.push(Tool {
+            name: tool.text("name").unwrap_or_default(),
+            count: tool.tokens("count")?,
+            price: tool.ratio("price")?,
+            fixed_price: false,
+        });
+    }
+    for (name, per_call) in [("web_search", false), ("file_search", false), ("image_generation_call", true)] {
+        if details.flag(name) {
+            tools.push(tool_of_2025(details, name, per_call)?);
+        }
+    }
+    Ok(tools)
+}
+
+/// `web_search: true` with a count and a price per 1000 calls beside it; image generation has a price for one call.
+fn tool_of_2025<'a>(details: &Details<'a>, name: &'static str, per_call: bool) -> Result<Tool<'a>, RowError> {
+    let count = details.whole(&format!("{name}_call_count"))?.unwrap_or(1);
+    let price = details.ratio(&format!("{name}_price"))?;
+    let price = if per_call { price.map(|p| Ratio::new(p.mantissa(), p.exponent() + 3)) } else { price };
+    Ok(Tool { name: Cow::Borrowed(name), count, price, fixed_price: true })
+}
+
+/// A row without details: a plain log, or a gateway's slim export. All counts stand in columns, the prompt includes cached and written tokens.
+fn columns<'a>(entry: &LogEntry<'a>) -> Result<Usage<'a>, RowError> {
+    let tokens = &entry.tokens;
+    let cached = tokens.cached.unwrap_or(0);
+    let (writes_5m, writes_1h) = (tokens.cache_write_5m.unwrap_or(0), tokens.cache_write_1h.unwrap_or(0));
+    let writes = tokens.cache_write.unwrap_or(0).max(writes_5m.saturating_add(writes_1h));
+    let beside = cached.saturating_add(writes);
+    let prompt = match (tokens.prompt, tokens.uncached) {
+        (None, None) => 0,
+        (Some(prompt), None) => prompt,
+        (None, Some(uncached)) => uncached.saturating_add(beside),
+        (Some(prompt), Some(uncached)) if prompt == uncached.saturating_add(beside) => prompt,
+        (Some(prompt), Some(_)) => {
+            let expected = "`prompt_tokens` to be uncached, cached and written tokens together";
+            return Err(RowError::new(Field::PromptTokens.word(), &prompt.to_string(), expected));
+        }
+    };
+    let completion = tokens.completion.unwrap_or(0);
+    Ok(Usage {
+        prompt,
+        completion,
+        cached,
+        writes,
+        writes_5m,
+        writes_1h,
+        image_input: tokens.image_input.unwrap_or(0),
+        audio_within: (tokens.audio_input.unwrap_or(0), tokens.audio_output.unwrap_or(0)),
+        split_priced: true,
+        no_usage: entry.content.contains(NO_USAGE) || prompt.saturating_add(completion) == 0,
+        tools: tools_of_content(entry.content),
+        cached_unknown: tokens.cached.is_none() && tokens.uncached.is_none(),
+        ..Usage::default()
+    })
+}
+
+/// `web_search 调用 4 次，调用花费 …` in the content, the only trace of tools in an export without `other`.
+fn tools_of_content(content: &str) -> Vec<Tool<'_>> {
+    let mut parts = content.split(" 调用 ");
+    let mut before = parts.next().unwrap_or("");
+    let mut tools = Vec::new();
+    for after in parts {
+        let name = before.rsplit_once(", ").map_or(before, |(_, name)| name);
+        if let Some(count) = after.split_once(" 次，").and_then(|(count, _)| count.parse().ok()) {
+            tools.push(Tool { name: Cow::Borrowed(name), count, price: None, fixed_price: false });
+        }
+        before = after;
+    }
+    tools
+}
+
+/// `大小 1024x1024, 品质 hd, 生成数量 2`; size and quality may be missing.
+fn image(content: &str) -> Option<Image<'_>> {
+    let part = |name: &str| content.split(", ").find_map(|part| part.trim().strip_prefix(name));
+    let count = part("生成数量 ")?.parse().ok()?;
+    Some(Image { size: part("大小 ").unwrap_or(""), quality: part("品质 ").unwrap_or(""), count })
+}

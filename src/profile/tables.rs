@@ -1,0 +1,43 @@
+//! Looking a number up: in the config, else in the gateway's built-in tables.
+
+use crate::config::{Config, Found, Map, MapName, Number};
+use crate::exact::Ratio;
+
+/// A map of the config where it is given, else the gateway's built-in one.
+#[derive(Clone, Copy, Debug)]
+pub struct Tables<'c> {
+    pub config: &'c Config,
+    pub defaults: &'static Config,
+}
+
+/// What is known of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    Number(Number),
+    Absent,
+    /// The config's source cannot carry this kind of number.
+    Unknown,
+}
+
+impl Tables<'_> {
+    pub fn get(&self, map: MapName, name: &str) -> Known {
+        match self.config.map(map).get(name) {
+            Found::Number(number) => Known::Number(number),
+            Found::Absent => Known::Absent,
+            Found::Unknown => Known::Unknown,
+            Found::Default => match self.defaults.map(map) {
+                Map::Given(numbers) => numbers.get(name).map_or(Known::Absent, |number| Known::Number(*number)),
+                _ => Known::Absent,
+            },
+        }
+    }
+
+    /// The number of a name, the other one where the map lacks it, none where nobody can say.
+    pub fn get_or(&self, map: MapName, name: &str, fallback: Ratio) -> Option<Ratio> {
+        match self.get(map, name) {
+            Known::Number(number) => Some(number.ratio),
+            Known::Absent => Some(fallback),
+            Known::Unknown => None,
+        }
+    }
+}
