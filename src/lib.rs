@@ -10,3 +10,4 @@ pub mod log;
 pub mod pricing;
 pub mod profile;
 pub mod read;
+pub mod report;

@@ -2,6 +2,7 @@
 //!
 //! A row's usage ([`usage`]) and its prices ([`quote`], from the row or from the config) make its terms ([`terms`]).
 
+mod calculate;
 pub mod completion;
 mod group;
 mod names;
@@ -10,6 +11,7 @@ mod terms;
 mod tools;
 mod usage;
 
+pub use calculate::{Overrides, Request, calculate};
 pub use quote::points_of_a_dollar;
 
 use crate::config::Config;
@@ -131,9 +133,4 @@ fn departures(asked: &Asked<'_, '_>, quote: &Quote, terms: &Terms) -> Vec<Depart
         found.push(Departure { quirk: Quirk::PriceLocked, rules: Some(rules) });
     }
     found
-}
-
-/// What `calc` prices: usage and prices that were typed, by the rules of the family.
-pub fn calculate(usage: &Usage<'_>, quote: &Quote, rules: &Rules, quota_per_unit: Ratio) -> Terms {
-    terms::of(usage, quote, rules, quota_per_unit)
 }

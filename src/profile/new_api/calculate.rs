@@ -1,0 +1,175 @@
+//! What one request would cost: usage and prices that were typed, by the rules of the family.
+
+use std::borrow::Cow;
+
+use super::Rules;
+use super::names::Names;
+use super::quote::{self, Asked, Fallback, Figure, Quote, points_of_a_dollar};
+use super::terms;
+use super::usage::{Tool, Usage};
+use crate::config::Config;
+use crate::defaults;
+use crate::details::Details;
+use crate::exact::{Exact, Ratio};
+use crate::log::{Field, LogEntry, Reading, Row};
+use crate::pricing::{Multiplier, Reason, Terms};
+use crate::profile::tables::Tables;
+
+/// A request to be priced. The prompt includes cached and written tokens.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    pub model: String,
+    pub group: String,
+    pub user_group: String,
+    pub prompt: i64,
+    pub cached: i64,
+    pub writes_5m: i64,
+    pub writes_1h: i64,
+    pub image_input: i64,
+    pub audio_input: i64,
+    pub audio_output: i64,
+    pub completion: i64,
+    pub tools: Vec<(String, i64)>,
+    pub multipliers: Vec<(String, Ratio)>,
+}
+
+/// Prices that were typed and win over the config.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Overrides {
+    pub model_ratio: Option<Ratio>,
+    pub completion_ratio: Option<Ratio>,
+    pub cache_ratio: Option<Ratio>,
+    pub group_ratio: Option<Ratio>,
+    /// USD per call.
+    pub model_price: Option<Ratio>,
+    /// USD per 1M tokens.
+    pub input_price: Option<Ratio>,
+    pub output_price: Option<Ratio>,
+}
+
+impl Overrides {
+    fn has_price(&self) -> bool {
+        self.model_ratio.or(self.model_price).or(self.input_price).or(self.output_price).is_some()
+    }
+}
+
+/// The terms of a request, or why it has no price.
+pub fn calculate(
+    request: &Request,
+    overrides: &Overrides,
+    config: &Config,
+    quota_per_unit: Ratio,
+    rules: &Rules,
+) -> Result<Terms, Reason> {
+    let usage = usage(request);
+    let mut row = Row::default();
+    row.set(Field::Model, &request.model);
+    row.set(Field::Group, &request.group);
+    row.set(Field::UserGroup, &request.user_group);
+    let reading = Reading { time: &|_| None, currency: None };
+    let entry = LogEntry::parse(&row, &reading).map_err(|_| Reason::UnknownModel)?;
+    let details = Details::default();
+    let names = Names::of(entry.model, "");
+    let asked = Asked { entry: &entry, details: &details, usage: &usage, names, quota_per_unit };
+    let tables = Tables { config, defaults: defaults::new_api() };
+    let typed = overrides.has_price();
+    let mut quote = match quote::of_config(&asked, &tables, None, rules) {
+        Err(_) if typed => bare(&asked),
+        quote => quote?,
+    };
+    apply(&mut quote, overrides, quota_per_unit);
+    let mut terms = terms::of(&usage, &quote, rules, quota_per_unit);
+    terms.multipliers.extend(request.multipliers.iter().map(|(name, value)| Multiplier { name: name.clone(), value: *value }));
+    Ok(terms)
+}
+
+fn usage(request: &Request) -> Usage<'_> {
+    let writes = request.writes_5m.saturating_add(request.writes_1h);
+    let tools = request.tools.iter().map(|(name, count)| Tool {
+        name: Cow::Borrowed(name.as_str()),
+        count: *count,
+        price: None,
+        fixed_price: false,
+    });
+    Usage {
+        prompt: request.prompt,
+        completion: request.completion,
+        cached: request.cached,
+        writes,
+        writes_5m: request.writes_5m,
+        writes_1h: request.writes_1h,
+        image_input: request.image_input,
+        audio_within: (request.audio_input, request.audio_output),
+        split_priced: true,
+        tools: tools.collect(),
+        ..Usage::default()
+    }
+}
+
+/// A model that no table knows: everything is priced like input until a flag says otherwise.
+fn bare(asked: &Asked<'_, '_>) -> Quote {
+    let one = Figure::sure(Ratio::ONE);
+    Quote {
+        price: None,
+        model: one,
+        input: Ratio::ONE,
+        completion: one,
+        cache: one,
+        write: one,
+        write_5m: one,
+        write_1h: one,
+        image: one,
+        audio: one,
+        audio_completion: one,
+        separate_audio: None,
+        group: one,
+        other_groups: Vec::new(),
+        tools: asked.usage.tools.iter().map(|tool| Figure::sure(tool.price.unwrap_or_default())).collect(),
+        fallback: Fallback::No,
+        ignored_completion: None,
+    }
+}
+
+fn apply(quote: &mut Quote, overrides: &Overrides, quota_per_unit: Ratio) {
+    let set = |figure: &mut Figure, value: Option<Ratio>| {
+        if let Some(value) = value {
+            *figure = Figure::sure(value);
+        }
+    };
+    if overrides.model_ratio.is_some() {
+        quote.price = None;
+    }
+    set(&mut quote.model, overrides.model_ratio);
+    set(&mut quote.completion, overrides.completion_ratio);
+    set(&mut quote.cache, overrides.cache_ratio);
+    if overrides.input_price.is_some() || overrides.output_price.is_some() {
+        apply_prices(quote, overrides, quota_per_unit);
+    }
+    if overrides.group_ratio.is_some() {
+        quote.other_groups.clear();
+    }
+    set(&mut quote.group, overrides.group_ratio);
+    quote.price = overrides.model_price.or(quote.price);
+}
+
+/// Prices per 1M tokens: the model ratio becomes the unit, and every rate a price.
+fn apply_prices(quote: &mut Quote, overrides: &Overrides, quota_per_unit: Ratio) {
+    let unit = points_of_a_dollar(quota_per_unit);
+    let known = (Exact::from(quote.model.value) * quote.input).divided_by(&Exact::from(unit), 12);
+    let input = overrides.input_price.unwrap_or_else(|| ratio_of(known));
+    let scaled = |figure: Figure| Figure { value: ratio_of(Exact::from(figure.value) * input), ..figure };
+    quote.price = None;
+    quote.model = Figure::sure(unit);
+    quote.input = input;
+    quote.completion = overrides.output_price.map_or_else(|| scaled(quote.completion), Figure::sure);
+    quote.cache = scaled(quote.cache);
+    quote.write = scaled(quote.write);
+    quote.write_5m = scaled(quote.write_5m);
+    quote.write_1h = scaled(quote.write_1h);
+    quote.image = scaled(quote.image);
+    quote.audio = scaled(quote.audio);
+}
+
+fn ratio_of(exact: Exact) -> Ratio {
+    exact.normalized().to_string().parse().unwrap_or_default()
+}

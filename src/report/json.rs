@@ -1,0 +1,404 @@
+//! `--format json` (schema `quota.audit/1`) and `--format ndjson`. Points are integers, money and ratios decimal strings.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+use super::text::{time_text, usd_of};
+use super::{InputInfo, Report};
+use crate::audit::{Finding, Judged, Span, Summary};
+use crate::config::Source;
+use crate::exact::{Exact, Points};
+use crate::pricing::{Class, Formula, Terms};
+
+/// A map with its keys in the order of the list.
+struct Ordered<K, V>(Vec<(K, V)>);
+
+impl<K: Serialize, V: Serialize> Serialize for Ordered<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in &self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    quota: &'static str,
+    inputs: Vec<Input<'a>>,
+    config: ConfigPart<'a>,
+    period: Times,
+    #[serde(flatten)]
+    body: Body<'a>,
+    findings: Vec<FindingPart<'a>>,
+    findings_omitted: u64,
+}
+
+#[derive(Serialize)]
+struct Input<'a> {
+    name: &'a str,
+    format: &'a str,
+    rows: u64,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct ConfigPart<'a> {
+    sources: Vec<SourcePart<'a>>,
+    basis: &'static str,
+    profile: &'static str,
+    quota_per_unit: String,
+    profiles: Ordered<&'static str, u64>,
+}
+
+#[derive(Serialize)]
+struct SourcePart<'a> {
+    name: &'a str,
+    format: &'a str,
+    sha256: &'a str,
+}
+
+#[derive(Serialize)]
+struct Times {
+    first: Option<String>,
+    last: Option<String>,
+}
+
+impl From<Span> for Times {
+    fn from(span: Span) -> Times {
+        Times { first: span.first.map(time_text), last: span.last.map(time_text) }
+    }
+}
+
+/// The keys from `totals` to `by`, which the last line of NDJSON has too.
+#[derive(Serialize)]
+struct Body<'a> {
+    totals: TotalsPart,
+    unrated_reasons: Ordered<&'static str, u64>,
+    presumed: Ordered<&'static str, u64>,
+    causes: Vec<CausePart<'a>>,
+    drift: Vec<DriftPart<'a>>,
+    policy: [(); 0],
+    quirks: Vec<QuirkPart>,
+    by: Ordered<&'static str, Vec<ByPart<'a>>>,
+}
+
+#[derive(Serialize)]
+struct TotalsPart {
+    rows: u64,
+    matched: u64,
+    overcharged: u64,
+    undercharged: u64,
+    unrated: u64,
+    skipped: u64,
+    malformed: u64,
+    charged_points: i128,
+    expected_points: i128,
+    over_points: i128,
+    under_points: i128,
+    net_points: i128,
+    unrated_points: i128,
+    charged_usd: String,
+    expected_usd: String,
+    net_usd: String,
+    unrated_usd: String,
+}
+
+#[derive(Serialize)]
+struct CausePart<'a> {
+    cause: &'static str,
+    rows: u64,
+    net_points: i128,
+    models: Vec<&'a str>,
+    groups: Vec<&'a str>,
+    #[serde(flatten)]
+    times: Times,
+    implied: BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+struct DriftPart<'a> {
+    key: &'static str,
+    model: Option<&'a str>,
+    group: Option<&'a str>,
+    configured: &'a str,
+    logged: &'a str,
+    rows: u64,
+    #[serde(flatten)]
+    times: Times,
+}
+
+#[derive(Serialize)]
+struct QuirkPart {
+    quirk: &'static str,
+    rows: u64,
+    net_points: Option<i128>,
+    detail: &'static str,
+    #[serde(flatten)]
+    times: Times,
+}
+
+#[derive(Serialize)]
+struct ByPart<'a> {
+    key: &'a str,
+    rows: u64,
+    charged_points: i128,
+    expected_points: i128,
+    net_points: i128,
+    mismatched: u64,
+}
+
+#[derive(Serialize)]
+struct FindingPart<'a> {
+    input: &'a str,
+    line: u64,
+    id: Option<Id<'a>>,
+    request_id: Option<&'a str>,
+    time: Option<String>,
+    verdict: &'static str,
+    cause: Option<&'static str>,
+    also: [(); 0],
+    implied: BTreeMap<String, String>,
+    model: Option<&'a str>,
+    group: Option<&'a str>,
+    token: Option<&'a str>,
+    user: Option<&'a str>,
+    charged_points: Option<i64>,
+    expected_points: Option<i64>,
+    delta_points: Option<i128>,
+    expected_exact: Option<String>,
+    usage: Ordered<&'static str, i64>,
+    ratios: Ordered<String, String>,
+    logged_ratios: Ordered<&'static str, &'a str>,
+    profile: Option<&'static str>,
+    quirk: Option<&'static str>,
+    reason: Option<&'static str>,
+    bounds: Option<[i64; 2]>,
+    detail: Option<String>,
+}
+
+/// An id as the gateway gives it: a number, or a uuid.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Id<'a> {
+    Number(i64),
+    Text(&'a str),
+}
+
+/// Writes the whole report.
+pub fn write_json(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let summary = &report.summary;
+    let document = Document {
+        schema: "quota.audit/1",
+        quota: env!("CARGO_PKG_VERSION"),
+        inputs: report.inputs.iter().map(input).collect(),
+        config: ConfigPart {
+            sources: report.sources.iter().map(source).collect(),
+            basis: report.basis.word(),
+            profile: report.profile,
+            quota_per_unit: report.quota_per_unit.to_string(),
+            profiles: Ordered(summary.profiles.iter().map(|(profile, rows)| (profile.word(), *rows)).collect()),
+        },
+        period: summary.period.into(),
+        body: body(report),
+        findings: summary.findings().into_iter().map(|f| finding(f, report.input_name(f.place.input))).collect(),
+        findings_omitted: summary.findings_omitted(),
+    };
+    serde_json::to_writer_pretty(&mut *out, &document)?;
+    writeln!(out)
+}
+
+/// Writes one row as a line of NDJSON.
+pub fn write_finding(found: &Finding, input: &str, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &finding(found, input))?;
+    writeln!(out)
+}
+
+/// Writes the last line of NDJSON.
+pub fn write_ndjson_end(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &body(report))?;
+    writeln!(out)
+}
+
+fn input(info: &InputInfo) -> Input<'_> {
+    Input { name: &info.name, format: info.format, rows: info.rows, bytes: info.bytes }
+}
+
+fn source(source: &Source) -> SourcePart<'_> {
+    SourcePart { name: &source.name, format: source.format, sha256: &source.sha256 }
+}
+
+fn body(report: &Report) -> Body<'_> {
+    let summary = &report.summary;
+    Body {
+        totals: totals(report),
+        unrated_reasons: Ordered(summary.unrated_reasons.iter().map(|(reason, rows)| (reason.word(), *rows)).collect()),
+        presumed: Ordered(summary.presumed.iter().map(|(reason, rows)| (reason.word(), *rows)).collect()),
+        causes: causes(summary),
+        drift: drift(summary),
+        policy: [],
+        quirks: quirks(summary),
+        by: Ordered(by(summary)),
+    }
+}
+
+fn totals(report: &Report) -> TotalsPart {
+    let totals = &report.summary.totals;
+    let usd = |amount: &Exact| amount.clone().normalized().to_string();
+    TotalsPart {
+        rows: totals.rows,
+        matched: totals.matched,
+        overcharged: totals.overcharged,
+        undercharged: totals.undercharged,
+        unrated: totals.unrated,
+        skipped: totals.skipped,
+        malformed: totals.malformed,
+        charged_points: totals.charged_points,
+        expected_points: totals.expected_points,
+        over_points: totals.over_points,
+        under_points: totals.under_points,
+        net_points: totals.net_points(),
+        unrated_points: totals.unrated_points,
+        charged_usd: usd(&report.usd.charged),
+        expected_usd: usd(&report.usd.expected),
+        net_usd: usd(&report.usd.net()),
+        unrated_usd: usd(&report.usd.unrated),
+    }
+}
+
+fn causes(summary: &Summary) -> Vec<CausePart<'_>> {
+    let parts = summary.causes.iter().map(|(cause, sum)| CausePart {
+        cause: cause.word(),
+        rows: sum.rows,
+        net_points: sum.net_points,
+        models: sum.models.iter().map(String::as_str).collect(),
+        groups: sum.groups.iter().map(String::as_str).collect(),
+        times: sum.span.into(),
+        implied: BTreeMap::new(),
+    });
+    parts.collect()
+}
+
+fn drift(summary: &Summary) -> Vec<DriftPart<'_>> {
+    let parts = summary.drift.iter().map(|(key, (rows, span))| DriftPart {
+        key: key.key,
+        model: key.model.as_deref(),
+        group: key.group.as_deref(),
+        configured: &key.configured,
+        logged: &key.logged,
+        rows: *rows,
+        times: (*span).into(),
+    });
+    parts.collect()
+}
+
+fn quirks(summary: &Summary) -> Vec<QuirkPart> {
+    let parts = summary.quirks.iter().map(|(quirk, sum)| QuirkPart {
+        quirk: quirk.word(),
+        rows: sum.rows,
+        net_points: sum.net_points,
+        detail: quirk.sentence(),
+        times: sum.span.into(),
+    });
+    parts.collect()
+}
+
+fn by(summary: &Summary) -> Vec<(&'static str, Vec<ByPart<'_>>)> {
+    let parts = summary.by.iter().map(|(by, parts)| {
+        let rows = parts.iter().map(|(key, tally)| ByPart {
+            key,
+            rows: tally.rows,
+            charged_points: tally.charged_points,
+            expected_points: tally.expected_points,
+            net_points: tally.charged_points - tally.expected_points,
+            mismatched: tally.mismatched,
+        });
+        (by.word(), rows.collect())
+    });
+    parts.collect()
+}
+
+fn finding<'a>(finding: &'a Finding, input: &'a str) -> FindingPart<'a> {
+    let charge = finding.charge();
+    let terms = charge.and_then(|judged| judged.terms.as_ref());
+    FindingPart {
+        input,
+        line: finding.place.line,
+        id: id(&finding.id),
+        request_id: some(&finding.request_id),
+        time: finding.time.map(time_text),
+        verdict: finding.verdict.class.word(),
+        cause: charge.and_then(|judged| judged.cause).map(|cause| cause.word()),
+        also: [],
+        implied: implied(charge),
+        model: some(&finding.model),
+        group: some(&finding.group),
+        token: some(&finding.token),
+        user: some(&finding.user),
+        charged_points: charge.map(|judged| judged.charged.0),
+        expected_points: charge.and_then(|judged| judged.expected.as_ref()).map(|expected| expected.points.0),
+        delta_points: charge.filter(|judged| judged.expected.is_some()).map(Judged::delta),
+        expected_exact: charge.and_then(|j| j.expected.as_ref()).map(|e| e.amount.clone().normalized().to_string()),
+        usage: Ordered(terms.map_or(Vec::new(), |terms| {
+            terms.usage.iter().filter(|(_, tokens)| *tokens != 0).map(|(class, tokens)| (class.word(), tokens)).collect()
+        })),
+        ratios: Ordered(terms.map_or(Vec::new(), ratios)),
+        logged_ratios: Ordered(charge.map_or(Vec::new(), |judged| {
+            judged.drift.iter().map(|difference| (difference.key, difference.logged.as_str())).collect()
+        })),
+        profile: finding.profile().map(|profile| profile.word()),
+        quirk: charge.and_then(|judged| judged.quirk).map(|(quirk, _)| quirk.word()),
+        reason: reason(finding),
+        bounds: charge.and_then(|judged| judged.bounds).map(|(Points(low), Points(high))| [low, high]),
+        detail: finding.verdict.error.as_ref().map(ToString::to_string),
+    }
+}
+
+fn some(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn id(text: &str) -> Option<Id<'_>> {
+    some(text).map(|text| text.parse().map_or(Id::Text(text), Id::Number))
+}
+
+fn reason(finding: &Finding) -> Option<&'static str> {
+    let skip = finding.verdict.skip.map(|skip| skip.word());
+    let unrated = finding.charge().and_then(|judged| judged.reason).map(|reason| reason.word());
+    skip.or(unrated).or(finding.verdict.error.as_ref().map(|_| "malformed"))
+}
+
+/// The ratios that were used in place of the config's, for `ratio-drift`.
+fn implied(charge: Option<&Judged>) -> BTreeMap<String, String> {
+    let drifted = charge.filter(|judged| judged.cause == Some(crate::audit::Cause::RatioDrift));
+    let numbers = drifted.map_or(&[][..], |judged| &judged.drift);
+    numbers.iter().map(|difference| (difference.key.to_owned(), difference.logged.clone())).collect()
+}
+
+/// The numbers that enter the charge.
+fn ratios(terms: &Terms) -> Vec<(String, String)> {
+    let mut used: Vec<(String, String)> = Vec::new();
+    match terms.formula {
+        Formula::DecimalPrice | Formula::Free => used.push(("model_price".to_owned(), terms.price.to_string())),
+        Formula::Decimal => {
+            let model = Exact::from(terms.model_ratio) * terms.rates[Class::Input];
+            used.push(("model_ratio".to_owned(), model.normalized().to_string()));
+            let classes = terms.usage.iter().filter(|(class, tokens)| *tokens != 0 && *class != Class::Input);
+            used.extend(classes.map(|(class, _)| (class.rate_word().to_owned(), terms.rates[class].to_string())));
+        }
+    }
+    used.push(("group_ratio".to_owned(), terms.group_ratio.to_string()));
+    used.extend(terms.multipliers.iter().map(|multiplier| (multiplier.name.clone(), multiplier.value.to_string())));
+    used.extend(terms.surcharges.iter().map(|surcharge| (surcharge.name.clone(), surcharge.price.to_string())));
+    used
+}
+
+/// Points as an exact amount of USD.
+pub fn usd(points: Points, report: &Report) -> Exact {
+    usd_of(&Exact::from(points), report.quota_per_unit)
+}
