@@ -4,4 +4,6 @@ pub mod config;
 pub mod exact;
 pub mod float;
 pub mod log;
+pub mod profile;
 pub mod read;
+pub mod report;

@@ -1,0 +1,3 @@
+//! What each gateway does differently.
+
+pub mod new_api;

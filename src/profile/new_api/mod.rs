@@ -1,0 +1,3 @@
+//! new-api and its forks.
+
+pub mod completion;

@@ -1,0 +1,4 @@
+//! Values to bytes.
+
+pub mod config;
+pub mod issues;
