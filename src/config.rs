@@ -248,17 +248,25 @@ impl Config {
     }
 
     fn shift_origins(&mut self, by: u16) {
-        let shift = |number: &mut Number| number.origin.source = number.origin.source.saturating_add(by);
+        self.each_number(&mut |number| number.origin.source = number.origin.source.saturating_add(by));
+    }
+
+    /// Takes away where each number stood, so that two configs can be compared for what they say.
+    pub fn forget_origins(&mut self) {
+        self.each_number(&mut |number| number.origin = Origin::default());
+    }
+
+    fn each_number(&mut self, visit: &mut dyn FnMut(&mut Number)) {
         for map in self.maps.values_mut() {
             if let Map::Given(numbers) = map {
-                numbers.values_mut().for_each(shift);
+                numbers.values_mut().for_each(&mut *visit);
             }
         }
-        self.group_group_ratio.iter_mut().flat_map(HashMap::values_mut).flat_map(HashMap::values_mut).for_each(shift);
-        self.effective_completion.values_mut().for_each(|effective| shift(&mut effective.number));
-        self.model_prices.values_mut().for_each(|prices| prices.numbers_mut().for_each(shift));
-        self.quota_per_unit.iter_mut().for_each(shift);
-        self.periods.iter_mut().for_each(|period| period.config.shift_origins(by));
+        self.group_group_ratio.iter_mut().flat_map(HashMap::values_mut).flat_map(HashMap::values_mut).for_each(&mut *visit);
+        self.effective_completion.values_mut().for_each(|effective| visit(&mut effective.number));
+        self.model_prices.values_mut().for_each(|prices| prices.numbers_mut().for_each(&mut *visit));
+        self.quota_per_unit.iter_mut().for_each(&mut *visit);
+        self.periods.iter_mut().for_each(|period| period.config.each_number(visit));
     }
 }
 

@@ -7,7 +7,6 @@ pub mod defaults;
 pub mod details;
 pub mod float;
 pub mod log;
-pub mod pricing;
 pub mod profile;
 pub mod read;
 pub mod report;

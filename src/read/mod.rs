@@ -1,5 +1,7 @@
 //! Bytes to values: logs and configs, each format in one file.
 
+pub mod config;
+
 use crate::log::{Row, RowError};
 
 /// What a reader found next.

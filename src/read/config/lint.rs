@@ -1,0 +1,100 @@
+//! Warnings about a config as a whole: what contradicts itself, has no effect or is not defined.
+
+use std::collections::HashMap;
+
+use super::issue::{Code, Severity};
+use super::reader::{Author, Reader, Spot};
+use crate::config::{Map, MapName};
+use crate::exact::Ratio;
+use crate::log::shorten;
+use crate::profile::new_api::completion;
+
+pub(super) fn check(reader: &mut Reader<'_>) {
+    ratio_and_price(reader);
+    locked_completion(reader);
+    undefined_groups(reader);
+}
+
+fn warn(reader: &mut Reader<'_>, code: Code, mut found: Vec<(String, Spot)>, say: impl Fn(&str) -> (String, String)) {
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    for (name, spot) in found {
+        let (message, hint) = say(&name);
+        reader.issue_at(Severity::Warning, code, &spot, message, hint);
+    }
+}
+
+/// Where the names of a map stand that fit.
+fn spots(reader: &Reader<'_>, map: MapName, fits: impl Fn(&str, Ratio) -> bool) -> Vec<(String, Spot)> {
+    let Map::Given(numbers) = reader.config.map(map) else { return Vec::new() };
+    let fitting = numbers.iter().filter(|(name, number)| fits(name, number.ratio));
+    fitting.filter_map(|(name, _)| Some((name.clone(), reader.spots.get(&(map, name.clone()))?.clone()))).collect()
+}
+
+fn ratio_and_price(reader: &mut Reader<'_>) {
+    let Map::Given(prices) = reader.config.map(MapName::ModelPrice) else { return };
+    let found = spots(reader, MapName::ModelRatio, |name, _| prices.contains_key(name));
+    warn(reader, Code::RatioAndPrice, found, |name| {
+        let message = format!("`{}` has a ratio and a price per call: the ratio has no effect", shorten(name));
+        (message, "take the one out that does not count".to_owned())
+    });
+}
+
+fn locked_completion(reader: &mut Reader<'_>) {
+    let Some(locks) = Locks::of(reader) else { return };
+    let found = spots(reader, MapName::CompletionRatio, |name, ratio| locks.get(name).is_some_and(|locked| locked != ratio));
+    warn(reader, Code::LockedCompletion, found, |name| {
+        let ratio = locks.get(name).unwrap_or_default();
+        let message = format!("the completion ratio of `{}` has no effect: the gateway locks it at {ratio}", shorten(name));
+        (message, format!("write {ratio}, or take it out; other gateways do not lock it (`profile`)"))
+    });
+}
+
+/// How to know a model's lock.
+enum Locks {
+    /// The gateway's own list.
+    Listed(HashMap<String, Ratio>),
+    /// The table of new-api.
+    Table,
+}
+
+impl Locks {
+    fn of(reader: &Reader<'_>) -> Option<Locks> {
+        if reader.has_meta {
+            let locked = reader.config.effective_completion.iter().filter(|(_, effective)| effective.locked);
+            return Some(Locks::Listed(locked.map(|(name, effective)| (name.clone(), effective.number.ratio)).collect()));
+        }
+        is_new_api(reader).then_some(Locks::Table)
+    }
+
+    fn get(&self, name: &str) -> Option<Ratio> {
+        match self {
+            Locks::Listed(locked) => locked.get(name).copied(),
+            Locks::Table => {
+                let builtin = completion::builtin(name);
+                (builtin.locked && !name.contains('/')).then_some(builtin.ratio)
+            }
+        }
+    }
+}
+
+/// Whether the config speaks for new-api of 2026: by its profile, or as options that only new-api has.
+fn is_new_api(reader: &Reader<'_>) -> bool {
+    match (reader.author, reader.config.profile.as_deref()) {
+        (_, Some(profile)) => profile == "new-api",
+        (Author::Person, None) => true,
+        (Author::Gateway, None) => [MapName::CreateCacheRatio, MapName::AudioRatio, MapName::ToolPrice]
+            .iter()
+            .any(|map| matches!(reader.config.map(*map), Map::Given(_))),
+    }
+}
+
+fn undefined_groups(reader: &mut Reader<'_>) {
+    let Map::Given(groups) = reader.config.map(MapName::GroupRatio) else { return };
+    let names: Vec<String> = groups.keys().cloned().collect();
+    let found: Vec<(String, Spot)> = reader.mentions.iter().filter(|(name, _)| !groups.contains_key(name)).cloned().collect();
+    warn(reader, Code::UndefinedGroup, found, |name| {
+        let message = format!("nobody defines the group `{}`: it has no ratio and counts as 1", shorten(name));
+        let near = super::words::nearest(name, names.iter().map(String::as_str));
+        (message, near.map_or_else(|| "give it a ratio in `group_ratio`".to_owned(), |near| format!("did you mean `{near}`?")))
+    });
+}

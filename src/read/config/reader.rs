@@ -1,0 +1,250 @@
+//! What reading one source collects: the config, its issues, and where each number stood.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::issue::{Code, Issue, Severity};
+use super::json;
+use super::node::{Fault, Node, Table, Value};
+use super::text::Text;
+use crate::config::{Config, MapName, Number, Origin};
+use crate::log::shorten;
+
+/// Who wrote the source: a gateway may mean something by a negative ratio, a person does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Author {
+    Gateway,
+    Person,
+}
+
+/// A piece of text that places count in: the whole source, or one value of a database.
+#[derive(Debug)]
+struct Part<'a> {
+    label: Option<String>,
+    text: Text<'a>,
+}
+
+/// A place: a part and its bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Spot {
+    part: usize,
+    span: Range<usize>,
+}
+
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    pub name: &'a str,
+    parts: Vec<Part<'a>>,
+    pub author: Author,
+    pub config: Config,
+    pub issues: Vec<Issue>,
+    pub spots: HashMap<(MapName, String), Spot>,
+    /// Groups that are spoken of, for the check that they are defined.
+    pub mentions: Vec<(String, Spot)>,
+    pub modes: Option<HashMap<String, String>>,
+    pub expressions: HashMap<String, String>,
+    /// Whether `CompletionRatioMeta` was given.
+    pub has_meta: bool,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(name: &'a str, text: &'a str) -> Reader<'a> {
+        Reader {
+            name,
+            parts: vec![Part { label: None, text: Text::new(text) }],
+            author: Author::Person,
+            config: Config::default(),
+            issues: Vec::new(),
+            spots: HashMap::new(),
+            mentions: Vec::new(),
+            modes: None,
+            expressions: HashMap::new(),
+            has_meta: false,
+        }
+    }
+
+    /// From here on, places count in another text: a value of a database.
+    pub fn enter(&mut self, label: String, text: &'a str) {
+        self.parts.push(Part { label: Some(label), text: Text::new(text) });
+    }
+
+    fn text(&self) -> &'a str {
+        self.parts.last().map_or("", |part| part.text.text)
+    }
+
+    pub fn spot(&self, span: &Range<usize>) -> Spot {
+        Spot { part: self.parts.len().saturating_sub(1), span: span.clone() }
+    }
+
+    pub fn origin(&self, span: &Range<usize>) -> Origin {
+        let line = self.parts.last().filter(|part| part.label.is_none()).map_or(0, |part| part.text.line(span.start));
+        Origin { source: 0, line }
+    }
+
+    pub fn error(&mut self, code: Code, span: &Range<usize>, message: impl Into<String>, hint: impl Into<String>) {
+        let spot = self.spot(span);
+        self.issue_at(Severity::Error, code, &spot, message.into(), hint.into());
+    }
+
+    pub fn warn(&mut self, code: Code, span: &Range<usize>, message: impl Into<String>, hint: impl Into<String>) {
+        let spot = self.spot(span);
+        self.issue_at(Severity::Warning, code, &spot, message.into(), hint.into());
+    }
+
+    pub fn issue_at(&mut self, severity: Severity, code: Code, spot: &Spot, message: String, hint: String) {
+        let Some(part) = self.parts.get(spot.part) else { return };
+        self.issues.push(Issue {
+            severity,
+            code,
+            source: self.name.to_owned(),
+            part: part.label.clone(),
+            span: spot.span.clone(),
+            line: part.text.line(spot.span.start),
+            column: part.text.column(spot.span.start),
+            excerpt: part.text.excerpt(&spot.span),
+            message,
+            hint,
+        });
+    }
+
+    pub fn fault(&mut self, fault: Fault, language: &str) {
+        match fault {
+            Fault::Syntax { at, message } => {
+                let message = format!("broken {language}: {message}");
+                self.error(Code::Syntax, &at, message, "correct the text here, or save it again from the gateway");
+            }
+            Fault::Duplicate { at, name, first } => {
+                let line = self.parts.last().map_or(0, |part| part.text.line(first.start));
+                let earlier = if first == at { String::new() } else { format!(" (first on line {line})") };
+                let message = format!("duplicate key `{}`{earlier}", shorten(&name));
+                self.error(Code::DuplicateKey, &at, message, "keep one of them: which one would count is not said");
+            }
+        }
+    }
+
+    /// A value that a gateway may have packed into a JSON string. None: nothing is given, or it is broken and said so.
+    pub fn unpack(&mut self, node: Node) -> Option<Node> {
+        match &node.value {
+            Value::Null => None,
+            Value::Text(text) if text.trim().is_empty() => None,
+            Value::Text(text) => {
+                let (inner, faults) = json::parse_inside(self.text(), node.span.clone(), text);
+                faults.into_iter().for_each(|fault| self.fault(fault, "JSON inside the string"));
+                inner.filter(|inner| !matches!(inner.value, Value::Null))
+            }
+            _ => Some(node),
+        }
+    }
+
+    fn wrong_type(&mut self, node: &Node, of: &str, expected: &str) {
+        let message = format!("`{}`: expected {expected}, found {}", shorten(of), node.kind());
+        self.error(Code::WrongType, &node.span, message, format!("write {expected} here"));
+    }
+
+    /// A number that may not be missing its digits, with the rule for negative ones.
+    pub fn number(&mut self, node: &Node, of: &str) -> Option<Number> {
+        let Value::Number(digits) = &node.value else {
+            self.wrong_type(node, of, "a number");
+            return None;
+        };
+        let Ok(ratio) = digits.parse::<crate::exact::Ratio>() else {
+            let message = format!("`{}`: `{}` is not a finite number", shorten(of), shorten(digits));
+            self.error(Code::NotANumber, &node.span, message, "write a decimal number, such as 0.8");
+            return None;
+        };
+        if ratio.is_negative() {
+            self.negative(node, of, digits);
+        }
+        Some(Number { ratio, origin: self.origin(&node.span) })
+    }
+
+    fn negative(&mut self, node: &Node, of: &str, digits: &str) {
+        let message = format!("`{}`: negative ratio `{}`", shorten(of), shorten(digits));
+        match self.author {
+            Author::Person => self.error(Code::NegativeRatio, &node.span, message, "a ratio is 0 (free) or more"),
+            Author::Gateway => {
+                self.warn(
+                    Code::NegativeRatio,
+                    &node.span,
+                    message,
+                    "the gateway takes it as it stands: correct its option if it is a slip",
+                );
+            }
+        }
+    }
+
+    /// A number that may stand in quotes, as option rows hold it.
+    pub fn loose_number(&mut self, node: &Node, of: &str) -> Option<Number> {
+        match &node.value {
+            Value::Text(text) => self.number(&Node { span: node.span.clone(), value: Value::Number(text.trim().to_owned()) }, of),
+            _ => self.number(node, of),
+        }
+    }
+
+    pub fn table<'n>(&mut self, node: &'n Node, of: &str) -> Option<&'n Table> {
+        let table = node.table();
+        if table.is_none() {
+            self.wrong_type(node, of, "a table");
+        }
+        table
+    }
+
+    pub fn words<'n>(&mut self, node: &'n Node, of: &str) -> Option<&'n str> {
+        let text = node.text();
+        if text.is_none() {
+            self.wrong_type(node, of, "a text");
+        }
+        text
+    }
+
+    pub fn list<'n>(&mut self, node: &'n Node, of: &str) -> Option<&'n [Node]> {
+        let list = node.list();
+        if list.is_none() {
+            self.wrong_type(node, of, "a list");
+        }
+        list
+    }
+
+    pub fn texts(&mut self, node: &Node, of: &str) -> Vec<String> {
+        let items = self.list(node, of).unwrap_or_default();
+        items.iter().filter_map(|item| self.words(item, of).map(str::to_owned)).collect()
+    }
+
+    pub fn truth(&mut self, node: &Node, of: &str) -> Option<bool> {
+        match node.value {
+            Value::Bool(truth) => Some(truth),
+            _ => {
+                self.wrong_type(node, of, "true or false");
+                None
+            }
+        }
+    }
+
+    pub fn count(&mut self, node: &Node, of: &str) -> Option<u64> {
+        let count = match &node.value {
+            Value::Number(digits) => digits.parse().ok(),
+            _ => None,
+        };
+        if count.is_none() {
+            self.wrong_type(node, of, "a whole number");
+        }
+        count
+    }
+
+    /// A map of ratios by name.
+    pub fn numbers(&mut self, node: &Node, map: MapName) -> Option<HashMap<String, Number>> {
+        let mut numbers = HashMap::new();
+        for (key, value) in self.table(node, map.word())? {
+            if let Some(number) = self.number(value, &key.name) {
+                self.spots.insert((map, key.name.clone()), self.spot(&key.span));
+                numbers.insert(key.name.clone(), number);
+            }
+        }
+        Some(numbers)
+    }
+
+    pub fn mention(&mut self, group: &str, span: &Range<usize>) {
+        let spot = self.spot(span);
+        self.mentions.push((group.to_owned(), spot));
+    }
+}

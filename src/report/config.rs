@@ -1,0 +1,291 @@
+//! A config as quota's own TOML or JSON. What is written reads back as the same config, numbers with the same digits.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use crate::config::{Config, EffectiveCompletion, GroupRules, Map, MapName, ModelPrices, Number, User};
+use crate::exact::Ratio;
+
+/// A value to be written.
+enum Value {
+    Number(String),
+    Text(String),
+    Bool(bool),
+    /// A moment: a date-time in TOML, a text in JSON.
+    Time(String),
+    Texts(Vec<String>),
+    Table(Table),
+    Tables(Vec<Table>),
+}
+
+type Table = Vec<(String, Value)>;
+
+/// The config as TOML, headed by comments.
+pub fn toml(config: &Config, comments: &[String]) -> String {
+    let mut out = String::new();
+    for comment in comments {
+        let _ = writeln!(out, "# {}", comment.replace(|c: char| c.is_control(), " "));
+    }
+    write_toml(&mut out, "", &table(config));
+    out
+}
+
+/// The config as JSON.
+pub fn json(config: &Config) -> String {
+    let mut out = String::new();
+    write_json(&mut out, &Value::Table(table(config)), 0);
+    out.push('\n');
+    out
+}
+
+fn table(config: &Config) -> Table {
+    let mut table = scalars(config);
+    let mut unknown: Vec<String> = Vec::new();
+    for map in MapName::ALL {
+        match config.map(map) {
+            Map::Default => {}
+            Map::Unknown => unknown.push(map.word().to_owned()),
+            Map::Given(numbers) => table.push((map.word().to_owned(), Value::Table(sorted(numbers, number)))),
+        }
+    }
+    if config.group_group_unknown {
+        unknown.push("group_group_ratio".to_owned());
+    }
+    if !unknown.is_empty() {
+        table.insert(0, ("unknown".to_owned(), Value::Texts(unknown)));
+    }
+    if let Some(ratios) = &config.group_group_ratio {
+        table.push(("group_group_ratio".to_owned(), Value::Table(sorted(ratios, |row| Value::Table(sorted(row, number))))));
+    }
+    push(&mut table, "completion_ratio_meta", &config.effective_completion, effective);
+    push(&mut table, "billing_expr", &config.expressions, |text| Value::Text(text.clone()));
+    push(&mut table, "model", &config.model_prices, model);
+    push(&mut table, "group", &config.groups, group);
+    push(&mut table, "user", &config.users, user);
+    push(&mut table, "settings", &config.settings, |text| Value::Text(text.clone()));
+    periods(&mut table, config);
+    table
+}
+
+fn scalars(config: &Config) -> Table {
+    let mut table = Table::new();
+    if let Some(unit) = &config.quota_per_unit {
+        table.push(("quota_per_unit".to_owned(), number(unit)));
+    }
+    if let Some(profile) = &config.profile {
+        table.push(("profile".to_owned(), Value::Text(profile.clone())));
+    }
+    if let Some(bonus) = config.bonus {
+        let percent = Ratio::new(bonus.mantissa(), bonus.exponent().saturating_add(2));
+        table.push(("bonus".to_owned(), Value::Text(format!("{percent}%"))));
+    }
+    if let Some(currency) = &config.currency {
+        let code = ("code".to_owned(), Value::Text(currency.code.clone()));
+        table
+            .push(("currency".to_owned(), Value::Table(vec![code, ("rate".to_owned(), Value::Number(currency.rate.to_string()))])));
+    }
+    table
+}
+
+fn periods(table: &mut Table, config: &Config) {
+    let time = |seconds: i64| {
+        let text = jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string());
+        Value::Time(text)
+    };
+    let periods = config.periods.iter().map(|period| {
+        let bound = |name: &str, seconds: Option<i64>| seconds.map(|seconds| (name.to_owned(), time(seconds)));
+        let bounds = bound("from", period.from).into_iter().chain(bound("until", period.until));
+        bounds.chain(self::table(&period.config)).collect()
+    });
+    if !config.periods.is_empty() {
+        table.push(("period".to_owned(), Value::Tables(periods.collect())));
+    }
+}
+
+fn push<T>(table: &mut Table, name: &str, map: &HashMap<String, T>, value: impl Fn(&T) -> Value) {
+    if !map.is_empty() {
+        table.push((name.to_owned(), Value::Table(sorted(map, value))));
+    }
+}
+
+fn sorted<T>(map: &HashMap<String, T>, value: impl Fn(&T) -> Value) -> Table {
+    let mut table: Table = map.iter().map(|(name, item)| (name.clone(), value(item))).collect();
+    table.sort_by(|a, b| a.0.cmp(&b.0));
+    table
+}
+
+fn number(number: &Number) -> Value {
+    Value::Number(number.ratio.to_string())
+}
+
+fn effective(effective: &EffectiveCompletion) -> Value {
+    Value::Table(vec![("ratio".to_owned(), number(&effective.number)), ("locked".to_owned(), Value::Bool(effective.locked))])
+}
+
+fn user(user: &User) -> Value {
+    let group = ("group".to_owned(), Value::Text(user.group.clone()));
+    Value::Table(vec![group, ("accepts_unset".to_owned(), Value::Bool(user.accepts_unset))])
+}
+
+fn model(prices: &ModelPrices) -> Value {
+    let fields = [
+        ("input", &prices.input),
+        ("cached", &prices.cached),
+        ("cache_write", &prices.cache_write),
+        ("cache_write_1h", &prices.cache_write_1h),
+        ("output", &prices.output),
+        ("image_input", &prices.image_input),
+        ("audio_input", &prices.audio_input),
+        ("audio_output", &prices.audio_output),
+        ("per_second", &prices.per_second),
+        ("per_image", &prices.per_image),
+        ("per_call", &prices.per_call),
+    ];
+    Value::Table(fields.into_iter().filter_map(|(name, price)| Some((name.to_owned(), number(price.as_ref()?)))).collect())
+}
+
+fn group(rules: &GroupRules) -> Value {
+    let mut table = Table::new();
+    if let Some(models) = &rules.models {
+        table.push(("models".to_owned(), Value::Texts(models.clone())));
+    }
+    if !rules.fallback.is_empty() {
+        table.push(("fallback".to_owned(), Value::Texts(rules.fallback.clone())));
+    }
+    for (name, limit) in [("requests_per_minute", rules.requests_per_minute), ("requests_per_day", rules.requests_per_day)] {
+        table.extend(limit.map(|limit| (name.to_owned(), Value::Number(limit.to_string()))));
+    }
+    Value::Table(table)
+}
+
+/// A text in quotes. What JSON escapes is right in TOML too, but for one character that only TOML escapes.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+}
+
+fn key(name: &str) -> String {
+    let bare = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    if bare { name.to_owned() } else { quoted(name) }
+}
+
+fn texts(texts: &[String]) -> String {
+    format!("[{}]", texts.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", "))
+}
+
+fn inline(value: &Value) -> Option<String> {
+    match value {
+        Value::Number(digits) => Some(digits.clone()),
+        Value::Text(text) => Some(quoted(text)),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Time(time) => Some(time.clone()),
+        Value::Texts(list) => Some(texts(list)),
+        Value::Table(_) | Value::Tables(_) => None,
+    }
+}
+
+/// Writes the plain values of a table, then the tables in it.
+fn write_toml(out: &mut String, path: &str, table: &Table) {
+    for (name, value) in table {
+        if let Some(value) = inline(value) {
+            let _ = writeln!(out, "{} = {value}", key(name));
+        }
+    }
+    for (name, value) in table {
+        let path = if path.is_empty() { key(name) } else { format!("{path}.{}", key(name)) };
+        match value {
+            Value::Table(inner) => head(out, &format!("[{path}]"), &path, inner),
+            Value::Tables(items) => items.iter().for_each(|item| head(out, &format!("[[{path}]]"), &path, item)),
+            _ => {}
+        }
+    }
+}
+
+fn head(out: &mut String, head: &str, path: &str, table: &Table) {
+    // A table that holds only tables needs no line of its own.
+    if head.starts_with("[[") || table.is_empty() || table.iter().any(|(_, value)| inline(value).is_some()) {
+        let gap = if out.is_empty() { "" } else { "\n" };
+        let _ = writeln!(out, "{gap}{head}");
+    }
+    write_toml(out, path, table);
+}
+
+fn write_json(out: &mut String, value: &Value, depth: usize) {
+    match value {
+        Value::Time(time) => out.push_str(&quoted(time)),
+        Value::Table(table) => write_object(out, table, depth),
+        Value::Tables(items) => {
+            out.push('[');
+            for (at, item) in items.iter().enumerate() {
+                out.push_str(if at == 0 { "" } else { ", " });
+                write_object(out, item, depth);
+            }
+            out.push(']');
+        }
+        _ => out.push_str(&inline(value).unwrap_or_default()),
+    }
+}
+
+fn write_object(out: &mut String, table: &Table, depth: usize) {
+    out.push('{');
+    for (at, (name, value)) in table.iter().enumerate() {
+        let comma = if at == 0 { "" } else { "," };
+        let _ = write!(out, "{comma}\n{:width$}{}: ", "", quoted(name), width = 2 * depth + 2);
+        write_json(out, value, depth + 1);
+    }
+    if !table.is_empty() {
+        let _ = write!(out, "\n{:width$}", "", width = 2 * depth);
+    }
+    out.push('}');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::config::read;
+
+    /// The TOML of the interface, whole.
+    const WHOLE: &str = include_str!("../../fixtures/configs/whole.toml");
+
+    #[track_caller]
+    fn check(name: &str, text: &str) {
+        let config = bare(read(name, text.as_bytes()).unwrap_or_else(|issues| panic!("{issues:#?}")).config);
+        for written in [toml(&config, &["a comment\nin two lines".to_owned()]), json(&config)] {
+            let again = read("again", written.as_bytes()).unwrap_or_else(|issues| panic!("{issues:#?}\n{written}"));
+            assert_eq!(bare(again.config), config, "{written}");
+        }
+    }
+
+    /// Without sources and places, which a written config has of its own.
+    fn bare(mut config: Config) -> Config {
+        config.sources.clear();
+        config.forget_origins();
+        config
+    }
+
+    #[test]
+    fn what_is_written_reads_back_the_same() {
+        check("whole.toml", WHOLE);
+        check("groups.json", r#"{"default": 1, "=discount": 0.8, "专线 \"q\"\n\u007f": 1e-7, "": 1.2345678901234567}"#);
+        check(
+            "ratio_config.json",
+            r#"{"success":true,"data":{"model_ratio":{"a":1},"completion_ratio":{},"model_price":{"b":0}}}"#,
+        );
+        check("status.json", r#"{"success":true,"data":{"quota_per_unit":1000000}}"#);
+        check(
+            "pricing.json",
+            r#"{"success":true,"group_ratio":{"vip":0.85},"data":[
+                {"model_name":"a","quota_type":0,"model_ratio":1.25,"model_price":0,"completion_ratio":4,"enable_groups":["vip"],"supported_endpoint_types":[]},
+                {"model_name":"b","quota_type":1,"model_ratio":0,"model_price":0.04,"completion_ratio":0,"enable_groups":["vip","x"]}]}"#,
+        );
+        check(
+            "users.json",
+            r#"{"success":true,"data":{"items":[{"id":7,"username":"erin","role":1,"group":"vip","setting":"{\"accept_unset_model_ratio_model\":true}"}]}}"#,
+        );
+    }
+
+    #[test]
+    fn numbers_keep_their_digits() {
+        let config = read("x.toml", b"[group_ratio]\na = 0.06666667\nb = 1.2345678901234567\nc = 1e-7").unwrap().config;
+        assert_eq!(toml(&config, &[]), "\n[group_ratio]\na = 0.06666667\nb = 1.2345678901234567\nc = 0.0000001\n".trim_start());
+    }
+}

@@ -1,0 +1,54 @@
+//! An issue of a config as a person reads it: what, where, the offending text, a way out.
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+use crate::read::config::issue::{Issue, Severity};
+
+/// The issue in several lines, without a line end.
+pub fn render(issue: &Issue, colour: bool) -> String {
+    let level = match issue.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let path = match &issue.part {
+        Some(part) => format!("{} ({part})", issue.source),
+        None => issue.source.clone(),
+    };
+    let mut group = Group::with_title(level.primary_title(issue.message.as_str()).id(issue.code.word()));
+    group = group.element(Origin::path(path).line(issue.line as usize).char_column(issue.column as usize));
+    if !issue.excerpt.text.trim().is_empty() {
+        let snippet = Snippet::source(issue.excerpt.text.as_str()).line_start(issue.line as usize).fold(false);
+        group = group.element(snippet.annotation(AnnotationKind::Primary.span(issue.excerpt.span.clone())));
+    }
+    let hint = Group::with_title(Level::HELP.secondary_title(issue.hint.as_str()));
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    renderer.decor_style(DecorStyle::Ascii).term_width(160).render(&[group, hint])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::config::read;
+
+    #[test]
+    fn an_issue_names_file_line_column_text_and_a_way_out() {
+        let issues = read("ratios.json", b"{\"GroupRatio\": {\n  \"default\": 1,\n  \"vip\": -0.8}}").unwrap_err();
+        let text = render(&issues[0], false);
+        for part in
+            ["error[negative-ratio]: `vip`: negative ratio `-0.8`", "--> ratios.json:3:10", "\"vip\": -0.8}", "^^^^", "0 (free)"]
+        {
+            assert!(text.contains(part), "{part} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn hostile_text_is_rendered_too() {
+        let long = format!("{{\"GroupRatio\": {{\"{}\u{1b}[31m\": -1}}}}", "模".repeat(100_000));
+        for bytes in [long.as_bytes(), b"", b"\xFF", b"\r\n\t{", "[\u{0}".as_bytes()] {
+            for issue in read("\u{1b}x", bytes).map_or_else(|issues| issues, |loaded| loaded.issues) {
+                assert!(render(&issue, true).len() < 4_000);
+            }
+        }
+    }
+}
