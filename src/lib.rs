@@ -2,11 +2,12 @@
 
 pub mod audit;
 pub mod config;
-pub mod exact;
 pub mod defaults;
 pub mod details;
+pub mod exact;
 pub mod float;
 pub mod log;
+pub mod pricing;
 pub mod profile;
 pub mod read;
 pub mod report;

@@ -1,3 +1,136 @@
-//! new-api and its forks.
+//! new-api of 2026 (MoleAPI and most relays), and the bare formula of the MoleAPI document.
+//!
+//! A row's usage ([`usage`]) and its prices ([`quote`], from the row or from the config) make its terms ([`terms`]).
 
+mod calculate;
 pub mod completion;
+mod group;
+mod names;
+mod quote;
+mod terms;
+mod tools;
+mod usage;
+
+pub use calculate::{Overrides, Request, calculate};
+pub use quote::points_of_a_dollar;
+
+use crate::config::Config;
+use crate::defaults;
+use crate::details::Details;
+use crate::exact::Ratio;
+use crate::log::{Kind, LogEntry, RowError};
+use crate::pricing::{Class, Formula, Reason, Slot, Terms};
+use crate::profile::tables::Tables;
+use crate::profile::{Basis, Context, Departure, Quirk, Rated, Rating, Skip, charge_of};
+use names::Names;
+use quote::{Asked, Fallback, Quote};
+use usage::Usage;
+
+/// What one period of the family does and another does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Some completion ratios are fixed in the gateway.
+    pub locks: bool,
+    /// Models without a price are charged at 37.5 where that is accepted.
+    pub fallback: bool,
+    /// A charge that comes to nothing is one point.
+    pub minimum: bool,
+    /// An answer without tokens is free.
+    pub zero_rule: bool,
+    /// Uncached input is never counted below 0.
+    pub clamps: bool,
+    /// Charges are held within 32 bits.
+    pub saturates: bool,
+}
+
+impl Rules {
+    pub const OF_2026: Rules =
+        Rules { locks: true, fallback: true, minimum: true, zero_rule: true, clamps: true, saturates: true };
+    /// The formula of the MoleAPI document and nothing else.
+    pub const DOCUMENT: Rules =
+        Rules { locks: false, fallback: false, minimum: false, zero_rule: false, clamps: false, saturates: false };
+}
+
+/// Rates a row of the family.
+pub fn rate(entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>, rules: Rules) -> Result<Rating, RowError> {
+    if let Some(skip) = skipped(entry.kind) {
+        return Ok(Rating::Skipped(skip));
+    }
+    let charged = charge_of(entry)?;
+    let usage = Usage::of(entry, details)?;
+    let names = Names::of(entry.model, entry.content);
+    let asked = Asked { entry, details, usage: &usage, names, quota_per_unit: context.quota_per_unit };
+    let own = quote::of_row(&asked)?;
+    let build = |quote: &Quote| terms::of(&usage, quote, &rules, context.quota_per_unit);
+    let quote = quote_of(&asked, context, own.as_ref(), &rules);
+    let terms = quote.as_ref().map(build).map_err(|reason| *reason);
+    let departures = match (&quote, &terms) {
+        (Ok(quote), Ok(terms)) => departures(&asked, quote, terms),
+        _ => Vec::new(),
+    };
+    let own = own.filter(|_| context.basis == Basis::Config).map(|own| build(&own));
+    Ok(Rating::Charge(Box::new(Rated { charged, terms, own, departures })))
+}
+
+fn skipped(kind: Kind) -> Option<Skip> {
+    match kind {
+        Kind::Absent | Kind::Code(2 | 6) => None,
+        Kind::Code(1) => Some(Skip::TopUp),
+        Kind::Code(3) => Some(Skip::Manage),
+        Kind::Code(4) => Some(Skip::System),
+        Kind::Code(5) => Some(Skip::Error),
+        Kind::Code(7) => Some(Skip::Login),
+        Kind::Code(_) => Some(Skip::UnknownType),
+    }
+}
+
+/// The prices that the basis asks for.
+fn quote_of(asked: &Asked<'_, '_>, context: &Context<'_>, own: Option<&Quote>, rules: &Rules) -> Result<Quote, Reason> {
+    let tables = Tables { config: context.config, defaults: defaults::new_api() };
+    match (context.basis, own) {
+        (Basis::Config, _) => quote::of_config(asked, &tables, own, rules),
+        (Basis::Logged, Some(own)) => Ok(own.clone()),
+        (Basis::Logged, None) => built_in(asked, rules),
+    }
+}
+
+/// A row without ratios and no config: the built-in prices, for the group `default` or a group whose ratio the row prints.
+fn built_in(asked: &Asked<'_, '_>, rules: &Rules) -> Result<Quote, Reason> {
+    let nothing = Config::default();
+    let tables = Tables { config: &nothing, defaults: defaults::new_api() };
+    let own_group = asked.entry.ratios.group;
+    if own_group.is_none() && !matches!(asked.entry.group, "" | "default") {
+        return Err(Reason::NoRatios);
+    }
+    let mut quote = quote::of_config(asked, &tables, None, rules).map_err(|_| Reason::NoRatios)?;
+    if let Some(ratio) = own_group {
+        quote.group = quote::Figure::sure(ratio);
+    }
+    Ok(quote)
+}
+
+/// Where this row departs from the gateway's own price rules.
+fn departures(asked: &Asked<'_, '_>, quote: &Quote, terms: &Terms) -> Vec<Departure> {
+    let usage = asked.usage;
+    let mut found = Vec::new();
+    if terms.formula == Formula::Free {
+        let rules = Terms { formula: Formula::DecimalPrice, ..terms.clone() };
+        found.push(Departure { quirk: Quirk::AudioPriceFree, rules: Some(rules) });
+    }
+    let responses = asked.details.text("request_path").is_some_and(|path| path.starts_with("/v1/responses"));
+    if usage.audio.is_some() && responses && asked.names.bare.starts_with("gpt-4o-audio") {
+        found.push(Departure { quirk: Quirk::AudioResponsesUnpaid, rules: None });
+    }
+    if terms.no_usage && (usage.cached != 0 || usage.writes != 0) {
+        let rules = Terms { no_usage: false, ..terms.clone() };
+        found.push(Departure { quirk: Quirk::CacheOnlyFree, rules: Some(rules) });
+    }
+    if quote.fallback != Fallback::No {
+        found.push(Departure { quirk: Quirk::FallbackRatio, rules: None });
+    }
+    if let Some(configured) = quote.ignored_completion.filter(|_| terms.formula == Formula::Decimal) {
+        let rules = terms.with(Slot::Rate(Class::Output), configured);
+        found.push(Departure { quirk: Quirk::PriceLocked, rules: Some(rules) });
+    }
+    found
+}
