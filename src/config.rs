@@ -302,3 +302,39 @@ impl ModelPrices {
         .flatten()
     }
 }
+
+/// A config with its dated parts: which one holds at a time.
+#[derive(Clone, Debug)]
+pub struct Timeline {
+    /// The config from a time on, in order; the first holds from the beginning.
+    stretches: Vec<(i64, Config)>,
+}
+
+impl Timeline {
+    /// Lays each period over the rest for the time that it holds.
+    pub fn new(mut config: Config) -> Timeline {
+        let periods = std::mem::take(&mut config.periods);
+        let mut starts = vec![i64::MIN];
+        starts.extend(periods.iter().flat_map(|period| [period.from, period.until]).flatten());
+        starts.sort_unstable();
+        starts.dedup();
+        let at = |start: i64| {
+            let mut config = config.clone();
+            periods.iter().filter(|period| period.holds_at(start)).for_each(|period| config.overlay(period.config.clone()));
+            (start, config)
+        };
+        Timeline { stretches: starts.into_iter().map(at).collect() }
+    }
+
+    /// The config at a time; a row without a time is priced by what holds from the beginning.
+    pub fn at(&self, time: Option<i64>) -> &Config {
+        let behind = self.stretches.partition_point(|(start, _)| *start <= time.unwrap_or(i64::MIN));
+        &self.stretches[behind.saturating_sub(1)].1
+    }
+}
+
+impl Period {
+    fn holds_at(&self, time: i64) -> bool {
+        self.from.is_none_or(|from| from <= time) && self.until.is_none_or(|until| time < until)
+    }
+}

@@ -1,6 +1,7 @@
 //! Prices requests to an LLM gateway and audits its log: see `docs/architecture.md`.
 
 pub mod audit;
+pub mod cli;
 pub mod config;
 pub mod defaults;
 pub mod details;

@@ -166,6 +166,13 @@ pub struct DriftKey {
     pub logged: String,
 }
 
+/// Over- and undercharged rows whose cause is `ratio-drift`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DriftRows {
+    pub over: u64,
+    pub under: u64,
+}
+
 /// Rows that show one quirk; the points charged beyond the rules are none where those of any row are not known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuirkKey {
@@ -185,6 +192,8 @@ pub struct Summary {
     pub skips: BTreeMap<Skip, u64>,
     pub causes: BTreeMap<Cause, CauseKey>,
     pub drift: BTreeMap<DriftKey, (u64, Span)>,
+    /// Mismatched rows that are charged exactly by their own ratios.
+    pub drift_rows: DriftRows,
     pub quirks: BTreeMap<Quirk, QuirkKey>,
     pub by: BTreeMap<By, BTreeMap<String, Tally>>,
     /// The first malformed rows, for messages.
@@ -208,6 +217,7 @@ impl Summary {
             skips: BTreeMap::new(),
             causes: BTreeMap::new(),
             drift: BTreeMap::new(),
+            drift_rows: DriftRows::default(),
             quirks: BTreeMap::new(),
             by: by.iter().map(|by| (*by, BTreeMap::new())).collect(),
             malformed: Vec::new(),
@@ -246,6 +256,7 @@ impl Summary {
         self.add_quirk(judged, span);
         self.add_breakdowns(entry, verdict.class, judged, day);
         if let Some(cause) = judged.cause {
+            self.drift_rows.add(cause, verdict.class);
             self.add_cause(cause, entry, judged, span);
             self.keep(entry, verdict);
         }
@@ -370,6 +381,8 @@ impl Summary {
             sum.0 += rows;
             sum.1.merge(span);
         }
+        self.drift_rows.over += other.drift_rows.over;
+        self.drift_rows.under += other.drift_rows.under;
         for (quirk, part) in other.quirks {
             self.quirks.entry(quirk).and_modify(|sum| sum.merge(&part)).or_insert(part);
         }
@@ -381,6 +394,15 @@ impl Summary {
         self.malformed.sort();
         self.malformed.truncate(MALFORMED_TOLD);
         other.worst.into_iter().for_each(|Reverse(finding)| self.push(finding));
+    }
+}
+
+impl DriftRows {
+    fn add(&mut self, cause: Cause, class: Class) {
+        if cause == Cause::RatioDrift {
+            self.over += u64::from(class == Class::Overcharged);
+            self.under += u64::from(class == Class::Undercharged);
+        }
     }
 }
 

@@ -26,5 +26,5 @@ pub use judge::{Judgement, Standing, agrees, judge};
 pub use lines::{ChargeLine, Unit, lines};
 pub use open::{Allowed, Open, Reason, Slot, bounds};
 pub use price::{Adjustment, Charge, Rounding, price};
-pub use terms::{Formula, Minimum, Multiplier, Per, Surcharge, Terms};
+pub use terms::{Formula, Minimum, Multiplier, Per, QUOTA_PER_UNIT, Surcharge, Terms};
 pub use usage::{Class, PerClass};

@@ -1,7 +1,6 @@
 //! Looking a number up: in the config, else in the gateway's built-in tables.
 
 use crate::config::{Config, Found, Map, MapName, Number};
-use crate::exact::Ratio;
 
 /// A map of the config where it is given, else the gateway's built-in one.
 #[derive(Clone, Copy, Debug)]
@@ -29,15 +28,6 @@ impl Tables<'_> {
                 Map::Given(numbers) => numbers.get(name).map_or(Known::Absent, |number| Known::Number(*number)),
                 _ => Known::Absent,
             },
-        }
-    }
-
-    /// The number of a name, the other one where the map lacks it, none where nobody can say.
-    pub fn get_or(&self, map: MapName, name: &str, fallback: Ratio) -> Option<Ratio> {
-        match self.get(map, name) {
-            Known::Number(number) => Some(number.ratio),
-            Known::Absent => Some(fallback),
-            Known::Unknown => None,
         }
     }
 }

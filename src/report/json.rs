@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use super::text::{time_text, usd_of};
+use super::text::time_text;
 use super::{InputInfo, Report};
 use crate::audit::{Finding, Judged, Span, Summary};
 use crate::config::Source;
@@ -396,9 +396,4 @@ fn ratios(terms: &Terms) -> Vec<(String, String)> {
     used.extend(terms.multipliers.iter().map(|multiplier| (multiplier.name.clone(), multiplier.value.to_string())));
     used.extend(terms.surcharges.iter().map(|surcharge| (surcharge.name.clone(), surcharge.price.to_string())));
     used
-}
-
-/// Points as an exact amount of USD.
-pub fn usd(points: Points, report: &Report) -> Exact {
-    usd_of(&Exact::from(points), report.quota_per_unit)
 }

@@ -11,7 +11,7 @@ mod text;
 
 pub use json::{write_finding, write_json, write_ndjson_end};
 pub use table::{Style, write_table};
-pub use text::{grouped, points_text, time_text, usd_text};
+pub use text::{grouped, points_text, printable, time_text, usd_of, usd_text};
 
 use crate::audit::Summary;
 use crate::config::Source;

@@ -17,7 +17,6 @@ pub use quote::points_of_a_dollar;
 use crate::config::Config;
 use crate::defaults;
 use crate::details::Details;
-use crate::exact::Ratio;
 use crate::log::{Kind, LogEntry, RowError};
 use crate::pricing::{Class, Formula, Reason, Slot, Terms};
 use crate::profile::tables::Tables;

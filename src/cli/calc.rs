@@ -1,0 +1,266 @@
+//! `quota calc`.
+
+use std::io::Write;
+
+use clap::{Args, ValueEnum};
+
+use super::outcome::Failure;
+use super::{Common, number, positive};
+use crate::config::{Config, Currency, Map, MapName};
+use crate::defaults;
+use crate::exact::Ratio;
+use crate::profile::Profile;
+use crate::profile::new_api::{Overrides, Request, Rules, calculate};
+use crate::report::calc::{Calculation, Extras, write_json, write_table};
+
+/// Price one request, or the same request under several groups or models
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  quota calc --model gpt-4o --input 1000 --cached 200 --output 500\n  \
+                        quota calc --input-price 2.5 --output-price 15 --input 1000 --output 100 --group-ratio 0.3\n\n\
+                        Exit codes: 0 priced, 2 bad arguments or config, 3 the model has no price.")]
+pub struct CalcCommand {
+    #[command(flatten)]
+    common: Common,
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Uncached input tokens
+    #[arg(long, value_name = "TOKENS", value_parser = tokens, conflicts_with = "prompt")]
+    input: Option<i64>,
+    /// All input tokens, cached and written ones inside
+    #[arg(long, value_name = "TOKENS", value_parser = tokens)]
+    prompt: Option<i64>,
+    /// Input tokens read from the cache
+    #[arg(long, value_name = "TOKENS", value_parser = tokens, default_value_t = 0)]
+    cached: i64,
+    /// Input tokens written to the cache for 5 minutes
+    #[arg(long, value_name = "TOKENS", value_parser = tokens, default_value_t = 0)]
+    cache_write: i64,
+    /// Input tokens written to the cache for 1 hour
+    #[arg(long = "cache-write-1h", value_name = "TOKENS", value_parser = tokens, default_value_t = 0)]
+    cache_write_1h: i64,
+    /// Output tokens
+    #[arg(long, value_name = "TOKENS", value_parser = tokens, default_value_t = 0)]
+    output: i64,
+    /// Audio input tokens, beside --input or within --prompt
+    #[arg(long, value_name = "TOKENS", value_parser = tokens, default_value_t = 0)]
+    audio_input: i64,
+    /// Audio output tokens, beside --output
+    #[arg(long, value_name = "TOKENS", value_parser = tokens, default_value_t = 0)]
+    audio_output: i64,
+    /// Image input tokens, beside --input or within --prompt
+    #[arg(long, value_name = "TOKENS", value_parser = tokens, default_value_t = 0)]
+    image_input: i64,
+    /// Tool calls
+    #[arg(long, value_name = "NAME=CALLS", value_parser = tool)]
+    tool: Vec<(String, i64)>,
+    /// A further factor of the price: seconds, size, n
+    #[arg(long, value_name = "NAME=X", value_parser = multiplier)]
+    multiplier: Vec<(String, Ratio)>,
+    /// Price so many equal requests
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..))]
+    requests: i64,
+    /// The model (repeatable: one column each)
+    #[arg(long, value_name = "NAME")]
+    model: Vec<String>,
+    /// The group (repeatable: one column each; `all` is every group of the config)
+    #[arg(long, value_name = "NAME")]
+    group: Vec<String>,
+    /// The user's own group, for special ratios
+    #[arg(long, value_name = "NAME", default_value = "")]
+    user_group: String,
+    #[arg(long, value_name = "X", value_parser = number)]
+    model_ratio: Option<Ratio>,
+    #[arg(long, value_name = "X", value_parser = number)]
+    completion_ratio: Option<Ratio>,
+    #[arg(long, value_name = "X", value_parser = number)]
+    cache_ratio: Option<Ratio>,
+    #[arg(long, value_name = "X", value_parser = number)]
+    group_ratio: Option<Ratio>,
+    /// USD per call
+    #[arg(long, value_name = "USD", value_parser = number)]
+    model_price: Option<Ratio>,
+    /// USD per 1M input tokens
+    #[arg(long, value_name = "USD", value_parser = number)]
+    input_price: Option<Ratio>,
+    /// USD per 1M output tokens
+    #[arg(long, value_name = "USD", value_parser = number)]
+    output_price: Option<Ratio>,
+    /// Recharge bonus, such as 15%: shows what the charge costs in money really paid
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    bonus: Option<Ratio>,
+    /// Show a second currency
+    #[arg(long, value_name = "CODE")]
+    currency: Option<String>,
+    /// How many of the second currency are 1 USD
+    #[arg(long, value_name = "X", value_parser = positive, requires = "currency")]
+    rate: Option<Ratio>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+fn tokens(text: &str) -> Result<i64, String> {
+    let count: Option<i64> = text.replace(['_', ','], "").parse().ok();
+    count.filter(|count| *count >= 0).ok_or_else(|| "expected a whole number of tokens".to_owned())
+}
+
+fn tool(text: &str) -> Result<(String, i64), String> {
+    let (name, calls) = text.rsplit_once('=').ok_or("expected NAME=CALLS")?;
+    Ok((name.to_owned(), tokens(calls).map_err(|_| "expected a whole number of calls")?))
+}
+
+fn multiplier(text: &str) -> Result<(String, Ratio), String> {
+    let (name, factor) = text.rsplit_once('=').ok_or("expected NAME=X")?;
+    Ok((name.to_owned(), number(factor)?))
+}
+
+/// `15%`, or `0.15`, as a fraction.
+fn percent(text: &str) -> Result<Ratio, String> {
+    let fraction = match text.strip_suffix('%') {
+        Some(number) => number.trim().parse::<Ratio>().map(|n| Ratio::new(n.mantissa(), n.exponent() - 2)),
+        None => text.parse(),
+    };
+    fraction.ok().filter(|bonus| !bonus.is_negative()).ok_or_else(|| "expected a percentage such as 15%".to_owned())
+}
+
+impl CalcCommand {
+    /// Prices the request; the exit code.
+    pub fn run(self, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
+        let chosen = self.common.load(err)?;
+        if !chosen.given && !self.common.quiet && self.needs_prices() {
+            writeln!(err, "note: priced with the built-in defaults of a fresh new-api (`quota config defaults`); `--config` names your own")?;
+        }
+        let config = &chosen.config;
+        let rules = match self.common.profile(config)? {
+            Some(Profile::Exact) => Rules::DOCUMENT,
+            _ => Rules::OF_2026,
+        };
+        let calculations = self.calculations(config, &rules)?;
+        let extras = Extras { currency: self.currency(config)?, bonus: self.bonus.or(config.bonus) };
+        match self.format {
+            Format::Json => write_json(&calculations, out)?,
+            Format::Table => write_table(&calculations, &extras, out)?,
+        }
+        Ok(0)
+    }
+
+    /// Whether anything of the price comes from the config or the defaults.
+    fn needs_prices(&self) -> bool {
+        let priced = self.model_price.is_some() || self.model_ratio.or(self.input_price).is_some();
+        !priced || !self.model.is_empty()
+    }
+
+    fn calculations(&self, config: &Config, rules: &Rules) -> Result<Vec<Calculation>, Failure> {
+        if self.model.is_empty() && self.needs_prices() && self.output_price.is_none() {
+            let hint = "name a model with `--model`, or prices with `--input-price` and `--output-price`".to_owned();
+            return Err(Failure::usage("nothing to price".to_owned(), Some(hint)));
+        }
+        let models = if self.model.is_empty() { vec![String::new()] } else { self.model.clone() };
+        let groups = self.groups(config);
+        let pairs = models.iter().flat_map(|model| groups.iter().map(move |group| (model, group)));
+        pairs.map(|(model, group)| self.calculation(config, rules, model, group)).collect()
+    }
+
+    fn groups(&self, config: &Config) -> Vec<String> {
+        if self.group.is_empty() {
+            return vec!["default".to_owned()];
+        }
+        if !self.group.iter().any(|group| group == "all") {
+            return self.group.clone();
+        }
+        let map = match config.map(MapName::GroupRatio) {
+            Map::Given(_) => config.map(MapName::GroupRatio),
+            _ => defaults::new_api().map(MapName::GroupRatio),
+        };
+        let mut names: Vec<String> = match map {
+            Map::Given(numbers) => numbers.keys().cloned().collect(),
+            _ => vec!["default".to_owned()],
+        };
+        names.sort();
+        names
+    }
+
+    fn calculation(&self, config: &Config, rules: &Rules, model: &str, group: &str) -> Result<Calculation, Failure> {
+        let request = self.request(model, group);
+        let overrides = Overrides {
+            model_ratio: self.model_ratio,
+            completion_ratio: self.completion_ratio,
+            cache_ratio: self.cache_ratio,
+            group_ratio: self.group_ratio,
+            model_price: self.model_price,
+            input_price: self.input_price,
+            output_price: self.output_price,
+        };
+        let quota_per_unit = self.common.quota_per_unit(config);
+        let terms = calculate(&request, &overrides, config, quota_per_unit, rules).map_err(|_| no_price(config, model))?;
+        if let Some(open) = terms.open.first() {
+            let message = format!("the price of `{model}` in group `{group}` is not known: {}", open.reason.word());
+            return Err(Failure::unpriced(message, Some("name the missing ratio with a flag, or another config".to_owned())));
+        }
+        Ok(Calculation { model: model.to_owned(), group: group.to_owned(), terms, requests: self.requests })
+    }
+
+    fn request(&self, model: &str, group: &str) -> Request {
+        let beside = [self.cached, self.cache_write, self.cache_write_1h, self.audio_input, self.image_input];
+        let input = self.input.unwrap_or(0);
+        Request {
+            model: model.to_owned(),
+            group: group.to_owned(),
+            user_group: self.user_group.clone(),
+            prompt: self.prompt.unwrap_or_else(|| beside.into_iter().fold(input, i64::saturating_add)),
+            cached: self.cached,
+            writes_5m: self.cache_write,
+            writes_1h: self.cache_write_1h,
+            image_input: self.image_input,
+            audio_input: self.audio_input,
+            audio_output: self.audio_output,
+            completion: self.output.saturating_add(self.audio_output),
+            tools: self.tool.clone(),
+            multipliers: self.multiplier.clone(),
+        }
+    }
+
+    fn currency(&self, config: &Config) -> Result<Option<Currency>, Failure> {
+        let Some(code) = &self.currency else { return Ok(config.currency.clone()) };
+        let known = config.currency.as_ref().filter(|currency| currency.code == *code).map(|currency| currency.rate);
+        match self.rate.or(known) {
+            Some(rate) => Ok(Some(Currency { code: code.clone(), rate })),
+            None => Err(Failure::usage(format!("how many {code} are 1 USD is not known"), Some("name it with `--rate`".to_owned()))),
+        }
+    }
+}
+
+fn no_price(config: &Config, model: &str) -> Failure {
+    let known = [config, defaults::new_api()].into_iter().flat_map(|config| {
+        [MapName::ModelRatio, MapName::ModelPrice].into_iter().filter_map(|map| match config.map(map) {
+            Map::Given(numbers) => Some(numbers.keys()),
+            _ => None,
+        })
+    });
+    let nearest = known
+        .flatten()
+        .map(|name| (strsim::damerau_levenshtein(name, model), name))
+        .min()
+        .filter(|(distance, _)| distance * 3 <= model.chars().count());
+    let hint = match nearest {
+        Some((_, name)) => format!("did you mean `{name}`?"),
+        None => "name its price with `--model-ratio` or `--input-price`, or a config with `--config`".to_owned(),
+    };
+    Failure::unpriced(format!("no price for model `{model}`"), Some(hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bonus_is_a_fraction() {
+        assert_eq!(percent("15%").unwrap().to_string(), "0.15");
+        assert_eq!(percent("0.15").unwrap().to_string(), "0.15");
+        assert!(percent("-1%").is_err());
+        assert_eq!(percent("12.5%").unwrap().to_string(), "0.125");
+    }
+}
