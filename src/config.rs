@@ -256,6 +256,13 @@ impl Config {
         self.each_number(&mut |number| number.origin = Origin::default());
     }
 
+    /// Whether any ratio or price is negative, as gateways allow.
+    pub fn has_negative(&self) -> bool {
+        let mut negative = false;
+        self.clone().each_number(&mut |number| negative |= number.ratio.is_negative());
+        negative
+    }
+
     fn each_number(&mut self, visit: &mut dyn FnMut(&mut Number)) {
         for map in self.maps.values_mut() {
             if let Map::Given(numbers) = map {

@@ -1,0 +1,4 @@
+//! The command line: arguments, files, exit codes.
+
+pub mod config;
+pub mod sources;
