@@ -225,6 +225,7 @@ impl Config {
     pub fn overlay(&mut self, mut later: Config) {
         later.shift_origins(u16::try_from(self.sources.len()).unwrap_or(u16::MAX));
         self.sources.append(&mut later.sources);
+        self.outdate_completion(&later);
         for (name, map) in later.maps {
             self.map_mut(name).overlay(map);
         }
@@ -245,6 +246,13 @@ impl Config {
         self.profile = later.profile.or(self.profile.take());
         self.bonus = later.bonus.or(self.bonus);
         self.currency = later.currency.or(self.currency.take());
+    }
+
+    /// A later option takes the place of an earlier ratio in force, unless that one is locked.
+    fn outdate_completion(&mut self, later: &Config) {
+        if let Map::Given(numbers) = later.map(MapName::CompletionRatio) {
+            self.effective_completion.retain(|name, effective| effective.locked || !numbers.contains_key(name));
+        }
     }
 
     fn shift_origins(&mut self, by: u16) {
@@ -307,5 +315,38 @@ impl ModelPrices {
         ]
         .into_iter()
         .flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(whole: i64) -> Number {
+        Number { ratio: Ratio::from(whole), origin: Origin::default() }
+    }
+
+    #[test]
+    fn a_later_option_replaces_a_ratio_in_force_that_is_not_locked() {
+        let (mut config, mut later) = (Config::default(), Config::default());
+        for (name, locked) in [("gpt-4o", false), ("o1", true), ("other", false)] {
+            config.effective_completion.insert(name.to_owned(), EffectiveCompletion { number: number(4), locked });
+        }
+        let over = ["gpt-4o", "o1"].map(|name| (name.to_owned(), number(9)));
+        *later.map_mut(MapName::CompletionRatio) = Map::Given(HashMap::from(over));
+        config.overlay(later);
+        let mut left: Vec<&str> = config.effective_completion.keys().map(String::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["o1", "other"]);
+    }
+
+    #[test]
+    fn unknown_never_hides_what_was_given() {
+        let mut map = Map::Given(HashMap::from([("a".to_owned(), number(1))]));
+        map.overlay(Map::Unknown);
+        assert_eq!(map.get("a"), Found::Number(number(1)));
+        let mut map = Map::Unknown;
+        map.overlay(Map::Default);
+        assert_eq!(map.get("a"), Found::Unknown);
     }
 }

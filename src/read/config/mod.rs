@@ -394,7 +394,7 @@ mod tests {
             "[group_ratio]\ndefault = 1\n[group.vip]\nratio = 2\nfallback = [\"defalt\", \"default\"]\n",
             &["5:13 warning undefined-group"],
         );
-        wrong("{\"GroupRatio\":{\"a\":1},\"GroupGroupRatio\":{\"vip\":{\"b\":1}}}", &["1:50 warning undefined-group"]);
+        wrong("{\"GroupRatio\":{\"a\":1},\"GroupGroupRatio\":{\"vip\":{\"b\":1}}}", &["1:49 warning undefined-group"]);
     }
 
     #[test]
