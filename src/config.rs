@@ -225,6 +225,7 @@ impl Config {
     pub fn overlay(&mut self, mut later: Config) {
         later.shift_origins(u16::try_from(self.sources.len()).unwrap_or(u16::MAX));
         self.sources.append(&mut later.sources);
+        self.outdate_completion(&later);
         for (name, map) in later.maps {
             self.map_mut(name).overlay(map);
         }
@@ -247,6 +248,13 @@ impl Config {
         self.currency = later.currency.or(self.currency.take());
     }
 
+    /// A later option takes the place of an earlier ratio in force, unless that one is locked.
+    fn outdate_completion(&mut self, later: &Config) {
+        if let Map::Given(numbers) = later.map(MapName::CompletionRatio) {
+            self.effective_completion.retain(|name, effective| effective.locked || !numbers.contains_key(name));
+        }
+    }
+
     fn shift_origins(&mut self, by: u16) {
         self.each_number(&mut |number| number.origin.source = number.origin.source.saturating_add(by));
     }
@@ -254,6 +262,13 @@ impl Config {
     /// Takes away where each number stood, so that two configs can be compared for what they say.
     pub fn forget_origins(&mut self) {
         self.each_number(&mut |number| number.origin = Origin::default());
+    }
+
+    /// Whether any ratio or price is negative, as gateways allow.
+    pub fn has_negative(&self) -> bool {
+        let mut negative = false;
+        self.clone().each_number(&mut |number| negative |= number.ratio.is_negative());
+        negative
     }
 
     fn each_number(&mut self, visit: &mut dyn FnMut(&mut Number)) {
@@ -336,5 +351,38 @@ impl Timeline {
 impl Period {
     fn holds_at(&self, time: i64) -> bool {
         self.from.is_none_or(|from| from <= time) && self.until.is_none_or(|until| time < until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(whole: i64) -> Number {
+        Number { ratio: Ratio::from(whole), origin: Origin::default() }
+    }
+
+    #[test]
+    fn a_later_option_replaces_a_ratio_in_force_that_is_not_locked() {
+        let (mut config, mut later) = (Config::default(), Config::default());
+        for (name, locked) in [("gpt-4o", false), ("o1", true), ("other", false)] {
+            config.effective_completion.insert(name.to_owned(), EffectiveCompletion { number: number(4), locked });
+        }
+        let over = ["gpt-4o", "o1"].map(|name| (name.to_owned(), number(9)));
+        *later.map_mut(MapName::CompletionRatio) = Map::Given(HashMap::from(over));
+        config.overlay(later);
+        let mut left: Vec<&str> = config.effective_completion.keys().map(String::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["o1", "other"]);
+    }
+
+    #[test]
+    fn unknown_never_hides_what_was_given() {
+        let mut map = Map::Given(HashMap::from([("a".to_owned(), number(1))]));
+        map.overlay(Map::Unknown);
+        assert_eq!(map.get("a"), Found::Number(number(1)));
+        let mut map = Map::Unknown;
+        map.overlay(Map::Default);
+        assert_eq!(map.get("a"), Found::Unknown);
     }
 }

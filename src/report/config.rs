@@ -64,6 +64,9 @@ fn table(config: &Config) -> Table {
     push(&mut table, "user", &config.users, user);
     push(&mut table, "settings", &config.settings, |text| Value::Text(text.clone()));
     periods(&mut table, config);
+    if config.has_negative() {
+        table.insert(0, ("allow_negative".to_owned(), Value::Bool(true)));
+    }
     table
 }
 

@@ -5,6 +5,9 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 
 use crate::read::config::issue::{Issue, Severity};
 
+/// Columns that a rendered line may take: an excerpt and its margin.
+const WIDTH: usize = 240;
+
 /// The issue in several lines, without a line end.
 pub fn render(issue: &Issue, colour: bool) -> String {
     let level = match issue.severity {
@@ -22,8 +25,13 @@ pub fn render(issue: &Issue, colour: bool) -> String {
         group = group.element(snippet.annotation(AnnotationKind::Primary.span(issue.excerpt.span.clone())));
     }
     let hint = Group::with_title(Level::HELP.secondary_title(issue.hint.as_str()));
-    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-    renderer.decor_style(DecorStyle::Ascii).term_width(160).render(&[group, hint])
+    let report = [group, hint];
+    let print = |renderer: Renderer| renderer.decor_style(DecorStyle::Ascii).term_width(WIDTH).render(&report);
+    let plain = print(Renderer::plain());
+    let styled = if colour { print(Renderer::styled()) } else { plain.clone() };
+    // An excerpt is a window, so its place is said apart from it; the renderer marks that gap by a line that says nothing.
+    let lines = plain.lines().zip(styled.lines()).filter(|(plain, _)| plain.trim() != ":::");
+    lines.map(|(_, line)| line).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -200,11 +200,254 @@ fn finish(mut reader: Reader<'_>, format: &'static str, sha256: String) -> Resul
         lint::check(&mut reader);
     }
     let Reader { mut config, mut issues, .. } = reader;
-    issues.sort_by_key(|issue| issue.severity);
+    issues.sort_by(|a, b| (a.severity, &a.part, a.span.start).cmp(&(b.severity, &b.part, b.span.start)));
     if issues.iter().any(Issue::is_error) {
         return Err(issues);
     }
     let name = reader.name.to_owned();
     config.sources.push(Source { name, format, sha256 });
     Ok(Loaded { config, issues })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Found, Map, MapName};
+    use proptest::prelude::*;
+
+    fn config(text: &str) -> Config {
+        read("x", text.as_bytes()).unwrap_or_else(|issues| panic!("{issues:#?}")).config
+    }
+
+    /// `line:column code` of each issue.
+    fn issues(text: &str) -> Vec<String> {
+        let issues = read("x", text.as_bytes()).map_or_else(|issues| issues, |loaded| loaded.issues);
+        issues
+            .iter()
+            .map(|issue| format!("{}:{} {} {}", issue.line, issue.column, issue.severity.word(), issue.code.word()))
+            .collect()
+    }
+
+    fn shown(config: &Config, map: MapName, name: &str) -> String {
+        match config.map(map).get(name) {
+            Found::Number(number) => number.ratio.to_string(),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn check(text: &str, map: MapName, name: &str, expected: &str) {
+        assert_eq!(shown(&config(text), map, name), expected);
+    }
+
+    #[track_caller]
+    fn wrong(text: &str, expected: &[&str]) {
+        assert_eq!(issues(text), expected, "{text:.200}");
+    }
+
+    const OPTIONS: &str = r#"{"data":[{"key":"SMTPPort","value":"587"},
+ {"key":"GroupRatio","value":"{\"default\": 1, \"vip\": 0.95, \"专线 \\\"q\\\"\": 1.1, \"many\": 0.06666667}"},
+ {"key":"group_ratio_setting.group_ratio","value":"{\"default\":1,\"svip\":1,\"vip\":1}"},
+ {"key":"GroupGroupRatio","value":"{\"vip\": {\"vip\": 0.85}}"},
+ {"key":"ImageRatio","value":""},
+ {"key":"CompletionRatio","value":"{\"gpt-5\": 99, \"gpt-4o\": 4}"},
+ {"key":"CompletionRatioMeta","value":"{\"gpt-5\":{\"ratio\":8,\"locked\":true},\"gpt-4o\":{\"ratio\":4,\"locked\":false}}"},
+ {"key":"billing_setting.billing_mode","value":"{\"a\":\"tiered_expr\",\"b\":\"ratio\"}"},
+ {"key":"billing_setting.billing_expr","value":"{\"a\":\"tier(\\\"t\\\", p)\",\"b\":\"p\"}"},
+ {"key":"SelfUseModeEnabled","value":"false"},
+ {"key":"QuotaPerUnit","value":"500000"}],"message":"","success":true}"#;
+
+    #[test]
+    fn options_are_maps_in_json_strings() {
+        check(OPTIONS, MapName::GroupRatio, "专线 \"q\"", "1.1");
+        check(OPTIONS, MapName::GroupRatio, "svip", "Absent");
+        check(OPTIONS, MapName::CacheRatio, "gpt-4o", "Default");
+        check(OPTIONS, MapName::ImageRatio, "gpt-4o", "Default");
+        let config = config(OPTIONS);
+        assert_eq!(config.quota_per_unit.unwrap().origin.line, 11);
+        assert_eq!(config.expressions.keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(config.group_group_ratio.unwrap()["vip"]["vip"].ratio.to_string(), "0.85");
+        let effective = config.effective_completion["gpt-5"];
+        assert_eq!((effective.number.ratio.to_string().as_str(), effective.locked), ("8", true));
+        assert_eq!(config.settings["SelfUseModeEnabled"], "false");
+        assert_eq!((config.sources[0].format, config.sources[0].sha256.len()), ("options", 64));
+        wrong(OPTIONS, &["6:37 warning locked-completion"]);
+    }
+
+    #[test]
+    fn a_broken_option_has_its_place_inside_the_string() {
+        wrong("{\"success\":true,\"data\":[\n{\"key\":\"GroupRatio\",\"value\":\"{\\\"a\\\": 1,, }\"}]}", &["2:40 error syntax"]);
+        wrong("[{\"key\":\"ModelRatio\",\"value\":\"{\\\"a\\\": 1, \\\"a\\\": 2}\"}]", &["1:42 error duplicate-key"]);
+        wrong("[{\"key\":\"ModelRatio\",\"value\":\"{\\\"r-neg\\\": -0.25}\"}]", &["1:43 warning negative-ratio"]);
+    }
+
+    #[test]
+    fn pricing_of_2026_says_what_is_not_configured() {
+        let text = r#"{"success":true,"group_ratio":{"default":1,"vip":0.85},"data":[
+            {"model_name":"price-long","quota_type":1,"model_ratio":0,"model_price":0.0142857142857,"completion_ratio":0,"enable_groups":["default"],"supported_endpoint_types":["openai"]},
+            {"model_name":"unset-1","quota_type":0,"model_ratio":37.5,"model_price":0,"completion_ratio":1,"enable_groups":["default"]},
+            {"model_name":"tx","quota_type":0,"model_ratio":37.5,"model_price":0,"completion_ratio":1,"enable_groups":["vip"],"billing_mode":"tiered_expr","billing_expr":"p * 2"},
+            {"model_name":"gpt-4o","quota_type":0,"model_ratio":1.25,"model_price":0,"completion_ratio":4,"cache_ratio":0.5,"enable_groups":["default","vip"]}]}"#;
+        check(text, MapName::ModelPrice, "price-long", "0.0142857142857");
+        check(text, MapName::ModelRatio, "price-long", "Absent");
+        check(text, MapName::ModelRatio, "unset-1", "Absent");
+        check(text, MapName::ModelRatio, "gpt-4o", "1.25");
+        check(text, MapName::CacheRatio, "gpt-4o", "0.5");
+        check(text, MapName::CreateCacheRatio, "gpt-4o", "Absent");
+        check(text, MapName::CompletionRatio, "gpt-4o", "Unknown");
+        check(text, MapName::ToolPrice, "web_search", "Unknown");
+        check(text, MapName::GroupRatio, "vip", "0.85");
+        let config = config(text);
+        assert_eq!(config.effective_completion["gpt-4o"].number.ratio.to_string(), "4");
+        assert_eq!(config.groups["vip"].models.as_deref().unwrap(), ["tx", "gpt-4o"]);
+        assert_eq!(config.expressions["tx"], "p * 2");
+        assert!(config.group_group_unknown);
+        wrong(text, &[]);
+    }
+
+    #[test]
+    fn pricing_of_2025_cannot_say_cache_ratios() {
+        let text = r#"{"success":true,"group_ratio":{},"data":[{"model_name":"a","quota_type":0,"model_ratio":1,"model_price":0,"completion_ratio":1,"enable_groups":[]}]}"#;
+        check(text, MapName::CacheRatio, "a", "Unknown");
+        assert!(!config(text).group_group_unknown);
+    }
+
+    #[test]
+    fn ratio_config_knows_no_groups() {
+        let text = r#"{"data":{"cache_ratio":{"a":0.1},"model_ratio":{"a":2}},"message":"","success":true}"#;
+        check(text, MapName::CacheRatio, "a", "0.1");
+        for map in [MapName::GroupRatio, MapName::ImageRatio, MapName::AudioRatio, MapName::ToolPrice] {
+            check(text, map, "a", "Unknown");
+        }
+        assert!(config(text).group_group_unknown);
+    }
+
+    #[test]
+    fn quotas_own_toml_is_read_whole() {
+        let config = config(include_str!("../../../fixtures/configs/whole.toml"));
+        assert_eq!(shown(&config, MapName::GroupRatio, "rmb"), "1.022");
+        assert_eq!(shown(&config, MapName::GroupRatio, "ClaudeCode"), "0.95");
+        assert_eq!(config.bonus.unwrap().to_string(), "0.15");
+        assert_eq!(config.profile.as_deref(), Some("new-api"));
+        let claude = &config.groups["ClaudeCode"];
+        assert_eq!((claude.requests_per_minute, claude.requests_per_day), (Some(60), Some(10_000)));
+        assert_eq!(claude.models.as_deref().unwrap(), ["claude-*", "glm-5*"]);
+        assert_eq!(config.model_prices["claude-sonnet-4-5"].cache_write.unwrap().ratio.to_string(), "3.75");
+        assert_eq!(config.model_prices["claude-sonnet-4-5"].cache_write.unwrap().origin.line, 17);
+        let period = &config.periods[0];
+        assert_eq!((period.from, period.until), (Some(1_772_496_000), Some(1_775_001_600)));
+        assert_eq!(shown(&period.config, MapName::ModelRatio, "gpt-4o"), "1.5");
+        assert_eq!(shown(&config, MapName::ModelRatio, "gpt-4o"), "1.25");
+    }
+
+    #[test]
+    fn the_same_words_as_json() {
+        let text = r#"{"bonus":"7.5%","group":{"vip":{"ratio":0.9,"fallback":["default"]}},"GroupRatio":{"default":1},
+            "period":[{"from":"2026-03-03T00:00:00+08:00","model_ratio":{"a":1}}]}"#;
+        let config = config(text);
+        assert_eq!(shown(&config, MapName::GroupRatio, "vip"), "0.9");
+        assert_eq!(config.bonus.unwrap().to_string(), "0.075");
+        assert_eq!(config.periods[0].from, Some(1_772_467_200));
+        wrong(text, &[]);
+    }
+
+    #[test]
+    fn users_are_known_by_name_and_id() {
+        let text = r#"{"success":true,"data":[{"id":12,"username":"ann","role":1,"group":"vip","setting":"{\"accept_unset_model_ratio_model\":true}"},
+            {"id":13,"username":"bob","role":1,"group":"default","setting":"not json"}]}"#;
+        let config = config(text);
+        assert_eq!(config.users["12"], config.users["ann"]);
+        assert_eq!((config.users["ann"].group.as_str(), config.users["ann"].accepts_unset), ("vip", true));
+        assert!(!config.users["13"].accepts_unset);
+        assert_eq!(*config.map(MapName::ModelRatio), Map::Default);
+    }
+
+    #[test]
+    fn errors_have_their_place() {
+        wrong("{\"ModelRatio\": {\n \"a\": 1,\n \"a\": 2}}", &["3:2 error duplicate-key"]);
+        wrong("[model_ratio]\na = 1\na = 2\n", &["3:1 error duplicate-key"]);
+        wrong(
+            "[model_ratio]\na = inf\nb = -1\nc = \"1\"\n",
+            &["2:5 error not-a-number", "3:5 error negative-ratio", "4:5 error wrong-type"],
+        );
+        wrong("{\"GroupRatio\": {\"a\": 1e999}}", &["1:22 error not-a-number"]);
+        wrong("{\"default\": 1,\n", &["2:1 error syntax"]);
+        wrong("[group_ratio]\nvip = 0,8\n", &["2:8 error syntax"]);
+        wrong(
+            "profile = \"newapi\"\nbonus = 15\nquota_per_unit = 0\n",
+            &["1:11 error bad-value", "2:9 error bad-value", "3:18 error bad-value"],
+        );
+        wrong("[group.rmb]\nratio = 0.14\nratio_in = \"CNY\"\n", &["3:12 error bad-value"]);
+        wrong("[[period]]\nfrom = 2026-04-01\nuntil = 2026-03-03\n", &["3:9 error bad-value"]);
+        wrong("[[period]]\nfrom = 2026-04-01T00:00:00\n", &["2:8 error bad-value"]);
+        wrong("[model.a]\nper_call = 1\nper_image = 2\n", &["1:8 error bad-value"]);
+        wrong("allow_negative = true\n[model_ratio]\na = -1\n", &["3:5 warning negative-ratio"]);
+    }
+
+    #[test]
+    fn warnings_have_their_place() {
+        wrong("modle_ratio = 1\n[group.a]\nmodle = 2\n", &["1:1 warning unknown-key", "3:1 warning unknown-key"]);
+        wrong("[model_ratio]\na = 1\n[model_price]\na = 2\n", &["2:1 warning ratio-and-price"]);
+        wrong("[completion_ratio]\no1 = 5\no3 = 4\ngpt-4o = 5\n\"x/o1\" = 9\n", &["2:1 warning locked-completion"]);
+        wrong("profile = \"one-api\"\n[completion_ratio]\no1 = 5\n", &[]);
+        wrong(
+            "[group_ratio]\ndefault = 1\n[group.vip]\nratio = 2\nfallback = [\"defalt\", \"default\"]\n",
+            &["5:13 warning undefined-group"],
+        );
+        wrong("{\"GroupRatio\":{\"a\":1},\"GroupGroupRatio\":{\"vip\":{\"b\":1}}}", &["1:49 warning undefined-group"]);
+    }
+
+    #[test]
+    fn what_is_no_config_is_named() {
+        let no = "1:1 error not-a-config";
+        for text in [
+            "",
+            "  \n",
+            "<!DOCTYPE html>",
+            "id,model,quota\n1,gpt-4o,5\n",
+            "[]",
+            "{}",
+            "[1,2]",
+            "{\"vip\":0.8}",
+            "{\"id\":1}\n{\"id\":2}\n",
+        ] {
+            wrong(text, &[no]);
+        }
+        wrong(r#"{"success":true,"data":{"items":[{"id":1,"model_name":"a","quota":5}]}}"#, &[no]);
+        wrong(r#"{"success":false,"message":"无权进行此操作"}"#, &["1:1 error api-error"]);
+        wrong(
+            r#"{"data":[{"model":"a","type":"tokens","channel_type":1,"input":1,"output":4}],"success":true}"#,
+            &["1:1 error not-supported"],
+        );
+        let utf16 = read("x", b"\xFF\xFE{\0}\0").unwrap_err();
+        assert!(utf16[0].message.contains("UTF-16"), "{}", utf16[0].message);
+    }
+
+    #[test]
+    fn a_text_cut_anywhere_is_a_result() {
+        for text in [OPTIONS, include_str!("../../../fixtures/configs/whole.toml")] {
+            for end in 0..text.len() {
+                let _ = read("x", &text.as_bytes()[..end]);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(start in "(\\{\"ModelRatio\":|\\[\\{\"key\":\"GroupRatio\",\"value\":\"|\\[\\[period\\]\\]\n|)", bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read("x", &[start.as_bytes(), &bytes].concat());
+        }
+
+        #[test]
+        fn names_and_numbers_survive_every_packing(name in ".{0,12}", mantissa in 0i64..1_000_000_000, exponent in -12i16..3) {
+            let number = crate::exact::Ratio::new(mantissa, exponent).to_string();
+            let map = format!("{{{}: {number}}}", serde_json::Value::from(name.as_str()));
+            let plain = format!("{{\"ModelRatio\": {map}}}");
+            let packed = format!("[{{\"key\":\"ModelRatio\",\"value\":{}}}]", serde_json::Value::from(map.as_str()));
+            for text in [plain, packed] {
+                let found = shown(&config(&text), MapName::ModelRatio, &name);
+                prop_assert_eq!(&found, &number);
+            }
+        }
+    }
 }

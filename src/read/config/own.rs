@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::issue::Code;
 use super::node::{Key, Node, Table, Value, find};
 use super::options;
-use super::reader::Reader;
+use super::reader::{Author, Reader};
 use super::words::{self, Word};
 use crate::config::{Config, Currency, GroupRules, Map, MapName, ModelPrices, Number, Period, User};
 use crate::exact::{Exact, Ratio};
@@ -35,6 +35,11 @@ pub(super) fn read(reader: &mut Reader<'_>, mut table: Table) {
 
 /// Reads the words of the file, or of one period of it.
 fn tables(reader: &mut Reader<'_>, table: Table, in_period: bool) {
+    if let Some(node) = find(&table, "allow_negative")
+        && reader.truth(node, "allow_negative") == Some(true)
+    {
+        reader.author = Author::Gateway;
+    }
     if let Some(node) = find(&table, "currency") {
         currency(reader, node);
     }
@@ -51,7 +56,7 @@ fn tables(reader: &mut Reader<'_>, table: Table, in_period: bool) {
 
 fn entry(reader: &mut Reader<'_>, word: Word, name: &str, key: &Key, value: Node) {
     match word {
-        Word::Currency => {}
+        Word::Currency | Word::AllowNegative => {}
         Word::Profile => profile(reader, &value),
         Word::Bonus => reader.config.bonus = bonus(reader, &value),
         Word::Model => each(reader, &value, "model", model),

@@ -161,7 +161,12 @@ impl<'a> Reader<'a> {
     fn negative(&mut self, node: &Node, of: &str, digits: &str) {
         let message = format!("`{}`: negative ratio `{}`", shorten(of), shorten(digits));
         match self.author {
-            Author::Person => self.error(Code::NegativeRatio, &node.span, message, "a ratio is 0 (free) or more"),
+            Author::Person => self.error(
+                Code::NegativeRatio,
+                &node.span,
+                message,
+                "a ratio is 0 (free) or more; `allow_negative = true` keeps what a gateway wrote",
+            ),
             Author::Gateway => {
                 self.warn(
                     Code::NegativeRatio,

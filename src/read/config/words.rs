@@ -21,6 +21,8 @@ pub(super) enum Word {
     Settings,
     /// Names of maps that are not known.
     Unknown,
+    /// Negative ratios are meant: a gateway wrote them.
+    AllowNegative,
     /// An option that is kept as text.
     Setting,
     /// An option of the gateways that is no price of usage.
@@ -28,8 +30,8 @@ pub(super) enum Word {
 }
 
 use Word::{
-    BillingExpr, BillingMode, Bonus, CompletionMeta, Currency, Group, GroupGroup, Ignored, Map, Model, Period, Profile,
-    QuotaPerUnit, Setting, Settings, Unknown, User,
+    AllowNegative, BillingExpr, BillingMode, Bonus, CompletionMeta, Currency, Group, GroupGroup, Ignored, Map, Model, Period,
+    Profile, QuotaPerUnit, Setting, Settings, Unknown, User,
 };
 
 /// Key, meaning, and whether quota's own files use it (and messages propose it).
@@ -63,6 +65,7 @@ const WORDS: &[(&str, Word, bool)] = &[
     ("user", User, true),
     ("settings", Settings, true),
     ("unknown", Unknown, true),
+    ("allow_negative", AllowNegative, true),
     ("SelfUseModeEnabled", Setting, false),
     ("CheckInEnabled", Setting, false),
     ("CheckInQuota", Setting, false),

@@ -1,0 +1,245 @@
+//! `quota config`: lint, print and default configs.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::sources::{LoadError, load, load_one};
+use crate::config::{Config, Map, MapName};
+use crate::defaults::{self, Defaults};
+use crate::read::config::issue::Issue;
+use crate::report;
+
+/// Lint, print and default configs
+#[derive(Args, Debug)]
+pub struct ConfigCommand {
+    #[command(subcommand)]
+    action: Action,
+    /// Whether messages are coloured.
+    #[arg(skip)]
+    pub colour: bool,
+}
+
+#[derive(Subcommand, Debug)]
+enum Action {
+    /// Report what is wrong or doubtful in configs
+    Check(Check),
+    /// Print configs, merged, as quota's own
+    Show(Show),
+    /// Print the built-in config
+    Defaults(DefaultsOf),
+}
+
+#[derive(Args, Debug)]
+struct Check {
+    /// The configs, each checked by itself
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Exit 1 for a warning, too
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Args, Debug)]
+struct Show {
+    /// The configs; later ones lie over earlier ones
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[arg(long, value_enum, default_value_t = Format::Toml)]
+    format: Format,
+}
+
+#[derive(Args, Debug)]
+struct DefaultsOf {
+    /// Whose figures
+    #[arg(long, default_value = "new-api", value_parser = clap::builder::PossibleValuesParser::new(defaults::profiles()))]
+    profile: String,
+    #[arg(long, value_enum, default_value_t = Format::Toml)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Toml,
+    Json,
+}
+
+impl ConfigCommand {
+    /// Runs the command: results to `out`, messages to `err`. Gives the exit code.
+    pub fn run(self, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<u8> {
+        let mut messages = Messages { err, colour: self.colour };
+        match self.action {
+            Action::Check(check) => check.run(out, &mut messages),
+            Action::Show(show) => show.run(out, &mut messages),
+            Action::Defaults(of) => of.run(out),
+        }
+    }
+}
+
+/// Where messages go.
+struct Messages<'a> {
+    err: &'a mut dyn Write,
+    colour: bool,
+}
+
+impl Messages<'_> {
+    fn issues(&mut self, issues: &[Issue]) -> std::io::Result<()> {
+        for issue in issues {
+            writeln!(self.err, "{}\n", report::issues::render(issue, self.colour))?;
+        }
+        Ok(())
+    }
+}
+
+impl Check {
+    fn run(self, out: &mut dyn Write, messages: &mut Messages<'_>) -> anyhow::Result<u8> {
+        let mut code = 0;
+        for file in &self.files {
+            code = code.max(check_file(file, self.strict, out, messages)?);
+        }
+        Ok(code)
+    }
+}
+
+fn check_file(file: &Path, strict: bool, out: &mut dyn Write, messages: &mut Messages<'_>) -> anyhow::Result<u8> {
+    let (found, issues) = match load_one(file) {
+        Ok(loaded) => (summary(&loaded.config), loaded.issues),
+        Err(LoadError::Issues(issues)) => ("not usable".to_owned(), issues),
+        Err(error @ LoadError::Open { .. }) => {
+            writeln!(messages.err, "error: {error}")?;
+            return Ok(2);
+        }
+    };
+    messages.issues(&issues)?;
+    let errors = issues.iter().filter(|issue| issue.is_error()).count();
+    let warnings = issues.len() - errors;
+    writeln!(out, "{}: {found}; {}, {}", file.display(), count(errors, "error"), count(warnings, "warning"))?;
+    Ok(u8::from(errors > 0 || strict && warnings > 0))
+}
+
+fn count(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+}
+
+/// The kind of a config and how much it holds.
+fn summary(config: &Config) -> String {
+    let format = config.sources.first().map_or("none", |source| source.format);
+    let given = MapName::ALL.into_iter().filter_map(|map| match config.map(map) {
+        Map::Given(numbers) => Some(format!("{} {}", numbers.len(), map.word())),
+        Map::Default | Map::Unknown => None,
+    });
+    let others = [
+        (config.group_group_ratio.as_ref().map_or(0, std::collections::HashMap::len), "group_group_ratio"),
+        (config.expressions.len(), "billing_expr"),
+        (config.model_prices.len(), "model"),
+        (config.groups.len(), "group"),
+        (config.users.len(), "user"),
+        (config.periods.len(), "period"),
+    ];
+    let others = others.into_iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}"));
+    let unit = config.quota_per_unit.iter().map(|unit| format!("quota_per_unit {}", unit.ratio));
+    std::iter::once(format.to_owned()).chain(unit).chain(given).chain(others).collect::<Vec<_>>().join(", ")
+}
+
+impl Show {
+    fn run(self, out: &mut dyn Write, messages: &mut Messages<'_>) -> anyhow::Result<u8> {
+        match load(&self.files) {
+            Ok(loaded) => {
+                messages.issues(&loaded.issues)?;
+                let sources = loaded.config.sources.iter();
+                let comments: Vec<String> = sources
+                    .map(|source| format!("source: {} ({}, sha256 {})", source.name, source.format, source.sha256))
+                    .collect();
+                print(out, &loaded.config, &comments, self.format)?;
+                Ok(0)
+            }
+            Err(LoadError::Issues(issues)) => {
+                messages.issues(&issues)?;
+                Ok(2)
+            }
+            Err(error @ LoadError::Open { .. }) => {
+                writeln!(messages.err, "error: {error}")?;
+                Ok(2)
+            }
+        }
+    }
+}
+
+impl DefaultsOf {
+    fn run(self, out: &mut dyn Write) -> anyhow::Result<u8> {
+        let Some(Defaults { source, date, notes, config, .. }) = defaults::of(&self.profile) else {
+            anyhow::bail!("no built-in config for `{}`", self.profile);
+        };
+        let mut comments = vec![format!("source: {source}"), format!("date: {date}")];
+        comments.extend(notes.iter().map(|note| format!("note: {note}")));
+        print(out, config, &comments, self.format)?;
+        Ok(0)
+    }
+}
+
+fn print(out: &mut dyn Write, config: &Config, comments: &[String], format: Format) -> std::io::Result<()> {
+    let text = match format {
+        Format::Toml => report::config::toml(config, comments),
+        Format::Json => report::config::json(config),
+    };
+    out.write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        config: ConfigCommand,
+    }
+
+    fn run(arguments: &[&str]) -> (u8, String, String) {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let line = Line::try_parse_from(std::iter::once("config").chain(arguments.iter().copied())).unwrap();
+        let code = line.config.run(&mut out, &mut err).unwrap();
+        (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+    }
+
+    #[test]
+    fn check_exits_by_what_it_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.to_string_lossy().into_owned()
+        };
+        let good = write("good.json", r#"{"default": 1, "vip": 0.8}"#);
+        let odd = write("odd.toml", "modle_ratio = {}\n");
+        let bad = write("bad.toml", "[group_ratio]\nvip = -1\n");
+        let (code, out, err) = run(&["check", &good]);
+        assert_eq!((code, err.as_str()), (0, ""));
+        assert!(out.ends_with("good.json: groups, 2 group_ratio; 0 errors, 0 warnings\n"), "{out}");
+        let (code, _, err) = run(&["check", &odd]);
+        assert_eq!(code, 0);
+        assert!(err.contains("did you mean `model_ratio`?"), "{err}");
+        assert_eq!(run(&["check", "--strict", &odd]).0, 1);
+        assert_eq!(run(&["check", &good, &bad, &odd]).0, 1);
+        assert_eq!(run(&["check", &bad, "no/such/file"]).0, 2);
+        assert_eq!(run(&["show", &bad]).0, 2);
+    }
+
+    #[test]
+    fn the_built_in_config_is_printed_with_source_and_date_and_reads_back() {
+        for profile in defaults::profiles() {
+            let (code, out, _) = run(&["defaults", "--profile", profile]);
+            assert_eq!(code, 0);
+            assert!(out.starts_with("# source: fresh install of "), "{out:.200}");
+            let mut again = crate::read::config::read("again.toml", out.as_bytes()).unwrap().config;
+            let mut built_in = defaults::of(profile).unwrap().config.clone();
+            for config in [&mut again, &mut built_in] {
+                config.sources.clear();
+                config.forget_origins();
+            }
+            assert_eq!(again, built_in, "{profile}");
+        }
+    }
+}
