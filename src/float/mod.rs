@@ -3,7 +3,67 @@
 //! A float stands only here. Each function names the gateway formula that it reproduces and keeps its order
 //! of operations, because the last bit decides a ceil or a truncation.
 
+pub mod expr;
+pub mod tiered;
+
+use std::fmt;
+
 use crate::exact::Ratio;
+
+/// A float64 that a gateway computed. Nothing is computed with it outside of this module.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Float(f64);
+
+impl Float {
+    pub fn is_nan(self) -> bool {
+        self.0.is_nan()
+    }
+
+    pub fn is_finite(self) -> bool {
+        self.0.is_finite()
+    }
+
+    pub fn is_negative(self) -> bool {
+        self.0 < 0.0
+    }
+
+    /// The shortest decimal; none if it is not finite.
+    pub fn to_ratio(self) -> Option<Ratio> {
+        to_ratio(self.0)
+    }
+
+    /// The bits, for tests that want no rounding at all.
+    pub fn bits(self) -> u64 {
+        self.0.to_bits()
+    }
+}
+
+impl From<i64> for Float {
+    fn from(whole: i64) -> Float {
+        Float(whole as f64)
+    }
+}
+
+impl From<Ratio> for Float {
+    fn from(ratio: Ratio) -> Float {
+        Float(of(ratio))
+    }
+}
+
+impl fmt::Display for Float {
+    /// The shortest digits that read back as the same float64, with an exponent as JSON of Go has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = self.0.abs();
+        let text = if size.is_infinite() {
+            if self.0 > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() }
+        } else if size != 0.0 && !(1e-6..1e21).contains(&size) && !self.is_nan() {
+            format!("{:e}", self.0)
+        } else {
+            self.0.to_string()
+        };
+        f.pad(&text)
+    }
+}
 
 /// The shortest decimal text that reads back as the same float64, as Go and JSON print it.
 pub fn shortest(text: &str) -> Option<Ratio> {
