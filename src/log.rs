@@ -278,11 +278,9 @@ impl<'a> LogEntry<'a> {
     /// Types the texts of a row.
     pub fn parse(row: &'a Row, reading: &Reading<'_>) -> Result<LogEntry<'a>, RowError> {
         let cell = Cell { row };
-        let marks = Field::ALL[Field::Uuid as usize..].iter().copied().filter(|f| !row.get(*f).is_empty()).collect();
-        let details = match row.get(Field::Other) {
-            "" => row.get(Field::Metadata),
-            other => other,
-        };
+        let marks = Field::ALL[Field::Uuid as usize..].iter().copied().filter(|f| !is_null(row.get(*f))).collect();
+        let details = [Field::Other, Field::Metadata].map(|field| row.get(field));
+        let details = details.into_iter().find(|text| !is_null(text)).unwrap_or("");
         Ok(LogEntry {
             place: row.place,
             columns: row.columns,
@@ -308,6 +306,11 @@ impl<'a> LogEntry<'a> {
             elapsed_ms: cell.milliseconds(),
         })
     }
+}
+
+/// Whether a text is that of nothing: databases print a JSON column without a value as `null`.
+fn is_null(text: &str) -> bool {
+    matches!(text, "" | "null")
 }
 
 struct Cell<'r> {
@@ -369,6 +372,10 @@ impl Cell<'_> {
             "" => self.cost(reading),
             text => match whole(text) {
                 Some(points) => Ok(Some(Charged::Points(Points(points)))),
+                // Consoles show a quota as money, and so do exports of what they show.
+                None if text.contains(['$', '＄']) => {
+                    cost(text, None).map(Some).ok_or_else(|| RowError::new("quota", text, "quota points, or an amount in USD"))
+                }
                 None => Err(RowError::new("quota", text, "a whole number of quota points")),
             },
         }
@@ -526,6 +533,22 @@ mod tests {
         assert_eq!(usd("-＄1.50"), some("-1.50", Ratio::ONE));
         assert_eq!(usd("¥7.30"), some("7.30", Ratio::new(73, -1)));
         assert_eq!(usd("€1"), None);
+    }
+
+    #[test]
+    fn a_quota_may_be_shown_as_money() {
+        let mut row = Row::default();
+        row.set(Field::Quota, "$0.0049");
+        let charged = LogEntry::parse(&row, &reading()).unwrap().charged;
+        assert_eq!(charged, Some(Charged::Money { amount: Exact::parse("0.0049").unwrap(), per_usd: Ratio::ONE }));
+    }
+
+    #[test]
+    fn the_word_null_is_no_metadata() {
+        let mut row = Row::default();
+        row.set(Field::Metadata, "null");
+        let entry = LogEntry::parse(&row, &reading()).unwrap();
+        assert_eq!((entry.details, entry.marks), ("", Fields::NONE));
     }
 
     #[test]

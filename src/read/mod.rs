@@ -1,8 +1,23 @@
 //! Bytes to values: logs and configs, each format in one file.
+//!
+//! [`input`] opens an input and recognises its format. The readers give rows, and [`vocabulary`] tells them which
+//! column holds which field.
 
 pub mod config;
+pub mod error;
+pub mod input;
+pub mod time;
+pub mod vocabulary;
 
-use crate::log::{Row, RowError};
+mod chunks;
+mod csv;
+mod decode;
+mod json;
+mod json_row;
+mod sqlite;
+mod window;
+
+use crate::log::{Place, Row, RowError};
 
 /// What a reader found next.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,9 +30,31 @@ pub enum Next {
 }
 
 /// A stream of rows. It never fails as a whole once it is open: what cannot be read is a malformed row.
+///
+/// `Row::place.input` is the caller's; the reader sets the line.
 pub trait ReadRows {
     fn next(&mut self, row: &mut Row) -> Next;
 
     /// Bytes consumed so far, as they lie in the file.
     fn bytes(&self) -> u64;
+}
+
+/// Something at a line that is no row.
+fn malformed(row: &mut Row, line: u64, error: RowError) -> Next {
+    row.clear(Place { input: row.place.input, line });
+    Next::Malformed(error)
+}
+
+/// The error of an input that ends in the middle of a row, or that cannot be read any further.
+fn cut_short(failure: Option<&str>) -> RowError {
+    match failure {
+        Some(reason) => RowError::new("input", reason, "readable data"),
+        None => RowError::new("row", "the end of the file", "the rest of the row"),
+    }
+}
+
+/// The error of a text that is no UTF-8.
+fn not_utf8(field: &'static str, bytes: &[u8]) -> RowError {
+    let found = String::from_utf8_lossy(&bytes[..bytes.len().min(400)]);
+    RowError::new(field, &found, "UTF-8 text (name another encoding with `--encoding`)")
 }

@@ -1,0 +1,442 @@
+//! Logs as JSON, read as a stream: a bare array, a page of a gateway's API, one object, or objects one after another.
+//!
+//! Only one row is held in memory. What is no row is one malformed row: reading goes on at the next line where a line
+//! is a row, and in an array at the next object that is one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::de::IgnoredAny;
+use serde_json::Deserializer;
+use serde_json::error::Category;
+
+use crate::log::{Place, Row, RowError};
+use crate::read::error::OpenErrorKind;
+use crate::read::json_row::{Answer, Keys, Object, answer, keys};
+use crate::read::vocabulary::{Vocabulary, missing};
+use crate::read::window::{ROW_LIMIT, Window};
+use crate::read::{Next, ReadRows, cut_short, malformed, not_utf8};
+
+/// Keys of an API's answer under which its rows are.
+const LISTS: [&[u8]; 8] = [b"data", b"items", b"logs", b"rows", b"records", b"list", b"result", b"results"];
+
+pub struct JsonReader {
+    window: Window,
+    keys: Keys,
+    state: State,
+    /// Each line is a row, so that behind a broken one the next line is read.
+    lines: bool,
+    /// The line on which the last row ended.
+    last_line: u64,
+    read: Arc<AtomicU64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Between whole values.
+    Top,
+    /// In an array of rows, inside of as many objects.
+    Array {
+        within: usize,
+    },
+    /// Before the only row of an answer, inside of as many objects.
+    Single {
+        within: usize,
+    },
+    /// Behind the rows of an answer, inside of as many objects.
+    Tail {
+        within: usize,
+    },
+    Done,
+}
+
+/// What stands at the start of the window.
+#[derive(Debug, PartialEq, Eq)]
+enum Located {
+    Object,
+    Stray,
+    /// The input ends inside of an array or an answer.
+    Cut,
+    End,
+}
+
+impl JsonReader {
+    pub fn open(
+        window: Window,
+        read: Arc<AtomicU64>,
+        vocabulary: Vocabulary,
+        lines: Option<bool>,
+    ) -> Result<JsonReader, OpenErrorKind> {
+        let keys = Keys::new(vocabulary);
+        let mut reader = JsonReader { window, keys, state: State::Top, lines: true, last_line: 0, read };
+        reader.window.skip(|byte| byte.is_ascii_whitespace());
+        reader.lines = lines.unwrap_or_else(|| !reader.is_pretty());
+        reader.check_first()?;
+        Ok(reader)
+    }
+
+    /// How the input is laid out, for reports.
+    pub fn format(&mut self) -> &'static str {
+        let further = |bytes: &[u8]| {
+            let line = memchr::memchr(b'\n', bytes)?;
+            bytes[line..].iter().find(|byte| !byte.is_ascii_whitespace()).copied()
+        };
+        let many = self.state == State::Top && self.lines && further(self.window.bytes()).is_some();
+        if many { "ndjson" } else { "json" }
+    }
+
+    /// Whether the first object begins with a line of its own.
+    fn is_pretty(&mut self) -> bool {
+        let line = self.window.bytes().split(|byte| *byte == b'\n').next().unwrap_or_default();
+        line.trim_ascii_end() == b"{"
+    }
+
+    /// Whether this is a log: the first object is a row of one, or cannot be read, or is followed by a row of one.
+    fn check_first(&mut self) -> Result<(), OpenErrorKind> {
+        let nothing = OpenErrorKind::NotALog { columns: Vec::new(), missing: "`model`: the array holds no objects" };
+        let problem = match self.locate() {
+            Located::Object => match self.parse(|object| object.length) {
+                Ok(length) => self.keys.check(&self.window.bytes()[..length]),
+                Err(_) => Ok(()),
+            },
+            Located::Stray => Err(nothing),
+            Located::Cut | Located::End => Ok(()),
+        };
+        if problem.is_err() && self.row_follows() { Ok(()) } else { problem }
+    }
+
+    /// Whether a row of a log begins somewhere in the bytes at hand.
+    fn row_follows(&mut self) -> bool {
+        let bytes = self.window.bytes();
+        let is_row = |at| Object::parse(&bytes[at..], &mut self.keys).is_ok_and(|object| missing(object.columns).is_none());
+        memchr::memchr_iter(b'{', bytes).any(is_row)
+    }
+
+    /// Goes to the next object that should be a row.
+    fn locate(&mut self) -> Located {
+        loop {
+            let byte = self.window.skip(|byte| byte.is_ascii_whitespace() || byte == b',');
+            match (self.state, byte) {
+                (State::Done, _) => return Located::End,
+                (State::Top, None) => return self.end(),
+                (_, None) => return Located::Cut,
+                (State::Top, Some(b'[')) => self.enter(1, State::Array { within: 0 }),
+                (State::Top, Some(b'{')) => match self.look_for_rows() {
+                    Some((length, state)) => self.enter(length, state),
+                    None => return Located::Object,
+                },
+                (State::Array { .. } | State::Single { .. }, Some(b'{')) => return Located::Object,
+                (State::Array { within }, Some(b']')) => self.leave(within),
+                (State::Tail { within }, Some(b'}')) => self.leave(within - 1),
+                (State::Tail { .. }, Some(b'"')) if self.skip_pair() => {}
+                (State::Tail { .. }, Some(_)) => self.state = State::Top,
+                (_, Some(_)) => return Located::Stray,
+            }
+        }
+    }
+
+    fn end(&self) -> Located {
+        if self.window.failure().is_some() { Located::Cut } else { Located::End }
+    }
+
+    fn enter(&mut self, length: usize, state: State) {
+        self.window.consume(length);
+        self.state = state;
+    }
+
+    /// Behind one closing bracket, inside of `within` objects still.
+    fn leave(&mut self, within: usize) {
+        self.window.consume(1);
+        self.last_line = self.window.line();
+        self.state = if within == 0 { State::Top } else { State::Tail { within } };
+    }
+
+    /// Skips `"key": value` behind the rows of an answer.
+    fn skip_pair(&mut self) -> bool {
+        loop {
+            match pair(self.window.bytes()) {
+                Scan::Found(length) => {
+                    self.window.consume(length);
+                    return true;
+                }
+                Scan::Short if self.may_grow() => {}
+                // The end of the file lies in this pair: what is left of it is skipped, and the end found.
+                Scan::Short if self.window.ended() => {
+                    self.window.consume(usize::MAX);
+                    return true;
+                }
+                _ => return false,
+            }
+        }
+    }
+
+    /// Where the rows of an answer begin: the bytes up to there, and the state there.
+    fn look_for_rows(&mut self) -> Option<(usize, State)> {
+        loop {
+            match self.keys.rows(self.window.bytes()) {
+                Scan::Found(found) => return Some(found),
+                Scan::Short if self.may_grow() => {}
+                _ => return None,
+            }
+        }
+    }
+
+    fn may_grow(&mut self) -> bool {
+        self.window.bytes().len() < ROW_LIMIT && self.window.more()
+    }
+
+    /// Reads the object at the start of the window, without consuming it.
+    fn parse<T>(&mut self, mut take: impl FnMut(&Object<'_>) -> T) -> Result<T, serde_json::Error> {
+        loop {
+            let read = Object::parse(self.window.bytes(), &mut self.keys).map(|object| take(&object));
+            match read {
+                Err(error) if error.classify() == Category::Eof && self.may_grow() => {}
+                read => return read,
+            }
+        }
+    }
+
+    fn object(&mut self, row: &mut Row) -> Next {
+        let place = Place { input: row.place.input, line: self.window.line() };
+        let read = self.parse(|object| {
+            let is_row = object.is_row();
+            if is_row {
+                row.clear(place);
+                object.fill(row);
+            }
+            (object.length, is_row)
+        });
+        match read {
+            Ok((length, true)) => {
+                self.consume(length);
+                Next::Row
+            }
+            Ok((length, false)) => self.foreign(row, length),
+            Err(error) => self.broken(row, &error),
+        }
+    }
+
+    fn consume(&mut self, length: usize) {
+        self.window.consume(length);
+        self.last_line = self.window.line();
+        if let State::Single { within } = self.state {
+            self.state = State::Tail { within };
+        }
+    }
+
+    /// An object that is no row of a log.
+    fn foreign(&mut self, row: &mut Row, length: usize) -> Next {
+        let bytes = &self.window.bytes()[..length];
+        let error = match answer(bytes) {
+            Answer::Error(message) => RowError::new("row", &message, "rows of a log, no error of the gateway"),
+            Answer::Empty => {
+                self.consume(length);
+                return self.next(row);
+            }
+            Answer::None => RowError::new("row", &keys(bytes).join(", "), "the keys of a log's row"),
+        };
+        let line = self.window.line();
+        self.consume(length);
+        malformed(row, line, error)
+    }
+
+    /// An object that cannot be read.
+    fn broken(&mut self, row: &mut Row, error: &serde_json::Error) -> Next {
+        let line = self.window.line();
+        let too_long = self.window.bytes().len() >= ROW_LIMIT;
+        let cut = error.classify() == Category::Eof && !too_long;
+        let found = match cut {
+            true => cut_short(self.window.failure()),
+            false if too_long => RowError::new("row", &excerpt(self.window.bytes(), error), "an object of at most 16 MiB"),
+            false => self.why(error),
+        };
+        match self.state {
+            State::Array { .. } => self.next_element(),
+            _ => {
+                self.state = State::Top;
+                self.next_value();
+            }
+        }
+        if cut && self.window.bytes().is_empty() {
+            self.state = State::Done;
+        }
+        malformed(row, line, found)
+    }
+
+    fn why(&self, error: &serde_json::Error) -> RowError {
+        let bytes = self.window.bytes();
+        let line = &bytes[..memchr::memchr(b'\n', bytes).unwrap_or(bytes.len())];
+        match std::str::from_utf8(line) {
+            Err(error) if error.error_len().is_some() => not_utf8("row", &line[error.valid_up_to()..]),
+            _ => RowError::new("row", &excerpt(bytes, error), "a JSON object"),
+        }
+    }
+
+    /// Goes behind a broken value: to the next line, or, where values have many lines, to the next that begins one.
+    fn next_value(&mut self) {
+        loop {
+            self.window.skip_line();
+            if self.window.bytes().is_empty() && !self.window.more() {
+                return;
+            }
+            if self.lines || matches!(self.window.bytes().first(), Some(b'{' | b'[')) {
+                return;
+            }
+        }
+    }
+
+    /// Goes to the next object behind the start of this one that is a row.
+    fn next_element(&mut self) {
+        loop {
+            self.window.consume(1);
+            if self.window.skip(|byte| byte != b'{').is_none() {
+                self.state = State::Done;
+                return;
+            }
+            if self.begins_row() {
+                return;
+            }
+        }
+    }
+
+    fn begins_row(&mut self) -> bool {
+        self.parse(|object| missing(object.columns).is_none()).unwrap_or(false)
+    }
+
+    /// Something between rows that is no object.
+    fn stray(&mut self, row: &mut Row) -> Next {
+        let line = self.window.line();
+        let bytes = self.window.bytes();
+        let end = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
+        let found = String::from_utf8_lossy(&bytes[..end.min(400)]).into_owned();
+        match self.state {
+            State::Top if line == self.last_line => {
+                // Behind a row of the same line there may be another one.
+                self.window.consume(1);
+                self.window.skip(|byte| !matches!(byte, b'{' | b'\n'));
+            }
+            State::Array { .. } => self.next_element(),
+            _ => self.next_value(),
+        }
+        malformed(row, line, RowError::new("row", &found, "a JSON object"))
+    }
+
+    fn cut(&mut self, row: &mut Row) -> Next {
+        self.state = State::Done;
+        malformed(row, self.window.line(), cut_short(self.window.failure()))
+    }
+}
+
+impl ReadRows for JsonReader {
+    fn next(&mut self, row: &mut Row) -> Next {
+        match self.locate() {
+            Located::Object => self.object(row),
+            Located::Stray => self.stray(row),
+            Located::Cut => self.cut(row),
+            Located::End => Next::End,
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+}
+
+/// What a look at the bytes at hand found.
+enum Scan<T> {
+    Found(T),
+    /// More bytes are needed to say.
+    Short,
+    None,
+}
+
+impl Keys {
+    /// Where the rows begin inside of the object at the start of `bytes`, if that is an answer of an API: the length up
+    /// to there, and the state there. A key of a log's row says that the object is a row itself.
+    fn rows(&mut self, bytes: &[u8]) -> Scan<(usize, State)> {
+        let (mut at, mut within, mut start) = (1, 1, 0);
+        loop {
+            at += space(&bytes[at..]);
+            match bytes.get(at) {
+                None => return Scan::Short,
+                Some(b',') => at += 1,
+                Some(b'"') => {}
+                Some(_) => return Scan::None,
+            }
+            if bytes.get(at) != Some(&b'"') {
+                continue;
+            }
+            let (key, value) = match pair_start(&bytes[at..]) {
+                Scan::Found((key, value)) => (key, at + value),
+                Scan::Short => return Scan::Short,
+                Scan::None => return Scan::None,
+            };
+            at = match (LISTS.contains(&key), bytes[value]) {
+                (true, b'[') => return Scan::Found((value + 1, State::Array { within })),
+                (true, b'{') if within < 3 => {
+                    (within, start) = (within + 1, value);
+                    value + 1
+                }
+                _ if self.known(key) && within == 1 => return Scan::None,
+                _ if self.known(key) => return Scan::Found((start, State::Single { within: within - 1 })),
+                _ => match value_length(&bytes[value..]) {
+                    Scan::Found(length) => value + length,
+                    Scan::Short => return Scan::Short,
+                    Scan::None => return Scan::None,
+                },
+            };
+        }
+    }
+}
+
+/// The key and the offset of the value of `"key": value`.
+fn pair_start(bytes: &[u8]) -> Scan<(&[u8], usize)> {
+    let Some(end) = bytes.get(1..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) else { return Scan::Short };
+    if bytes[end + 1] == b'\\' {
+        return Scan::None;
+    }
+    let colon = end + 2 + space(&bytes[end + 2..]);
+    match bytes.get(colon) {
+        None => return Scan::Short,
+        Some(b':') => {}
+        Some(_) => return Scan::None,
+    }
+    let value = colon + 1 + space(&bytes[colon + 1..]);
+    if value < bytes.len() { Scan::Found((&bytes[1..end + 1], value)) } else { Scan::Short }
+}
+
+/// The length of `"key": value`.
+fn pair(bytes: &[u8]) -> Scan<usize> {
+    match pair_start(bytes) {
+        Scan::Found((_, value)) => match value_length(&bytes[value..]) {
+            Scan::Found(length) => Scan::Found(value + length),
+            other => other,
+        },
+        Scan::Short => Scan::Short,
+        Scan::None => Scan::None,
+    }
+}
+
+fn value_length(bytes: &[u8]) -> Scan<usize> {
+    let mut values = Deserializer::from_slice(bytes).into_iter::<IgnoredAny>();
+    match values.next() {
+        // A number that reaches the end of the bytes at hand may go on.
+        Some(Ok(_)) if values.byte_offset() < bytes.len() => Scan::Found(values.byte_offset()),
+        Some(Err(error)) if error.classify() != Category::Eof => Scan::None,
+        _ => Scan::Short,
+    }
+}
+
+fn space(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
+}
+
+/// The text around an error, from a little before it on.
+fn excerpt(bytes: &[u8], error: &serde_json::Error) -> String {
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1));
+    let at = lines.map(<[u8]>::len).sum::<usize>() + error.column();
+    let start = at.saturating_sub(24).min(bytes.len());
+    let line = bytes[start..].trim_ascii_start();
+    let end = memchr::memchr(b'\n', line).unwrap_or(line.len());
+    String::from_utf8_lossy(&line[..end.min(400)]).into_owned()
+}
