@@ -1,7 +1,7 @@
 //! Ratios that a row carries and that differ from the config's.
 
 use crate::exact::{Exact, Ratio};
-use crate::pricing::{Class, Formula, Terms};
+use crate::pricing::{Class, Formula, Mode, Terms};
 
 /// A number that enters the charge and stands in the row with another value than in the config.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,13 +26,15 @@ pub fn differences(configured: &Terms, logged: &Terms) -> Vec<Difference> {
     if configured.no_usage && configured.surcharges.is_empty() {
         return found;
     }
-    if configured.formula != logged.formula {
-        push(&mut found, "billing_mode", mode(configured), mode(logged));
+    let (mode, own_mode) = (configured.formula.mode(), logged.formula.mode());
+    if mode != own_mode {
+        push(&mut found, "billing_mode", mode.word().to_owned(), own_mode.word().to_owned());
     } else {
-        match configured.formula {
-            Formula::Free => return found,
-            Formula::DecimalPrice => compare(&mut found, "model_price", configured.price, logged.price),
-            Formula::Decimal => compare_rates(&mut found, configured, logged),
+        match mode {
+            Mode::Free => return found,
+            Mode::Call => compare(&mut found, "model_price", configured.price, logged.price),
+            Mode::Tokens => compare_rates(&mut found, configured, logged),
+            Mode::Expression => compare_expressions(&mut found, configured, logged),
         }
     }
     for (expected, own) in configured.surcharges.iter().zip(&logged.surcharges).filter(|(expected, _)| expected.count != 0) {
@@ -43,13 +45,13 @@ pub fn differences(configured: &Terms, logged: &Terms) -> Vec<Difference> {
     found
 }
 
-fn mode(terms: &Terms) -> String {
-    match terms.formula {
-        Formula::Decimal => "tokens",
-        Formula::DecimalPrice => "per-call",
-        Formula::Free => "free",
+fn compare_expressions(found: &mut Vec<Difference>, configured: &Terms, logged: &Terms) {
+    if let (Formula::Expression(expected), Formula::Expression(own)) = (&configured.formula, &logged.formula)
+        && expected.expression.source() != own.expression.source()
+    {
+        let texts = (expected.expression.source().to_owned(), own.expression.source().to_owned());
+        push(found, "billing_expr", texts.0, texts.1);
     }
-    .to_owned()
 }
 
 fn compare(found: &mut Vec<Difference>, key: &'static str, configured: Ratio, logged: Ratio) {

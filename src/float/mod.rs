@@ -4,6 +4,7 @@
 //! of operations, because the last bit decides a ceil or a truncation.
 
 pub mod expr;
+pub mod gateway;
 pub mod tiered;
 
 use std::fmt;

@@ -1,7 +1,7 @@
 //! The parts of a charge, as `calc` and `explain` print them. They sum to the amount that [`price`](super::price) computes.
 
 use super::price::{usd, weighted};
-use super::terms::{Formula, Per, Terms};
+use super::terms::{Mode, Per, Terms};
 use super::usage::Class;
 use crate::exact::{Exact, Ratio};
 
@@ -36,10 +36,10 @@ pub struct ChargeLine {
 
 /// The parts of a charge: each class with tokens, then calls and tools. Amounts are before group ratio and multipliers.
 pub fn lines(terms: &Terms) -> Vec<ChargeLine> {
-    let mut lines: Vec<ChargeLine> = match terms.formula {
-        Formula::DecimalPrice => vec![call(terms)],
-        Formula::Decimal => terms.usage.iter().filter(|(_, n)| *n != 0).map(|(class, n)| token_line(terms, class, n)).collect(),
-        Formula::Free => Vec::new(),
+    let mut lines: Vec<ChargeLine> = match terms.formula.mode() {
+        Mode::Call => vec![call(terms)],
+        Mode::Tokens => terms.usage.iter().filter(|(_, n)| *n != 0).map(|(class, n)| token_line(terms, class, n)).collect(),
+        Mode::Expression | Mode::Free => Vec::new(),
     };
     lines.extend(terms.surcharges.iter().map(|surcharge| ChargeLine {
         component: surcharge.name.clone(),

@@ -15,6 +15,7 @@
 //! assert_eq!(price(&terms).points, Points(1585));
 //! ```
 
+mod in_floats;
 mod judge;
 mod lines;
 mod open;
@@ -26,5 +27,7 @@ pub use judge::{Judgement, Standing, agrees, judge};
 pub use lines::{ChargeLine, Unit, lines};
 pub use open::{Allowed, Open, Reason, Slot, bounds};
 pub use price::{Adjustment, Charge, Rounding, price};
-pub use terms::{Formula, Minimum, Multiplier, Per, QUOTA_PER_UNIT, Surcharge, Terms};
+pub use terms::{
+    After, Factor, FloatRounding, Formula, Minimum, Mode, Multiplier, Per, Product, QUOTA_PER_UNIT, Sum, Surcharge, Terms, Tiered,
+};
 pub use usage::{Class, PerClass};

@@ -3,9 +3,11 @@
 use num_bigint::BigInt;
 use num_traits::Signed;
 
-use super::terms::{Formula, Per, Surcharge, Terms};
+use super::in_floats::{self, InFloats};
+use super::terms::{FloatRounding, Formula, Per, Sum, Surcharge, Terms, Tiered};
 use super::usage::Class;
 use crate::exact::{Exact, Points};
+use crate::float::tiered;
 
 /// How an amount became whole points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,15 +37,67 @@ pub struct Charge {
 
 /// Prices terms.
 pub fn price(terms: &Terms) -> Charge {
-    let amount = match terms.formula {
-        Formula::Decimal => multiplied(terms, tokens(terms) * terms.model_ratio * terms.group_ratio) + tools(terms),
-        Formula::DecimalPrice => {
-            multiplied(terms, Exact::from(terms.price) * terms.quota_per_unit * terms.group_ratio) + tools(terms)
+    match &terms.formula {
+        Formula::Decimal => {
+            decimal(terms, multiplied(terms, tokens(terms) * terms.model_ratio * terms.group_ratio) + tools(terms))
         }
-        Formula::Free => Exact::zero(),
-    };
-    let (points, adjustment) = settle(terms, &amount);
+        Formula::DecimalPrice => {
+            let call = Exact::from(terms.price) * terms.quota_per_unit * terms.group_ratio;
+            decimal(terms, multiplied(terms, call) + tools(terms))
+        }
+        Formula::Sum(sum) => float(terms, in_floats::sum(terms, *sum), rounding_of(*sum)),
+        Formula::Product(product) => float(terms, in_floats::product(terms, *product), product.rounding.into()),
+        Formula::Expression(tiered) => expression(terms, tiered),
+        Formula::Free => decimal(terms, Exact::zero()),
+    }
+}
+
+fn decimal(terms: &Terms, amount: Exact) -> Charge {
+    let (points, adjustment) = settle(terms, &amount, &amount.round_half_away(), terms.no_usage);
     Charge { amount, rounding: Rounding::HalfAway, adjustment, points }
+}
+
+fn float(terms: &Terms, amount: InFloats, rounding: Rounding) -> Charge {
+    let exact = amount.amount();
+    let (points, adjustment) = settle(terms, &exact, &BigInt::from(amount.rounded.whole), terms.no_usage || amount.nothing);
+    Charge { amount: exact, rounding, adjustment, points }
+}
+
+fn rounding_of(sum: Sum) -> Rounding {
+    match sum {
+        Sum::InSteps => Rounding::HalfAway,
+        Sum::ClaudeOf2025 | Sum::OneApiOf2023 => Rounding::Truncate,
+        Sum::OneApi | Sum::OneHub | Sum::Laisky => Rounding::Ceil,
+    }
+}
+
+impl From<FloatRounding> for Rounding {
+    fn from(rounding: FloatRounding) -> Rounding {
+        match rounding {
+            FloatRounding::HalfAway => Rounding::HalfAway,
+            FloatRounding::Truncate => Rounding::Truncate,
+            FloatRounding::Ceil => Rounding::Ceil,
+        }
+    }
+}
+
+/// An expression has neither a minimum nor a rule for empty answers, but for audio (`no_usage`). One without a value is charged as 0
+/// here; a profile says `unrated` before it comes to that.
+fn expression(terms: &Terms, tiered: &Tiered) -> Charge {
+    let nothing = |adjustment| Charge { amount: Exact::zero(), rounding: Rounding::HalfAway, adjustment, points: Points(0) };
+    if terms.no_usage {
+        return nothing(Some(Adjustment::NoUsage));
+    }
+    let value = in_floats::evaluate(terms, tiered).ok();
+    let charge = value.and_then(|outcome| {
+        tiered::charge(outcome.value, terms.quota_per_unit, terms.group_ratio, &tools(terms))
+    });
+    charge.map_or_else(|| nothing(None), |charge| Charge {
+        amount: charge.amount.unwrap_or_default(),
+        rounding: Rounding::HalfAway,
+        adjustment: charge.saturated.then_some(Adjustment::Saturated),
+        points: charge.points,
+    })
 }
 
 /// Σ tokens · rate.
@@ -91,20 +145,23 @@ pub(super) fn usd(surcharge: &Surcharge) -> Exact {
     }
 }
 
-/// Rounds, with the minimum, the rule for empty answers and the limit of 32 bits.
-fn settle(terms: &Terms, amount: &Exact) -> (Points, Option<Adjustment>) {
-    if terms.no_usage && terms.surcharges.iter().all(|s| s.multiplied || s.count == 0) {
+/// The minimum, the rule for empty answers and the limit of 32 bits.
+fn settle(terms: &Terms, amount: &Exact, whole: &BigInt, no_usage: bool) -> (Points, Option<Adjustment>) {
+    if no_usage && !is_tool_charged(terms) {
         return (Points(0), Some(Adjustment::NoUsage));
     }
-    let has_minimum = terms.has_ratio();
-    if has_minimum && terms.minimum.before_rounding && !amount.is_positive() {
+    let minimum = terms.minimum;
+    let comes_to_nothing =
+        (minimum.before_rounding && !amount.is_positive()) || (minimum.after_rounding && !whole.is_positive());
+    if comes_to_nothing && terms.has_ratio() {
         return (Points(1), Some(Adjustment::Minimum));
     }
-    let whole = amount.round_half_away();
-    if has_minimum && terms.minimum.after_rounding && !whole.is_positive() {
-        return (Points(1), Some(Adjustment::Minimum));
-    }
-    saturate(terms, &whole)
+    saturate(terms, whole)
+}
+
+/// Only new-api charges tools for an answer without usage.
+fn is_tool_charged(terms: &Terms) -> bool {
+    !matches!(terms.formula, Formula::Sum(_)) && terms.surcharges.iter().any(|s| !s.multiplied && s.count != 0)
 }
 
 fn saturate(terms: &Terms, whole: &BigInt) -> (Points, Option<Adjustment>) {

@@ -3,6 +3,8 @@
 use super::open::Open;
 use super::usage::{Class, PerClass};
 use crate::exact::Ratio;
+use crate::float::expr::Expression;
+pub use crate::float::gateway::FloatRounding;
 
 /// How the amount comes about and how it becomes whole points. Written as formulas in `docs/billing.md`.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,14 +13,136 @@ pub enum Formula {
     Decimal,
     /// Exact decimals, rounded half away: `price · Q · group ratio · multipliers + tools`.
     DecimalPrice,
+    /// Tokens at their rates, in the float64 arithmetic of a gateway.
+    Sum(Sum),
+    /// A product of float64 factors from left to right, rounded.
+    Product(Product),
+    /// The value of a price expression, in float64.
+    Expression(Box<Tiered>),
     /// Nothing is computed: the gateway does not charge this kind of row (`audio-price-free`).
     Free,
 }
 
+/// The float64 sums of gateways; `float::gateway` has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sum {
+    /// Each class rounded by itself: new-api of 2024, channel tests.
+    InSteps,
+    /// Claude rows of new-api in 2025: cut.
+    ClaudeOf2025,
+    /// one-api: rounded up.
+    OneApi,
+    /// one-api before November 2023: cut in steps.
+    OneApiOf2023,
+    /// one-hub: the model ratio is the input ratio, and the rate of output is the absolute output ratio. `usage[Input]` is the whole prompt and
+    /// `usage[Output]` the whole completion; the other classes stand within them, at rates relative to the rest.
+    OneHub,
+    /// Laisky: the rates of cached and written tokens are absolute (0 as input, below 0 free). Tools are not multiplied by the group.
+    Laisky,
+}
+
+/// A product of float64 factors, rounded, with what comes after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Product {
+    pub factors: &'static [Factor],
+    pub rounding: FloatRounding,
+    pub after: After,
+}
+
+/// A factor of a [`Product`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Factor {
+    Price,
+    QuotaPerUnit,
+    GroupRatio,
+    ModelRatio,
+    /// The tokens of [`Class::Input`].
+    Tokens,
+    /// All multipliers, multiplied first.
+    Multipliers,
+    /// The first multiplier alone.
+    FirstMultiplier,
+    Thousand,
+}
+
+/// What happens to a rounded product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum After {
+    Nothing,
+    /// Multiplied by the last multiplier, a whole number.
+    TimesLast,
+    /// Multiplied by all multipliers and cut again.
+    Multiplied,
+}
+
+impl Product {
+    /// `trunc(price · Q · group ratio)`.
+    pub const PRICE: Product = Product {
+        factors: &[Factor::Price, Factor::QuotaPerUnit, Factor::GroupRatio],
+        rounding: FloatRounding::Truncate,
+        after: After::Nothing,
+    };
+    /// `trunc(price · group ratio · Q)`: Midjourney and Suno of 2024, 2025 and Veloera.
+    pub const PRICE_GROUP_FIRST: Product =
+        Product { factors: &[Factor::Price, Factor::GroupRatio, Factor::QuotaPerUnit], ..Product::PRICE };
+    /// `trunc(trunc(price · Q · group ratio) · Π)`: tasks.
+    pub const TASK: Product = Product { after: After::Multiplied, ..Product::PRICE };
+    /// `trunc(tokens · model ratio · group ratio · Π)`: what a settled task really costs.
+    pub const TASK_TOKENS: Product = Product {
+        factors: &[Factor::Tokens, Factor::ModelRatio, Factor::GroupRatio, Factor::Multipliers],
+        ..Product::PRICE
+    };
+}
+
+/// What a price expression is evaluated with; its token counts come from [`Terms::usage`].
+#[derive(Clone, Debug)]
+pub struct Tiered {
+    pub expression: Expression,
+    /// The whole prompt (`len`).
+    pub len: i64,
+    /// The prompt excludes the cache, and writes have a split: nothing is taken out of `p` and `c`.
+    pub excludes_cache: bool,
+    /// The tier that the row names: the presumed branch where the request decides.
+    pub matched: Option<String>,
+}
+
+impl PartialEq for Tiered {
+    fn eq(&self, other: &Tiered) -> bool {
+        let key = |tiered: &Tiered| (tiered.len, tiered.excludes_cache, tiered.matched.clone());
+        self.expression.source() == other.expression.source() && key(self) == key(other)
+    }
+}
+
+/// What a price is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Tokens,
+    Call,
+    Expression,
+    Free,
+}
+
+impl Mode {
+    pub fn word(self) -> &'static str {
+        match self {
+            Mode::Tokens => "tokens",
+            Mode::Call => "per-call",
+            Mode::Expression => "expression",
+            Mode::Free => "free",
+        }
+    }
+}
+
 impl Formula {
-    /// Whether the price is for the call and not for tokens.
-    pub fn is_per_call(&self) -> bool {
-        matches!(self, Formula::DecimalPrice)
+    pub fn mode(&self) -> Mode {
+        match self {
+            Formula::Decimal | Formula::Sum(_) => Mode::Tokens,
+            Formula::DecimalPrice => Mode::Call,
+            Formula::Product(product) if product.factors.contains(&Factor::Price) => Mode::Call,
+            Formula::Product(_) => Mode::Tokens,
+            Formula::Expression(_) => Mode::Expression,
+            Formula::Free => Mode::Free,
+        }
     }
 }
 
@@ -29,13 +153,15 @@ pub struct Minimum {
     pub before_rounding: bool,
     /// A charge of 0 or less becomes 1 after it is rounded.
     pub after_rounding: bool,
+    /// It acts for group ratio 0 too.
+    pub for_free_groups: bool,
 }
 
 impl Minimum {
-    pub const NONE: Minimum = Minimum { before_rounding: false, after_rounding: false };
-    pub const BOTH: Minimum = Minimum { before_rounding: true, after_rounding: true };
-    pub const BEFORE: Minimum = Minimum { before_rounding: true, after_rounding: false };
-    pub const AFTER: Minimum = Minimum { before_rounding: false, after_rounding: true };
+    pub const NONE: Minimum = Minimum { before_rounding: false, after_rounding: false, for_free_groups: false };
+    pub const BOTH: Minimum = Minimum { before_rounding: true, after_rounding: true, for_free_groups: false };
+    pub const BEFORE: Minimum = Minimum { after_rounding: false, ..Minimum::BOTH };
+    pub const AFTER: Minimum = Minimum { before_rounding: false, ..Minimum::BOTH };
 }
 
 /// A further factor of the price: number of images, seconds, size.
@@ -131,8 +257,8 @@ impl Terms {
         self.rates[class] = rate;
     }
 
-    /// Whether any token, call or tool is there that could be charged.
-    pub fn has_ratio(&self) -> bool {
-        !self.model_ratio.is_zero() && !self.group_ratio.is_zero()
+    /// Whether a minimum can act: neither the model nor, mostly, the group is free.
+    pub(super) fn has_ratio(&self) -> bool {
+        !self.model_ratio.is_zero() && (self.minimum.for_free_groups || !self.group_ratio.is_zero())
     }
 }

@@ -11,7 +11,7 @@ use super::{InputInfo, Report};
 use crate::audit::{Finding, Judged, Span, Summary};
 use crate::config::Source;
 use crate::exact::{Exact, Points};
-use crate::pricing::{Class, Formula, Terms};
+use crate::pricing::{Class, Mode, Terms};
 
 /// A map with its keys in the order of the list.
 struct Ordered<K, V>(Vec<(K, V)>);
@@ -383,9 +383,10 @@ fn implied(charge: Option<&Judged>) -> BTreeMap<String, String> {
 /// The numbers that enter the charge.
 fn ratios(terms: &Terms) -> Vec<(String, String)> {
     let mut used: Vec<(String, String)> = Vec::new();
-    match terms.formula {
-        Formula::DecimalPrice | Formula::Free => used.push(("model_price".to_owned(), terms.price.to_string())),
-        Formula::Decimal => {
+    match terms.formula.mode() {
+        Mode::Call | Mode::Free => used.push(("model_price".to_owned(), terms.price.to_string())),
+        Mode::Expression => {}
+        Mode::Tokens => {
             let model = Exact::from(terms.model_ratio) * terms.rates[Class::Input];
             used.push(("model_ratio".to_owned(), model.normalized().to_string()));
             let classes = terms.usage.iter().filter(|(class, tokens)| *tokens != 0 && *class != Class::Input);

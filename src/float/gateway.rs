@@ -1,0 +1,210 @@
+//! The float64 sums and products of gateways, each in the gateway's order of operations.
+//!
+//! The last bit decides a ceil or a truncation, so nothing here may be rearranged. The formulas stand in `docs/billing.md`.
+
+use super::{Float, of};
+use crate::exact::Ratio;
+
+/// An amount before its last rounding, and the whole number that it became.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rounded {
+    pub before: Float,
+    pub whole: i64,
+}
+
+/// How a float becomes a whole number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FloatRounding {
+    HalfAway,
+    Truncate,
+    Ceil,
+}
+
+/// Tokens and their rate.
+pub type Weighted = (i64, Ratio);
+
+/// Go's conversion to a 64-bit integer on amd64: what does not fit becomes the smallest one.
+fn int(value: f64) -> i64 {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if value >= -LIMIT && value < LIMIT { value as i64 } else { i64::MIN }
+}
+
+fn round(value: f64, rounding: FloatRounding) -> Rounded {
+    let rounded = match rounding {
+        FloatRounding::HalfAway => value.round(),
+        FloatRounding::Truncate => value.trunc(),
+        FloatRounding::Ceil => value.ceil(),
+    };
+    Rounded { before: Float(value), whole: int(rounded) }
+}
+
+fn weighted((tokens, rate): Weighted) -> f64 {
+    tokens as f64 * of(rate)
+}
+
+/// new-api of 2024 and channel tests: every class is rounded by itself, and then the whole.
+pub fn in_steps(
+    input: i64,
+    output: Weighted,
+    audio_input: Weighted,
+    audio_output: (i64, Ratio, Ratio),
+    model: Ratio,
+    group: Ratio,
+) -> Rounded {
+    let (audio_tokens, audio, audio_completion) = audio_output;
+    let spoken = audio_tokens as f64 * of(audio) * of(audio_completion);
+    let steps = [weighted(output), weighted(audio_input), spoken].map(|step| int(step.round()));
+    let sum = steps.into_iter().fold(input, i64::wrapping_add);
+    round(sum as f64 * (of(model) * of(group)), FloatRounding::HalfAway)
+}
+
+/// Claude rows of new-api in 2025: summed in this order, the group ratio first, cut.
+pub fn claude_of_2025(input: i64, cached: Weighted, written: Weighted, output: Weighted, model: Ratio, group: Ratio) -> Rounded {
+    let mut value = input as f64;
+    value += weighted(cached);
+    value += weighted(written);
+    value += weighted(output);
+    round(value * of(group) * of(model), FloatRounding::Truncate)
+}
+
+/// one-api: `ceil((prompt + completion·cr) · (model·group))`.
+pub fn one_api(input: i64, output: Weighted, model: Ratio, group: Ratio) -> Rounded {
+    round((input as f64 + weighted(output)) * (of(model) * of(group)), FloatRounding::Ceil)
+}
+
+/// one-api before November 2023: `trunc((prompt + trunc(completion·cr)) · (model·group))`.
+pub fn one_api_of_2023(input: i64, output: Weighted, model: Ratio, group: Ratio) -> Rounded {
+    let tokens = input.wrapping_add(int(weighted(output)));
+    round(tokens as f64 * (of(model) * of(group)), FloatRounding::Truncate)
+}
+
+/// A one-hub charge: tokens adjusted by the classes within them, at absolute input and output ratios.
+#[derive(Clone, Debug)]
+pub struct OneHub<'a> {
+    pub prompt: i64,
+    pub completion: i64,
+    /// Classes within the prompt, and within the completion: tokens, and their ratio to the rest.
+    pub inputs: &'a [Weighted],
+    pub outputs: &'a [Weighted],
+    pub input_ratio: Ratio,
+    pub output_ratio: Ratio,
+    pub group: Ratio,
+    /// Extra billing: calls, and USD for one.
+    pub extras: &'a [Weighted],
+    pub quota_per_unit: Ratio,
+}
+
+impl OneHub<'_> {
+    /// `ceil(p'·in + c'·out) + ceil(Σ ceil(unit·Q)·calls · group)`, and whether p' + c' = 0.
+    pub fn price(&self) -> (Rounded, bool) {
+        let prompt = self.prompt.wrapping_add(adjustment(self.inputs));
+        let completion = self.completion.wrapping_add(adjustment(self.outputs));
+        let input = of(self.input_ratio).max(0.0) * of(self.group);
+        let output = of(self.output_ratio).max(0.0) * of(self.group);
+        let mut rounded = round(prompt as f64 * input + completion as f64 * output, FloatRounding::Ceil);
+        let unit = |usd: Ratio| int((of(usd) * of(self.quota_per_unit)).ceil());
+        let extra = self.extras.iter().map(|(calls, usd)| unit(*usd).wrapping_mul(*calls)).fold(0, i64::wrapping_add);
+        if extra > 0 {
+            rounded.whole = rounded.whole.wrapping_add(int((extra as f64 * of(self.group)).ceil()));
+        }
+        (rounded, prompt.wrapping_add(completion) == 0)
+    }
+}
+
+/// `Σ trunc(tokens·(ratio − 1))`: each class is cut by itself.
+fn adjustment(classes: &[Weighted]) -> i64 {
+    classes.iter().map(|(tokens, ratio)| int(*tokens as f64 * (of(*ratio) - 1.0))).fold(0, i64::wrapping_add)
+}
+
+/// A Laisky charge: absolute prices of cached and written tokens, where 0 means as input and below 0 free.
+#[derive(Clone, Copy, Debug)]
+pub struct Laisky {
+    pub plain: i64,
+    pub cached: Weighted,
+    pub completion: Weighted,
+    pub write_5m: Weighted,
+    pub write_1h: Weighted,
+    pub model: Ratio,
+    pub group: Ratio,
+}
+
+impl Laisky {
+    /// `ceil(plain·in + cached·p_c + completion·out + w5·p_5 + w1·p_1)`, summed from left to right.
+    pub fn price(&self) -> Rounded {
+        let group = of(self.group);
+        let input = of(self.model) * group;
+        let output = (of(self.model) * of(self.completion.1)) * group;
+        let own = |ratio: Ratio| match of(ratio) {
+            zero if zero == 0.0 => input,
+            free if free < 0.0 => 0.0,
+            price => price * group,
+        };
+        let mut cost = self.plain as f64 * input;
+        cost += self.cached.0 as f64 * own(self.cached.1);
+        cost += self.completion.0 as f64 * output;
+        cost += self.write_5m.0 as f64 * own(self.write_5m.1);
+        cost += self.write_1h.0 as f64 * own(self.write_1h.1);
+        round(cost, FloatRounding::Ceil)
+    }
+}
+
+/// A product from left to right, rounded once.
+pub fn product(factors: impl IntoIterator<Item = Ratio>, rounding: FloatRounding) -> Rounded {
+    round(factors.into_iter().map(of).fold(1.0, |product, factor| product * factor), rounding)
+}
+
+/// `trunc(whole · Π)`, Π multiplied first.
+pub fn truncated_again(whole: i64, factors: impl IntoIterator<Item = Ratio>) -> Rounded {
+    let all = factors.into_iter().map(of).fold(1.0, |product, factor| product * factor);
+    round(whole as f64 * all, FloatRounding::Truncate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ratio(text: &str) -> Ratio {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn one_api_rounds_up() {
+        // 1251 prompt and 102 completion tokens of gpt-4o-mini: ceil(124.425).
+        assert_eq!(one_api(1251, (102, ratio("4")), ratio("0.075"), ratio("1")).whole, 125);
+    }
+
+    #[test]
+    fn one_hub_cuts_each_adjustment() {
+        let charge = OneHub {
+            prompt: 1816,
+            completion: 64,
+            inputs: &[(1792, ratio("0.25"))],
+            outputs: &[],
+            input_ratio: ratio("1"),
+            output_ratio: ratio("4"),
+            group: ratio("1.2"),
+            extras: &[],
+            quota_per_unit: ratio("500000"),
+        };
+        assert_eq!(charge.price().0.whole, 874);
+    }
+
+    #[test]
+    fn laisky_sums_from_left_to_right() {
+        let charge = Laisky {
+            plain: 62,
+            cached: (3544, ratio("0.15")),
+            completion: (95, ratio("5")),
+            write_5m: (586, ratio("1.875")),
+            write_1h: (0, ratio("0")),
+            model: ratio("1.5"),
+            group: ratio("1"),
+        };
+        assert_eq!(charge.price().whole, 2436);
+    }
+
+    #[test]
+    fn what_does_not_fit_becomes_the_smallest_integer() {
+        assert_eq!(one_api(4_000_000_000_000_000_000, (0, ratio("1")), ratio("37.5"), ratio("1")).whole, i64::MIN);
+    }
+}

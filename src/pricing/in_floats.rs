@@ -1,0 +1,157 @@
+//! Terms handed to the float64 arithmetic of gateways.
+
+use super::terms::{After, Factor, Product, Sum, Terms, Tiered};
+use super::usage::Class;
+use crate::exact::{Exact, Ratio};
+use crate::float::Float;
+use crate::float::expr::{self, EvalError, Outcome, Variables};
+use crate::float::gateway::{self, Laisky, OneHub, Rounded, Weighted};
+
+/// A float amount, rounded; `nothing` where the gateway's own rule says that there is no usage.
+pub struct InFloats {
+    pub rounded: Rounded,
+    pub nothing: bool,
+}
+
+impl InFloats {
+    /// The amount before rounding; 0 where it is no finite number.
+    pub fn amount(&self) -> Exact {
+        exact(self.rounded.before)
+    }
+}
+
+pub fn exact(value: Float) -> Exact {
+    value.to_ratio().map_or_else(Exact::zero, Exact::from)
+}
+
+pub fn sum(terms: &Terms, sum: Sum) -> InFloats {
+    let at = |class: Class| -> Weighted { (terms.usage[class], terms.rates[class]) };
+    let (input, output) = (terms.usage[Class::Input], at(Class::Output));
+    let (model, group) = (terms.model_ratio, terms.group_ratio);
+    let rounded = match sum {
+        Sum::InSteps => {
+            let audio = at(Class::AudioInput);
+            let spoken = (terms.usage[Class::AudioOutput], audio.1, terms.rates[Class::AudioOutput]);
+            gateway::in_steps(input, output, audio, spoken, model, group)
+        }
+        Sum::ClaudeOf2025 => gateway::claude_of_2025(input, at(Class::Cached), at(Class::CacheWrite), output, model, group),
+        Sum::OneApi => gateway::one_api(input, output, model, group),
+        Sum::OneApiOf2023 => gateway::one_api_of_2023(input, output, model, group),
+        Sum::OneHub => return one_hub(terms),
+        Sum::Laisky => laisky(terms),
+    };
+    InFloats { rounded, nothing: false }
+}
+
+fn one_hub(terms: &Terms) -> InFloats {
+    let within = |output: bool| -> Vec<Weighted> {
+        let classes = terms.usage.iter().filter(|(class, tokens)| class.is_output() == output && *tokens != 0);
+        classes
+            .filter(|(class, _)| !matches!(class, Class::Input | Class::Output))
+            .map(|(class, tokens)| (tokens, terms.rates[class]))
+            .collect()
+    };
+    let extras: Vec<Weighted> = terms.surcharges.iter().map(|surcharge| (surcharge.count, surcharge.price)).collect();
+    let charge = OneHub {
+        prompt: terms.usage[Class::Input],
+        completion: terms.usage[Class::Output],
+        inputs: &within(false),
+        outputs: &within(true),
+        input_ratio: terms.model_ratio,
+        output_ratio: terms.rates[Class::Output],
+        group: terms.group_ratio,
+        extras: &extras,
+        quota_per_unit: terms.quota_per_unit,
+    };
+    let (rounded, nothing) = charge.price();
+    InFloats { rounded, nothing }
+}
+
+fn laisky(terms: &Terms) -> Rounded {
+    let at = |class: Class| -> Weighted { (terms.usage[class], terms.rates[class]) };
+    let mut rounded = Laisky {
+        plain: terms.usage[Class::Input],
+        cached: at(Class::Cached),
+        completion: at(Class::Output),
+        write_5m: at(Class::CacheWrite5m),
+        write_1h: at(Class::CacheWrite1h),
+        model: terms.model_ratio,
+        group: terms.group_ratio,
+    }
+    .price();
+    for surcharge in &terms.surcharges {
+        let call = gateway::product([surcharge.price, terms.quota_per_unit], gateway::FloatRounding::Ceil).whole;
+        rounded.whole = rounded.whole.wrapping_add(call.wrapping_mul(surcharge.count));
+    }
+    rounded
+}
+
+pub fn product(terms: &Terms, product: Product) -> InFloats {
+    let multipliers = || terms.multipliers.iter().map(|multiplier| multiplier.value);
+    let number = |factor: &Factor| -> Ratio {
+        match factor {
+            Factor::Price => terms.price,
+            Factor::QuotaPerUnit => terms.quota_per_unit,
+            Factor::GroupRatio => terms.group_ratio,
+            Factor::ModelRatio => terms.model_ratio,
+            Factor::Tokens => Ratio::from(terms.usage[Class::Input]),
+            Factor::Multipliers => multipliers().reduce(|a, b| crate::float::product(a, b).unwrap_or(a)).unwrap_or(Ratio::ONE),
+            Factor::FirstMultiplier => multipliers().next().unwrap_or(Ratio::ONE),
+            Factor::Thousand => Ratio::new(1, 3),
+        }
+    };
+    let first = gateway::product(product.factors.iter().map(number), product.rounding);
+    let rounded = match product.after {
+        After::Nothing => first,
+        After::Multiplied => gateway::truncated_again(first.whole, multipliers()),
+        After::TimesLast => {
+            let times = multipliers().last().and_then(Ratio::whole).unwrap_or(1);
+            Rounded { whole: first.whole.wrapping_mul(times), ..first }
+        }
+    };
+    InFloats { rounded, nothing: false }
+}
+
+/// The value of an expression on the usage of the terms; where the request decides, in the tier that the row names.
+pub fn evaluate(terms: &Terms, tiered: &Tiered) -> Result<Outcome, EvalError> {
+    let variables = variables(terms, tiered);
+    match tiered.expression.evaluate(&variables) {
+        Err(EvalError::NeedsRequest(name)) => {
+            let matched = tiered.matched.as_deref().unwrap_or("");
+            tiered.expression.evaluate_branch(&variables, matched).ok_or(EvalError::NeedsRequest(name))
+        }
+        outcome => outcome,
+    }
+}
+
+/// The variables of an expression. What it names is taken out of `p` and `c`, unless the prompt excludes the cache anyway.
+fn variables(terms: &Terms, tiered: &Tiered) -> Variables {
+    use expr::Class as Name;
+    let usage = |class: Class| terms.usage[class];
+    let mut variables = Variables {
+        p: usage(Class::Input),
+        c: usage(Class::Output),
+        len: tiered.len,
+        cr: usage(Class::Cached),
+        cc: usage(Class::CacheWrite),
+        cc1h: usage(Class::CacheWrite1h),
+        img: usage(Class::ImageInput),
+        img_o: usage(Class::ImageOutput),
+        ai: usage(Class::AudioInput),
+        ao: usage(Class::AudioOutput),
+    };
+    if tiered.excludes_cache {
+        return variables;
+    }
+    for name in tiered.expression.variables() {
+        let taken = variables.get(name);
+        match name {
+            Name::Cr | Name::Cc | Name::Cc1h | Name::Img | Name::Ai => variables.p = variables.p.saturating_sub(taken),
+            Name::ImgO | Name::Ao => variables.c = variables.c.saturating_sub(taken),
+            Name::P | Name::C | Name::Len => {}
+        }
+    }
+    variables.p = variables.p.max(0);
+    variables.c = variables.c.max(0);
+    variables
+}
