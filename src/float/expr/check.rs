@@ -89,7 +89,11 @@ impl Checker<'_> {
             self.members(left, right, id)?;
             return Ok(Type::Bool);
         }
-        let found = if operator == Binary::Coalesce && a != Type::List && b != Type::List { Some(coalesced(a, b)) } else { combined(operator, a, b) };
+        let found = if operator == Binary::Coalesce && a != Type::List && b != Type::List {
+            Some(coalesced(a, b))
+        } else {
+            combined(operator, a, b)
+        };
         found.ok_or_else(|| self.mismatch(operator.sign(), &[a, b], id))
     }
 

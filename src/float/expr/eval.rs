@@ -209,11 +209,14 @@ impl<'t> Evaluator<'t> {
             return Ok(Value::Unread);
         }
         let (from, to) = (self.range_end(from, list)?, self.range_end(to, list)?);
+        // The length of a range that is built wraps, and may leave it empty.
+        let length = to.wrapping_sub(from).wrapping_add(1);
         if is_built {
-            self.grow(to.wrapping_sub(from).wrapping_add(1), list)?;
+            self.grow(length, list)?;
         }
         Ok(match needle {
             Value::Unread => Value::Unread,
+            _ if is_built && length <= 0 => Value::Bool(false),
             Value::Integer(value) => Value::Bool((from..=to).contains(value)),
             Value::Float(value) => Value::Bool(value.fract() == 0.0 && (from as f64..=to as f64).contains(value)),
             _ => Value::Bool(false),
@@ -241,7 +244,7 @@ impl<'t> Evaluator<'t> {
         if let Function::Request(name) = function {
             return if self.presumed.is_some() { Ok(Value::Unread) } else { Err(EvalError::NeedsRequest(name)) };
         }
-        if function == Function::Tier && !matches!(values[..], [Value::Text(_) | Value::Unread, Value::Float(_) | Value::Nil | Value::Unread]) {
+        if function == Function::Tier && !tier_takes(&values) {
             return Err(self.failed(id, "`tier` wants a text and a float"));
         }
         let value = call(function, &values).map_err(|fault| self.failed(id, fault))?;
@@ -348,6 +351,12 @@ fn text(text: String) -> std::result::Result<Value, Fault> {
     if text.len() > LONGEST_TEXT { Err("the text is too long") } else { Ok(Value::Text(Arc::from(text))) }
 }
 
+/// Nil stands for the empty name and for 0.
+fn tier_takes(arguments: &[Value]) -> bool {
+    use Value::*;
+    matches!(arguments, [Text(_) | Nil | Unread, Float(_) | Nil | Unread])
+}
+
 fn call(function: Function, arguments: &[Value]) -> std::result::Result<Value, Fault> {
     use Value::{Bool, Float, Integer, Nil, Text, Unread};
     if arguments.contains(&Unread) {
@@ -361,7 +370,7 @@ fn call(function: Function, arguments: &[Value]) -> std::result::Result<Value, F
         (Function::Abs, [Float(value)]) => Float(value.abs()),
         (Function::Ceil, [Float(value)]) => Float(value.ceil()),
         (Function::Floor, [Float(value)]) => Float(value.floor()),
-        (Function::Has, [Nil, Text(_)]) => Bool(false),
+        (Function::Has, [Nil, Text(_) | Nil] | [_, Nil]) => Bool(false),
         (Function::Has, [source, Text(part)]) => Bool(!part.is_empty() && printed(source).contains(&**part)),
         (Function::Int, [value @ Integer(_)]) | (Function::Float, [value @ Float(_)]) => value.clone(),
         (Function::Int, [Float(value)]) => Integer(math::to_integer(*value)),

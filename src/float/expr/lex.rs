@@ -35,7 +35,7 @@ pub(super) struct Lexer<'a> {
     at: usize,
 }
 
-type Result<T> = std::result::Result<T, ExprError>;
+type Result<T> = std::result::Result<T, Box<ExprError>>;
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(text: &'a str, start: usize) -> Lexer<'a> {
@@ -91,11 +91,11 @@ impl<'a> Lexer<'a> {
         while self.accept(set) {}
     }
 
-    fn error(&self, kind: ErrorKind, start: usize, message: impl Into<String>) -> ExprError {
-        ExprError { kind, span: start..self.at, message: message.into() }
+    fn error(&self, kind: ErrorKind, start: usize, message: impl Into<String>) -> Box<ExprError> {
+        Box::new(ExprError { kind, span: start..self.at, message: message.into() })
     }
 
-    fn syntax(&self, start: usize, message: impl Into<String>) -> ExprError {
+    fn syntax(&self, start: usize, message: impl Into<String>) -> Box<ExprError> {
         self.error(ErrorKind::Syntax, start, message)
     }
 
@@ -309,7 +309,9 @@ mod tests {
         check(r#""a\"b" 'it''s'"#, &[text("a\"b"), text("it"), text("s")]);
         check(r#""\x41\101\u4e2d\u{1F600}\U0001F600\ud800""#, &[text("AA中😀😀\u{fffd}")]);
         check("`a\\n``b`", &[text("a\\n`b")]);
-        for broken in ["\"", "'a\"", "\"\\q\"", "\"\n\"", "`", "\"\\", "\"\\x4\"", "\"\\u{110000}\"", "\"\\u{}\"", "\"\\401\"", "'\\\"'"] {
+        for broken in
+            ["\"", "'a\"", "\"\\q\"", "\"\n\"", "`", "\"\\", "\"\\x4\"", "\"\\u{110000}\"", "\"\\u{}\"", "\"\\401\"", "'\\\"'"]
+        {
             assert!(read(broken).is_err(), "{broken}");
         }
     }
@@ -323,7 +325,16 @@ mod tests {
 
     #[test]
     fn signs_are_as_long_as_they_can_be() {
-        check("a<=b**c??d", &["a", "b", "c", "d"].map(Kind::Word).into_iter().zip(["<=", "**", "??", ""].map(Kind::Sign)).flat_map(|(a, b)| [a, b]).take(7).collect::<Vec<_>>());
+        check(
+            "a<=b**c??d",
+            &["a", "b", "c", "d"]
+                .map(Kind::Word)
+                .into_iter()
+                .zip(["<=", "**", "??", ""].map(Kind::Sign))
+                .flat_map(|(a, b)| [a, b])
+                .take(7)
+                .collect::<Vec<_>>(),
+        );
         check("p?.5", &[Kind::Word("p"), Kind::Sign("?."), Kind::Integer(5)]);
     }
 }

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! The law: a value here has the bits that the gateway computes, in float64 and in the order that is written. The
-//! language is expr-lang 1.17.8 of Go; [`parse`] draws its grammar. What the gateway refuses is an error, and what
+//! language is expr-lang 1.17.8 of Go; `parse.rs` draws its grammar. What the gateway refuses is an error, and what
 //! is not covered (maps, closures, lists beyond `in`) is an error of its own kind, never a guess.
 //!
 //! ```text
@@ -183,7 +183,7 @@ impl Expression {
     /// Reads an expression, with or without `v1:` before it.
     pub fn parse(text: &str) -> Result<Expression, ExprError> {
         let start = if text.starts_with("v1:") { 3 } else { 0 };
-        let mut tree = parse::parse(text, start)?;
+        let mut tree = parse::parse(text, start).map_err(|error| *error)?;
         check::check(&mut tree)?;
         fold::fold(&mut tree)?;
         Ok(Expression { source: text.to_owned(), tree })
@@ -243,6 +243,7 @@ impl Expression {
         let name = evaluator.last_tier().and_then(|arguments| evaluator.seen(*arguments.first()?));
         let tier = match name {
             Some(Value::Text(name)) => Some(name.to_string()),
+            Some(Value::Nil) => Some(String::new()),
             _ => None,
         };
         Ok((Outcome { value, tier }, evaluator))

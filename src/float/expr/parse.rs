@@ -27,14 +27,15 @@ use super::{Class, ErrorKind, ExprError, Span};
 const MOST_NODES: usize = 10_000;
 
 /// More levels than this are refused here; the gateway has no such limit.
-const MOST_LEVELS: usize = 400;
+const MOST_LEVELS: usize = 200;
 
 const WEAKEST: u16 = 0;
 const COMPARISON: u16 = 20;
 const NOT: u16 = 50;
 const SIGN: u16 = 90;
 
-type Result<T> = std::result::Result<T, ExprError>;
+/// The error in a box, since the frames of the recursion hold results.
+type Result<T> = std::result::Result<T, Box<ExprError>>;
 
 /// Parses `text` from byte `start` on.
 pub(super) fn parse(text: &str, start: usize) -> Result<Tree> {
@@ -142,7 +143,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn unexpected(&self) -> ExprError {
+    fn unexpected(&self) -> Box<ExprError> {
         syntax(self.current.span.clone(), format!("unexpected {}", describe(&self.current.kind)))
     }
 
@@ -164,14 +165,12 @@ impl<'a> Parser<'a> {
         self.tree.span(from).start..self.tree.span(to).end
     }
 
-    fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+    fn descend(&mut self) -> Result<()> {
         if self.levels == MOST_LEVELS {
             return Err(unsupported(self.current.span.clone(), format!("nested more than {MOST_LEVELS} levels deep")));
         }
         self.levels += 1;
-        let parsed = parse(self);
-        self.levels -= 1;
-        parsed
+        Ok(())
     }
 
     fn sequence(&mut self) -> Result<Id> {
@@ -191,17 +190,18 @@ impl<'a> Parser<'a> {
 
     /// An expression whose operators bind at least as tightly as `floor`.
     fn expression(&mut self, floor: u16) -> Result<Id> {
-        self.nested(|parser| {
-            if floor == WEAKEST && parser.at("let") {
-                return parser.binding();
+        self.descend()?;
+        let parsed = match self.current.kind {
+            Kind::Sign("let") if floor == WEAKEST => self.binding()?,
+            Kind::Sign("if") if floor == WEAKEST => self.if_else()?,
+            _ => {
+                let operand = self.operand()?;
+                let whole = self.operators(operand, floor)?;
+                if floor == WEAKEST { self.choice(whole)? } else { whole }
             }
-            if floor == WEAKEST && parser.at("if") {
-                return parser.if_else();
-            }
-            let operand = parser.operand()?;
-            let whole = parser.operators(operand, floor)?;
-            if floor == WEAKEST { parser.choice(whole) } else { Ok(whole) }
-        })
+        };
+        self.levels -= 1;
+        Ok(parsed)
     }
 
     fn operators(&mut self, mut left: Id, floor: u16) -> Result<Id> {
@@ -299,9 +299,16 @@ impl<'a> Parser<'a> {
         let condition = self.expression(WEAKEST)?;
         let then = self.block()?;
         self.expect("else")?;
-        let otherwise = if self.at("if") { self.nested(Self::if_else)? } else { self.block()? };
+        let otherwise = if self.at("if") { self.else_if()? } else { self.block()? };
         // The gateway does not count this one.
         Ok(self.tree.push(Node::Choice(condition, then, otherwise), start..self.end))
+    }
+
+    fn else_if(&mut self) -> Result<Id> {
+        self.descend()?;
+        let parsed = self.if_else()?;
+        self.levels -= 1;
+        Ok(parsed)
     }
 
     fn block(&mut self) -> Result<Id> {
@@ -323,26 +330,10 @@ impl<'a> Parser<'a> {
     }
 
     fn operand(&mut self) -> Result<Id> {
-        let Token { kind, span } = self.current.clone();
-        let id = match kind {
-            Kind::Integer(value) => self.literal(Node::Integer(value))?,
-            Kind::Float(value) => self.literal(Node::Float(value))?,
-            Kind::Text(text) => self.literal(Node::Text(Arc::from(text)))?,
-            Kind::Word("true") => self.literal(Node::Bool(true))?,
-            Kind::Word("false") => self.literal(Node::Bool(false))?,
-            Kind::Word("nil") => self.literal(Node::Nil)?,
-            Kind::Word(word) => {
-                self.advance()?;
-                if self.at("(") { self.call(word, span, None)? } else { self.name(word, span)? }
-            }
-            Kind::Sign("-") => self.unary(Unary::Minus, SIGN)?,
-            Kind::Sign("+") => self.unary(Unary::Plus, SIGN)?,
-            Kind::Sign("!" | "not") => self.unary(Unary::Not, NOT)?,
-            Kind::Sign("(") => self.group()?,
-            Kind::Sign("[") => self.list()?,
-            Kind::Sign("{") => return Err(unsupported(span, "maps are not supported")),
-            Kind::Sign("::") => return Err(unsupported(span, "`::` is not supported")),
-            Kind::Sign(_) | Kind::End => return Err(self.unexpected()),
+        let id = match self.current.kind {
+            Kind::Sign(sign) => self.signed(sign)?,
+            Kind::Word(word) => self.word(word)?,
+            _ => self.literal()?,
         };
         match self.current.kind {
             Kind::Sign("." | "?." | "[") => {
@@ -352,8 +343,42 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn literal(&mut self, node: Node) -> Result<Id> {
+    /// An operand that begins with a sign.
+    fn signed(&mut self, sign: &str) -> Result<Id> {
+        match sign {
+            "-" => self.unary(Unary::Minus, SIGN),
+            "+" => self.unary(Unary::Plus, SIGN),
+            "!" | "not" => self.unary(Unary::Not, NOT),
+            "(" => self.group(),
+            "[" => self.list(),
+            "{" => Err(unsupported(self.current.span.clone(), "maps are not supported")),
+            "::" => Err(unsupported(self.current.span.clone(), "`::` is not supported")),
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    fn word(&mut self, word: &'a str) -> Result<Id> {
         let span = self.advance()?.span;
+        match word {
+            "true" => self.push(Node::Bool(true), span),
+            "false" => self.push(Node::Bool(false), span),
+            "nil" => self.push(Node::Nil, span),
+            _ if self.at("(") => self.call(word, span, None),
+            _ => self.name(word, span),
+        }
+    }
+
+    fn literal(&mut self) -> Result<Id> {
+        if self.current.kind == Kind::End {
+            return Err(self.unexpected());
+        }
+        let Token { kind, span } = self.advance()?;
+        let node = match kind {
+            Kind::Integer(value) => Node::Integer(value),
+            Kind::Float(value) => Node::Float(value),
+            Kind::Text(text) => Node::Text(Arc::from(text)),
+            Kind::Word(_) | Kind::Sign(_) | Kind::End => Node::Nil,
+        };
         self.push(node, span)
     }
 
@@ -469,18 +494,18 @@ fn describe(kind: &Kind) -> String {
     }
 }
 
-fn syntax(span: Span, message: impl Into<String>) -> ExprError {
-    ExprError { kind: ErrorKind::Syntax, span, message: message.into() }
+fn syntax(span: Span, message: impl Into<String>) -> Box<ExprError> {
+    Box::new(ExprError { kind: ErrorKind::Syntax, span, message: message.into() })
 }
 
-fn refused(span: Span, message: impl Into<String>) -> ExprError {
-    ExprError { kind: ErrorKind::Type, span, message: message.into() }
+fn refused(span: Span, message: impl Into<String>) -> Box<ExprError> {
+    Box::new(ExprError { kind: ErrorKind::Type, span, message: message.into() })
 }
 
-fn unsupported(span: Span, message: impl Into<String>) -> ExprError {
-    ExprError { kind: ErrorKind::Unsupported, span, message: message.into() }
+fn unsupported(span: Span, message: impl Into<String>) -> Box<ExprError> {
+    Box::new(ExprError { kind: ErrorKind::Unsupported, span, message: message.into() })
 }
 
-fn unknown(name: &str, span: Span) -> ExprError {
+fn unknown(name: &str, span: Span) -> Box<ExprError> {
     refused(span, format!("no variable and no function has the name `{name}`"))
 }
