@@ -161,16 +161,14 @@ impl Opening<'_> {
         }
         let first = begun.head.iter().copied().find(|byte| !byte.is_ascii_whitespace());
         let recognised = match first {
-            Some(b'{' | b'[') => Format::Json,
+            Some(_) if is_json(&begun.head) => Format::Json,
             Some(b'<') => return Err(foreign_error(HTML)),
             None if begun.failure.is_none() => return Ok((self.options.format.unwrap_or(Format::Csv).word(), Box::new(NoRows))),
             _ => Format::Csv,
         };
         let mut window = Window::new(Box::new(begun));
         match self.options.format.unwrap_or(recognised) {
-            Format::Csv if first == Some(b'{') || first == Some(b'[') => {
-                Err(OpenErrorKind::WrongFormat { expected: Format::Csv.word() })
-            }
+            Format::Csv if recognised == Format::Json => Err(OpenErrorKind::WrongFormat { expected: Format::Csv.word() }),
             Format::Csv => self.csv(window, read),
             Format::Json | Format::Ndjson if recognised == Format::Json => {
                 window.more();
@@ -358,10 +356,17 @@ fn foreign_error((found, way_out): Foreign) -> OpenErrorKind {
     OpenErrorKind::Foreign { found, way_out }
 }
 
-/// Whether the first bytes are UTF-8 on the whole. A broken character here and there costs single rows; a header that is
-/// none, or more broken than whole characters, is another encoding.
+/// Whether the text is JSON: it begins so, or a later line does, where the first one is the end of a cut row.
+fn is_json(head: &[u8]) -> bool {
+    let begins_row = |line: &[u8]| matches!(line, [b'{', b'"', key, ..] if *key != b'"');
+    let mut lines = head.split(|byte| *byte == b'\n').skip(1);
+    matches!(head.trim_ascii_start(), [b'{' | b'[', ..]) || lines.any(begins_row)
+}
+
+/// Whether the first bytes are UTF-8 on the whole. A broken character here and there costs single rows; a header of CSV
+/// that is none, or more broken than whole characters, is another encoding.
 fn is_utf8(head: &[u8]) -> bool {
-    let header = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let header = head.split(|byte| *byte == b'\n').next().filter(|_| !is_json(head)).unwrap_or_default();
     let zeros = memchr::memchr_iter(0, header).count() * 4 > header.len();
     let cut = |bytes: &[u8]| matches!(std::str::from_utf8(bytes), Err(error) if error.error_len().is_some());
     let (mut whole, mut broken) = (0_usize, 0_usize);

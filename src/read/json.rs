@@ -250,13 +250,7 @@ impl JsonReader {
             false if too_long => RowError::new("row", &excerpt(self.window.bytes(), error), "an object of at most 16 MiB"),
             false => self.why(error),
         };
-        match self.state {
-            State::Array { .. } => self.next_element(),
-            _ => {
-                self.state = State::Top;
-                self.next_value();
-            }
-        }
+        self.go_on();
         if cut && self.window.bytes().is_empty() {
             self.state = State::Done;
         }
@@ -269,6 +263,18 @@ impl JsonReader {
         match std::str::from_utf8(line) {
             Err(error) if error.error_len().is_some() => not_utf8("row", &line[error.valid_up_to()..]),
             _ => RowError::new("row", &excerpt(bytes, error), "a JSON object"),
+        }
+    }
+
+    /// Goes behind something that cannot be read.
+    fn go_on(&mut self) {
+        match self.state {
+            State::Array { .. } => self.next_element(),
+            State::Top if self.window.line() == self.last_line => self.next_on_line(),
+            _ => {
+                self.state = State::Top;
+                self.next_value();
+            }
         }
     }
 
@@ -299,6 +305,16 @@ impl JsonReader {
         }
     }
 
+    /// Goes to the next row on this line, behind one that was read, or to the end of the line.
+    fn next_on_line(&mut self) {
+        loop {
+            self.window.consume(1);
+            if self.window.skip(|byte| !matches!(byte, b'{' | b'\n')) != Some(b'{') || self.begins_row() {
+                return;
+            }
+        }
+    }
+
     fn begins_row(&mut self) -> bool {
         self.parse(|object| missing(object.columns).is_none()).unwrap_or(false)
     }
@@ -309,15 +325,7 @@ impl JsonReader {
         let bytes = self.window.bytes();
         let end = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
         let found = String::from_utf8_lossy(&bytes[..end.min(400)]).into_owned();
-        match self.state {
-            State::Top if line == self.last_line => {
-                // Behind a row of the same line there may be another one.
-                self.window.consume(1);
-                self.window.skip(|byte| !matches!(byte, b'{' | b'\n'));
-            }
-            State::Array { .. } => self.next_element(),
-            _ => self.next_value(),
-        }
+        self.go_on();
         malformed(row, line, RowError::new("row", &found, "a JSON object"))
     }
 

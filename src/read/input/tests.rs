@@ -290,6 +290,16 @@ fn a_broken_row_of_json_is_one_malformed_row() {
 }
 
 #[test]
+fn lines_may_begin_with_the_end_of_a_cut_row() {
+    let (format, found) =
+        read(b"quota\":1,\"other\":\"\"}\n{\"model\":\"a\",\"quota\":1}\n{\"model\":\"b\",\"quota\":1}\n").unwrap();
+    assert_eq!((format, found.entries.len(), found.malformed.len()), ("ndjson", 2, 1));
+    // In a cell of CSV such a line has its quotes doubled.
+    let (format, found) = read(b"model,quota,other\na,1,\"\n{\"\"a\"\":1}\"\n").unwrap();
+    assert_eq!((format, found.entries.len(), found.malformed.len()), ("csv", 1, 0));
+}
+
+#[test]
 fn deep_nesting_is_no_danger() {
     let deep = "[".repeat(100_000);
     let text = format!("{{\"model\":\"a\",\"quota\":1,\"other\":{deep}\n{{\"model\":\"a\",\"quota\":1}}\n");
