@@ -157,6 +157,35 @@ pub struct User {
     pub accepts_unset: bool,
 }
 
+/// A channel of the gateway, as far as prices depend on it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Channel {
+    /// The gateway's number for the provider.
+    pub kind: i64,
+    pub groups: Vec<String>,
+    /// Veloera: a prefix of requested names that prices leave out.
+    pub model_prefix: String,
+    /// Requested names and what they are mapped to.
+    pub model_mapping: HashMap<String, String>,
+    /// Laisky: the prices that the channel itself has, as the gateway's JSON.
+    pub model_configs: String,
+    /// Laisky: the channel's `config` column, as JSON (tool prices).
+    pub settings: String,
+}
+
+/// A price of one-hub's list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListedPrice {
+    pub model: String,
+    /// Per call instead of by token (`times`).
+    pub per_call: bool,
+    pub channel_kind: i64,
+    pub input: Number,
+    pub output: Number,
+    /// By class, as one-hub names them: `cached_tokens`, `input_audio_tokens`, …
+    pub extra_ratios: HashMap<String, Number>,
+}
+
 /// The second currency that is shown beside USD.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Currency {
@@ -202,6 +231,12 @@ pub struct Config {
     pub groups: HashMap<String, GroupRules>,
     /// By user name, and by id as decimal text.
     pub users: HashMap<String, User>,
+    /// By channel id as decimal text; also by uuid and by name where a gateway names channels so.
+    pub channels: HashMap<String, Channel>,
+    /// one-hub's prices, in the order of the list; names may end in `*`.
+    pub price_list: Vec<ListedPrice>,
+    /// What the gateway's own tables say that a task or Midjourney job was charged, by its id.
+    pub task_charges: HashMap<String, i64>,
     /// Further options by their key, as text (`SelfUseModeEnabled`, `CheckInEnabled`, …).
     pub settings: HashMap<String, String>,
     pub periods: Vec<Period>,
@@ -240,6 +275,11 @@ impl Config {
         self.model_prices.extend(later.model_prices);
         self.groups.extend(later.groups);
         self.users.extend(later.users);
+        self.channels.extend(later.channels);
+        if !later.price_list.is_empty() {
+            self.price_list = later.price_list;
+        }
+        self.task_charges.extend(later.task_charges);
         self.settings.extend(later.settings);
         self.periods.extend(later.periods);
         self.quota_per_unit = later.quota_per_unit.or(self.quota_per_unit);

@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn numbers_keep_their_text_and_errors_their_path() {
-        let details = Details::parse("other", r#"{"model_ratio":1.7600000000000002,"n":3.0,"x":"y","a":{"b":1},"z":null}"#).unwrap();
+        let details =
+            Details::parse("other", r#"{"model_ratio":1.7600000000000002,"n":3.0,"x":"y","a":{"b":1},"z":null}"#).unwrap();
         assert_eq!(details.ratio("model_ratio").unwrap().unwrap().to_string(), "1.7600000000000002");
         assert_eq!(details.whole("n").unwrap(), Some(3));
         assert_eq!(details.nested("a").unwrap().tokens("b").unwrap(), 1);

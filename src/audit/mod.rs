@@ -19,7 +19,7 @@ use crate::details::Details;
 use crate::exact::Points;
 use crate::log::{LogEntry, RowError};
 use crate::pricing::{Charge, Judgement, Reason, Standing, Terms, judge, price};
-use crate::profile::{self, Context, Departure, Profile, Quirk, Rated, Rating, Skip};
+use crate::profile::{self, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Skip};
 
 /// The class of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -109,6 +109,13 @@ impl Verdict {
     }
 }
 
+/// What earlier rows said.
+#[derive(Debug, Default)]
+pub struct Past {
+    pub repeats: Repeats,
+    pub memory: Memory,
+}
+
 /// How rows are judged; the same for a whole run.
 #[derive(Clone, Debug, Default)]
 pub struct Auditor {
@@ -119,18 +126,18 @@ pub struct Auditor {
 }
 
 impl Auditor {
-    /// Judges one row. `repeats` remembers the charges of other inputs.
-    pub fn judge(&self, entry: &LogEntry<'_>, context: &Context<'_>, repeats: &mut Repeats) -> Verdict {
-        self.try_judge(entry, context, repeats).unwrap_or_else(Verdict::malformed)
+    /// Judges one row. `past` holds what earlier rows said.
+    pub fn judge(&self, entry: &LogEntry<'_>, context: &Context<'_>, past: &mut Past) -> Verdict {
+        self.try_judge(entry, context, past).unwrap_or_else(Verdict::malformed)
     }
 
-    fn try_judge(&self, entry: &LogEntry<'_>, context: &Context<'_>, repeats: &mut Repeats) -> Result<Verdict, RowError> {
+    fn try_judge(&self, entry: &LogEntry<'_>, context: &Context<'_>, past: &mut Past) -> Result<Verdict, RowError> {
         let details = Details::parse("other", entry.details)?;
-        let profile = self.profile.unwrap_or_else(|| profile::recognise(entry, &details));
-        let rated = match profile::rate(profile, entry, &details, context)? {
+        let profile = self.profile.unwrap_or_else(|| profile::recognise(entry, &details, context.veloera));
+        let rated = match profile::rate(profile, entry, &details, context, &mut past.memory)? {
             Rating::Skipped(skip) => return Ok(Verdict::skipped(skip)),
             Rating::Charge(_) if !self.filter.admits(entry) => return Ok(Verdict::skipped(Skip::Filtered)),
-            Rating::Charge(_) if repeats.is_repeated(entry) => return Ok(Verdict::skipped(Skip::Repeated)),
+            Rating::Charge(_) if past.repeats.is_repeated(entry) => return Ok(Verdict::skipped(Skip::Repeated)),
             Rating::Charge(rated) => rated,
         };
         let (class, judged) = self.weigh(*rated, context);
@@ -161,16 +168,7 @@ impl Auditor {
 }
 
 fn unrated(charged: Points, reason: Reason) -> Judged {
-    Judged {
-        charged,
-        terms: None,
-        expected: None,
-        reason: Some(reason),
-        bounds: None,
-        cause: None,
-        drift: Vec::new(),
-        quirk: None,
-    }
+    Judged { charged, terms: None, expected: None, reason: Some(reason), bounds: None, cause: None, drift: Vec::new(), quirk: None }
 }
 
 /// The first departure that the charge shows: one whose rules are not known, or give another charge.

@@ -8,11 +8,11 @@ use jiff::tz::TimeZone;
 
 use super::outcome::{FOUND, Failure, NOTHING_AUDITED};
 use super::{Chosen, Common, sources};
-use crate::audit::{Auditor, By, Filter, Finding, Repeats, Summary, Totals, Verdict};
+use crate::audit::{Auditor, By, Filter, Finding, Past, Repeats, Summary, Totals, Verdict};
 use crate::config::{Config, Timeline};
 use crate::exact::{Exact, Ratio};
 use crate::log::{LogEntry, Place, Reading, Row};
-use crate::profile::{Basis, Context};
+use crate::profile::{self, Basis, Context};
 use crate::read::input::{self, Format as InputFormat, Input, OpenOptions};
 use crate::read::time::TimeReader;
 use crate::read::{Next, vocabulary};
@@ -215,12 +215,17 @@ struct Pricing {
     basis: Basis,
     quota_per_unit: Ratio,
     currency: Option<(String, Ratio)>,
+    veloera: bool,
 }
 
 impl<'c> Run<'c> {
     fn new(command: &'c AuditCommand, chosen: Chosen) -> Result<Run<'c>, Failure> {
-        let zone = TimeZone::get(&command.tz)
-            .map_err(|_| Failure::usage(format!("`--tz`: unknown time zone `{}`", command.tz), Some("zones have names such as UTC or Asia/Shanghai".to_owned())))?;
+        let zone = TimeZone::get(&command.tz).map_err(|_| {
+            Failure::usage(
+                format!("`--tz`: unknown time zone `{}`", command.tz),
+                Some("zones have names such as UTC or Asia/Shanghai".to_owned()),
+            )
+        })?;
         let times = TimeReader::new(zone);
         let moment = |flag: &str, text: &Option<String>| match text {
             None => Ok(None),
@@ -237,9 +242,10 @@ impl<'c> Run<'c> {
             users: command.user.clone(),
         };
         let profile = command.common.profile(&chosen.config)?;
-        let map = command.map.iter().map(|text| {
-            vocabulary::parse_map(text).map_err(|error| Failure::usage(format!("`--map`: {error}"), None))
-        });
+        let map = command
+            .map
+            .iter()
+            .map(|text| vocabulary::parse_map(text).map_err(|error| Failure::usage(format!("`--map`: {error}"), None)));
         let options =
             OpenOptions { format: command.input_format, encoding: command.encoding.clone(), map: map.collect::<Result<_, _>>()? };
         Ok(Run { command, chosen, auditor: Auditor { profile, tolerance: command.tolerance, filter }, times, options })
@@ -257,10 +263,10 @@ impl<'c> Run<'c> {
             summary: Summary::new(self.command.limit(), &by),
             usd: UsdTotals::default(),
         };
-        let mut repeats = Repeats::among(self.command.files.len());
+        let mut past = Past { repeats: Repeats::among(self.command.files.len()), ..Past::default() };
         for (index, path) in self.command.files.iter().enumerate() {
             let before = report.summary.totals.clone();
-            let pricing = self.audit_input(path, index, &mut report, &mut repeats, out)?;
+            let pricing = self.audit_input(path, index, &mut report, &mut past, out)?;
             report.usd.add(&before, &report.summary.totals, pricing.quota_per_unit);
             if index == 0 {
                 report.quota_per_unit = pricing.quota_per_unit;
@@ -278,7 +284,7 @@ impl<'c> Run<'c> {
         path: &Path,
         index: usize,
         report: &mut Report,
-        repeats: &mut Repeats,
+        past: &mut Past,
         out: &mut dyn Write,
     ) -> Result<Pricing, Failure> {
         let mut input = self.open(path)?;
@@ -292,7 +298,7 @@ impl<'c> Run<'c> {
             row.place.input = number;
             match next {
                 Next::End => break,
-                Next::Row => self.audit_row(&row, &pricing, &info, report, repeats, out)?,
+                Next::Row => self.audit_row(&row, &pricing, &info, report, past, out)?,
                 Next::Malformed(error) => {
                     self.note(row.place, None, Verdict::malformed(error), &info, report, out)?;
                 }
@@ -310,7 +316,7 @@ impl<'c> Run<'c> {
         pricing: &Pricing,
         info: &InputInfo,
         report: &mut Report,
-        repeats: &mut Repeats,
+        past: &mut Past,
         out: &mut dyn Write,
     ) -> Result<(), Failure> {
         let currency = pricing.currency.as_ref().map(|(code, rate)| (code.as_str(), *rate));
@@ -319,8 +325,9 @@ impl<'c> Run<'c> {
             Err(error) => self.note(row.place, None, Verdict::malformed(error), info, report, out),
             Ok(entry) => {
                 let config = pricing.timeline.at(entry.time);
-                let context = Context { config, basis: pricing.basis, quota_per_unit: pricing.quota_per_unit };
-                let verdict = self.auditor.judge(&entry, &context, repeats);
+                let context =
+                    Context { config, basis: pricing.basis, quota_per_unit: pricing.quota_per_unit, veloera: pricing.veloera };
+                let verdict = self.auditor.judge(&entry, &context, past);
                 self.note(row.place, Some(&entry), verdict, info, report, out)
             }
         }
@@ -374,7 +381,8 @@ impl<'c> Run<'c> {
         };
         let quota_per_unit = self.command.common.quota_per_unit(&config);
         let currency = config.currency.as_ref().map(|currency| (currency.code.clone(), currency.rate));
-        Ok(Pricing { timeline: Timeline::new(config), basis, quota_per_unit, currency })
+        let veloera = profile::is_veloera(&config);
+        Ok(Pricing { timeline: Timeline::new(config), basis, quota_per_unit, currency, veloera })
     }
 
     fn write_report(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {

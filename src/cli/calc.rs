@@ -131,7 +131,10 @@ impl CalcCommand {
     pub fn run(self, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
         let chosen = self.common.load(err)?;
         if !chosen.given && !self.common.quiet && self.needs_prices() {
-            writeln!(err, "note: priced with the built-in defaults of a fresh new-api (`quota config defaults`); `--config` names your own")?;
+            writeln!(
+                err,
+                "note: priced with the built-in defaults of a fresh new-api (`quota config defaults`); `--config` names your own"
+            )?;
         }
         let config = &chosen.config;
         let rules = match self.common.profile(config)? {
@@ -228,7 +231,9 @@ impl CalcCommand {
         let known = config.currency.as_ref().filter(|currency| currency.code == *code).map(|currency| currency.rate);
         match self.rate.or(known) {
             Some(rate) => Ok(Some(Currency { code: code.clone(), rate })),
-            None => Err(Failure::usage(format!("how many {code} are 1 USD is not known"), Some("name it with `--rate`".to_owned()))),
+            None => {
+                Err(Failure::usage(format!("how many {code} are 1 USD is not known"), Some("name it with `--rate`".to_owned())))
+            }
         }
     }
 }

@@ -22,8 +22,10 @@ use outcome::Failure;
 /// Recompute every charge in an LLM gateway's log exactly, and say what does not match
 #[derive(Debug, Parser)]
 #[command(name = "quota", version, about, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 all right, 1 something was found, 2 the job could not be done, 3 nothing could be audited.\n\
-                        Environment: QUOTA_CONFIG (a config file), QUOTA_COLOR (auto, always, never); flags win.")]
+#[command(
+    after_help = "Exit codes: 0 all right, 1 something was found, 2 the job could not be done, 3 nothing could be audited.\n\
+                        Environment: QUOTA_CONFIG (a config file), QUOTA_COLOR (auto, always, never); flags win."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

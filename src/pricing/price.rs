@@ -37,10 +37,19 @@ pub struct Charge {
 
 /// Prices terms.
 pub fn price(terms: &Terms) -> Charge {
+    let charge = whole(terms);
+    if terms.advance == 0 && !terms.credit {
+        return charge;
+    }
+    let sign = if terms.credit { -1 } else { 1 };
+    let points = Points(charge.points.0.saturating_sub(terms.advance).saturating_mul(sign));
+    Charge { amount: (charge.amount - Exact::from(terms.advance)) * sign, points, ..charge }
+}
+
+/// The charge before an advance is taken off, or its sign is changed.
+fn whole(terms: &Terms) -> Charge {
     match &terms.formula {
-        Formula::Decimal => {
-            decimal(terms, multiplied(terms, tokens(terms) * terms.model_ratio * terms.group_ratio) + tools(terms))
-        }
+        Formula::Decimal => decimal(terms, multiplied(terms, tokens(terms) * terms.model_ratio * terms.group_ratio) + tools(terms)),
         Formula::DecimalPrice => {
             let call = Exact::from(terms.price) * terms.quota_per_unit * terms.group_ratio;
             decimal(terms, multiplied(terms, call) + tools(terms))
@@ -89,15 +98,16 @@ fn expression(terms: &Terms, tiered: &Tiered) -> Charge {
         return nothing(Some(Adjustment::NoUsage));
     }
     let value = in_floats::evaluate(terms, tiered).ok();
-    let charge = value.and_then(|outcome| {
-        tiered::charge(outcome.value, terms.quota_per_unit, terms.group_ratio, &tools(terms))
-    });
-    charge.map_or_else(|| nothing(None), |charge| Charge {
-        amount: charge.amount.unwrap_or_default(),
-        rounding: Rounding::HalfAway,
-        adjustment: charge.saturated.then_some(Adjustment::Saturated),
-        points: charge.points,
-    })
+    let charge = value.and_then(|outcome| tiered::charge(outcome.value, terms.quota_per_unit, terms.group_ratio, &tools(terms)));
+    charge.map_or_else(
+        || nothing(None),
+        |charge| Charge {
+            amount: charge.amount.unwrap_or_default(),
+            rounding: Rounding::HalfAway,
+            adjustment: charge.saturated.then_some(Adjustment::Saturated),
+            points: charge.points,
+        },
+    )
 }
 
 /// Σ tokens · rate.
@@ -151,8 +161,7 @@ fn settle(terms: &Terms, amount: &Exact, whole: &BigInt, no_usage: bool) -> (Poi
         return (Points(0), Some(Adjustment::NoUsage));
     }
     let minimum = terms.minimum;
-    let comes_to_nothing =
-        (minimum.before_rounding && !amount.is_positive()) || (minimum.after_rounding && !whole.is_positive());
+    let comes_to_nothing = (minimum.before_rounding && !amount.is_positive()) || (minimum.after_rounding && !whole.is_positive());
     if comes_to_nothing && terms.has_ratio() {
         return (Points(1), Some(Adjustment::Minimum));
     }

@@ -88,10 +88,8 @@ impl Product {
     /// `trunc(trunc(price · Q · group ratio) · Π)`: tasks.
     pub const TASK: Product = Product { after: After::Multiplied, ..Product::PRICE };
     /// `trunc(tokens · model ratio · group ratio · Π)`: what a settled task really costs.
-    pub const TASK_TOKENS: Product = Product {
-        factors: &[Factor::Tokens, Factor::ModelRatio, Factor::GroupRatio, Factor::Multipliers],
-        ..Product::PRICE
-    };
+    pub const TASK_TOKENS: Product =
+        Product { factors: &[Factor::Tokens, Factor::ModelRatio, Factor::GroupRatio, Factor::Multipliers], ..Product::PRICE };
 }
 
 /// What a price expression is evaluated with; its token counts come from [`Terms::usage`].
@@ -221,6 +219,10 @@ pub struct Terms {
     pub no_usage: bool,
     /// Charges are held within 32 bits.
     pub saturates: bool,
+    /// Points that were taken in advance; only the difference is charged.
+    pub advance: i64,
+    /// The charge is given back: its points count as negative.
+    pub credit: bool,
     pub open: Vec<Open>,
 }
 
@@ -247,6 +249,8 @@ impl Terms {
             minimum: Minimum::BOTH,
             no_usage: false,
             saturates: true,
+            advance: 0,
+            credit: false,
             open: Vec::new(),
         }
     }

@@ -3,13 +3,20 @@
 //! A profile turns a [`LogEntry`] into [`Terms`](crate::pricing::Terms). All that differs between gateways ends here; nothing after it asks which
 //! gateway wrote the row.
 
+pub mod laisky;
+mod memory;
 pub mod new_api;
+pub mod one_api;
+pub mod one_hub;
 mod quirk;
+mod recognise;
 mod tables;
 
 use std::fmt;
 
+pub use memory::Memory;
 pub use quirk::{Departure, Quirk};
+pub use recognise::{is_veloera, recognise};
 
 use crate::config::Config;
 use crate::details::Details;
@@ -21,17 +28,41 @@ use crate::pricing::{Reason, Terms};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Profile {
     NewApi,
+    NewApi2025,
+    NewApi2024,
+    Veloera,
+    OneApi,
+    OneApi2023,
+    OneHub,
+    Laisky,
     /// The formula of the MoleAPI document and nothing else.
     Exact,
 }
 
 impl Profile {
-    pub const ALL: [Profile; 2] = [Profile::NewApi, Profile::Exact];
+    pub const ALL: [Profile; 9] = [
+        Profile::NewApi,
+        Profile::NewApi2025,
+        Profile::NewApi2024,
+        Profile::Veloera,
+        Profile::OneApi,
+        Profile::OneApi2023,
+        Profile::OneHub,
+        Profile::Laisky,
+        Profile::Exact,
+    ];
 
     /// The word of `--profile`.
     pub fn word(self) -> &'static str {
         match self {
             Profile::NewApi => "new-api",
+            Profile::NewApi2025 => "new-api-2025",
+            Profile::NewApi2024 => "new-api-2024",
+            Profile::Veloera => "veloera",
+            Profile::OneApi => "one-api",
+            Profile::OneApi2023 => "one-api-2023",
+            Profile::OneHub => "one-hub",
+            Profile::Laisky => "laisky",
             Profile::Exact => "exact",
         }
     }
@@ -71,6 +102,8 @@ pub struct Context<'c> {
     pub config: &'c Config,
     pub basis: Basis,
     pub quota_per_unit: Ratio,
+    /// The input is Veloera's, as far as anything tells.
+    pub veloera: bool,
 }
 
 /// Why a row is no usage charge.
@@ -82,6 +115,13 @@ pub enum Skip {
     Error,
     Login,
     UnknownType,
+    CheckIn,
+    /// A test that the gateway made, where nothing is charged.
+    Test,
+    /// A part of another row's charge: a tool call, a superseded attempt.
+    PartOfAnother,
+    /// A row without a model: the request was passed on and not priced.
+    PassThrough,
     Filtered,
     Repeated,
 }
@@ -95,6 +135,10 @@ impl Skip {
             Skip::Error => "error",
             Skip::Login => "login",
             Skip::UnknownType => "unknown-type",
+            Skip::CheckIn => "check-in",
+            Skip::Test => "test",
+            Skip::PartOfAnother => "part-of-another-charge",
+            Skip::PassThrough => "pass-through",
             Skip::Filtered => "filtered",
             Skip::Repeated => "repeated",
         }
@@ -120,28 +164,26 @@ pub enum Rating {
     Charge(Box<Rated>),
 }
 
-/// The profile of a row, by the marks that it carries.
-pub fn recognise(_entry: &LogEntry<'_>, _details: &Details<'_>) -> Profile {
-    Profile::NewApi
-}
-
-/// Rates one row.
+/// Rates one row. `memory` holds what earlier rows said that later ones need.
 pub fn rate(
     profile: Profile,
     entry: &LogEntry<'_>,
     details: &Details<'_>,
     context: &Context<'_>,
+    memory: &mut Memory,
 ) -> Result<Rating, RowError> {
     match profile {
-        Profile::NewApi => new_api::rate(entry, details, context, new_api::Rules::OF_2026),
-        Profile::Exact => new_api::rate(entry, details, context, new_api::Rules::DOCUMENT),
+        Profile::NewApi | Profile::NewApi2025 | Profile::NewApi2024 | Profile::Veloera | Profile::Exact => {
+            new_api::rate(profile, entry, details, context, memory)
+        }
+        Profile::OneApi => one_api::rate(entry, details, context, one_api::Period::Since2023),
+        Profile::OneApi2023 => one_api::rate(entry, details, context, one_api::Period::Before),
+        Profile::OneHub => one_hub::rate(entry, details, context),
+        Profile::Laisky => laisky::rate(entry, details, context),
     }
 }
 
 /// The charge of a usage row; a row without one is malformed.
 fn charge_of(entry: &LogEntry<'_>) -> Result<Charged, RowError> {
-    entry
-        .charged
-        .clone()
-        .ok_or_else(|| RowError::new(Field::Quota.word(), "", "a charge: quota points or an amount in USD"))
+    entry.charged.clone().ok_or_else(|| RowError::new(Field::Quota.word(), "", "a charge: quota points or an amount in USD"))
 }

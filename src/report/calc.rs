@@ -165,7 +165,8 @@ fn write_columns(several: &[Priced<'_>], extras: &Extras, out: &mut dyn Write) -
         }
     }
     for component in components {
-        let find = |p: &Priced<'_>| p.lines.iter().find(|line| line.component == component).map(|line| exact_usd(&line.price_per_million));
+        let find =
+            |p: &Priced<'_>| p.lines.iter().find(|line| line.component == component).map(|line| exact_usd(&line.price_per_million));
         add_row(&mut table, &format!("{} per 1M", printable(component)), several, &|p| find(p).unwrap_or_default());
     }
     add_row(&mut table, "subtotal", several, &|p| exact_usd(&p.subtotal));
@@ -239,7 +240,9 @@ fn rule(charge: &Charge) -> &'static str {
 pub fn formula(terms: &Terms, charge: &Charge, requests: i64) -> String {
     let mut text = match &terms.formula {
         Formula::Decimal | Formula::Sum(_) => format!("({}) × {} × {}", classes(terms), terms.model_ratio, terms.group_ratio),
-        Formula::DecimalPrice | Formula::Product(_) => format!("{} × {} × {}", terms.price, terms.quota_per_unit, terms.group_ratio),
+        Formula::DecimalPrice | Formula::Product(_) => {
+            format!("{} × {} × {}", terms.price, terms.quota_per_unit, terms.group_ratio)
+        }
         Formula::Expression(tiered) => {
             format!("({}) / 1000000 × {} × {}", tiered.expression.source(), terms.quota_per_unit, terms.group_ratio)
         }
@@ -248,7 +251,9 @@ pub fn formula(terms: &Terms, charge: &Charge, requests: i64) -> String {
     let surcharge = |multiplied: bool| -> String {
         let parts = terms.surcharges.iter().filter(|s| s.multiplied == multiplied);
         parts
-            .map(|s| format!(" + {} / {} × {} × {} × {}", s.price, s.per.number(), s.count, terms.group_ratio, terms.quota_per_unit))
+            .map(|s| {
+                format!(" + {} / {} × {} × {} × {}", s.price, s.per.number(), s.count, terms.group_ratio, terms.quota_per_unit)
+            })
             .collect()
     };
     text += &surcharge(true);
@@ -264,9 +269,7 @@ pub fn formula(terms: &Terms, charge: &Charge, requests: i64) -> String {
 }
 
 fn classes(terms: &Terms) -> String {
-    let parts: Vec<String> = lines(terms)
-        .iter()
-        .filter_map(|line| Some(format!("{} × {}", line.quantity, line.ratio.as_ref()?)))
-        .collect();
+    let parts: Vec<String> =
+        lines(terms).iter().filter_map(|line| Some(format!("{} × {}", line.quantity, line.ratio.as_ref()?))).collect();
     if parts.is_empty() { "0".to_owned() } else { parts.join(" + ") }
 }

@@ -48,7 +48,9 @@ pub fn time_text(seconds: i64) -> String {
 
 /// A text from a log, safe for a terminal: control characters and those that turn the direction of text are shown as `\u{…}`.
 pub fn printable(text: &str) -> String {
-    let hostile = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    let hostile = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
     if !text.chars().any(hostile) {
         return text.to_owned();
     }

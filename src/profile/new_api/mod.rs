@@ -20,7 +20,7 @@ use crate::details::Details;
 use crate::log::{Kind, LogEntry, RowError};
 use crate::pricing::{Class, Formula, Reason, Slot, Terms};
 use crate::profile::tables::Tables;
-use crate::profile::{Basis, Context, Departure, Quirk, Rated, Rating, Skip, charge_of};
+use crate::profile::{Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Skip, charge_of};
 use names::Names;
 use quote::{Asked, Fallback, Quote};
 use usage::Usage;
@@ -43,15 +43,21 @@ pub struct Rules {
 }
 
 impl Rules {
-    pub const OF_2026: Rules =
-        Rules { locks: true, fallback: true, minimum: true, zero_rule: true, clamps: true, saturates: true };
+    pub const OF_2026: Rules = Rules { locks: true, fallback: true, minimum: true, zero_rule: true, clamps: true, saturates: true };
     /// The formula of the MoleAPI document and nothing else.
     pub const DOCUMENT: Rules =
         Rules { locks: false, fallback: false, minimum: false, zero_rule: false, clamps: false, saturates: false };
 }
 
 /// Rates a row of the family.
-pub fn rate(entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>, rules: Rules) -> Result<Rating, RowError> {
+pub fn rate(
+    profile: Profile,
+    entry: &LogEntry<'_>,
+    details: &Details<'_>,
+    context: &Context<'_>,
+    _memory: &mut Memory,
+) -> Result<Rating, RowError> {
+    let rules = if profile == Profile::Exact { Rules::DOCUMENT } else { Rules::OF_2026 };
     if let Some(skip) = skipped(entry.kind) {
         return Ok(Rating::Skipped(skip));
     }

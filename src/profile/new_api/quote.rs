@@ -188,9 +188,8 @@ pub fn of_config(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>
 
 fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rules: &Rules) -> Result<Quote, Reason> {
     let Names { bare, folded } = asked.names;
-    let number = |map: MapName, name: &str, fallback: Ratio, own: Option<Ratio>| {
-        Figure::configured(tables.get(map, name), fallback, own)
-    };
+    let number =
+        |map: MapName, name: &str, fallback: Ratio, own: Option<Ratio>| Figure::configured(tables.get(map, name), fallback, own);
     let price = backed_up(tables, MapName::ModelPrice, asked.names).map(|number| price_of(number, bare, asked.usage.image));
     let (model, fallback) = match price {
         Some(_) => (Figure::sure(Ratio::ZERO), Fallback::No),

@@ -1,0 +1,10 @@
+//! one-hub: absolute input and output ratios, classes adjusted one by one.
+
+use super::{Context, Rating, Skip};
+use crate::details::Details;
+use crate::log::{LogEntry, RowError};
+
+/// Rates a row.
+pub fn rate(_entry: &LogEntry<'_>, _details: &Details<'_>, _context: &Context<'_>) -> Result<Rating, RowError> {
+    Ok(Rating::Skipped(Skip::UnknownType))
+}
