@@ -6,6 +6,7 @@
 pub mod laisky;
 mod memory;
 pub mod new_api;
+pub mod new_api_old;
 pub mod one_api;
 pub mod one_hub;
 mod quirk;
@@ -173,9 +174,8 @@ pub fn rate(
     memory: &mut Memory,
 ) -> Result<Rating, RowError> {
     match profile {
-        Profile::NewApi | Profile::NewApi2025 | Profile::NewApi2024 | Profile::Veloera | Profile::Exact => {
-            new_api::rate(profile, entry, details, context, memory)
-        }
+        Profile::NewApi | Profile::Exact => new_api::rate(profile, entry, details, context, memory),
+        Profile::NewApi2025 | Profile::NewApi2024 | Profile::Veloera => new_api_old::rate(profile, entry, details, context),
         Profile::OneApi => one_api::rate(entry, details, context, one_api::Period::Since2023),
         Profile::OneApi2023 => one_api::rate(entry, details, context, one_api::Period::Before),
         Profile::OneHub => one_hub::rate(entry, details, context),
