@@ -5,11 +5,6 @@ use crate::details::Details;
 use crate::log::{LogEntry, RowError};
 
 /// Rates a row.
-pub fn rate(
-    _profile: Profile,
-    _entry: &LogEntry<'_>,
-    _details: &Details<'_>,
-    _context: &Context<'_>,
-) -> Result<Rating, RowError> {
+pub fn rate(_profile: Profile, _entry: &LogEntry<'_>, _details: &Details<'_>, _context: &Context<'_>) -> Result<Rating, RowError> {
     Ok(Rating::Skipped(Skip::UnknownType))
 }
