@@ -93,13 +93,12 @@ impl JsonReader {
 
     /// Whether this is a log: the first object is a row of one, or cannot be read, or is followed by a row of one.
     fn check_first(&mut self) -> Result<(), OpenErrorKind> {
-        let nothing = OpenErrorKind::NotALog { columns: Vec::new(), missing: "`model`: the array holds no objects" };
         let problem = match self.locate() {
             Located::Object => match self.parse(|object| object.length) {
                 Ok(length) => self.keys.check(&self.window.bytes()[..length]),
                 Err(_) => Ok(()),
             },
-            Located::Stray => Err(nothing),
+            Located::Stray => Err(OpenErrorKind::NoObjects),
             Located::Cut | Located::End => Ok(()),
         };
         if problem.is_err() && self.row_follows() { Ok(()) } else { problem }
