@@ -307,6 +307,18 @@ fn deep_nesting_is_no_danger() {
     let text = format!("{{\"model\":\"a\",\"quota\":1,\"other\":{deep}\n{{\"model\":\"a\",\"quota\":1}}\n");
     assert_eq!(read(text.as_bytes()).unwrap().1.malformed.len(), 1);
     assert!(read(deep.as_bytes()).is_err());
+    let row = "{\"model\":\"a\",\"quota\":1}";
+    for deep in ["{\"a\":", "{\"a\":\n", "[{"].map(|text| text.repeat(20_000)) {
+        for end in ["", "x"] {
+            let text = format!("[{row},{deep}{end}");
+            assert_eq!(read(text.as_bytes()).unwrap().1.entries.len(), 1);
+            let _ = read(format!("{deep}{end}").as_bytes());
+            let _ = read(format!("{row}\n{deep}{end}").as_bytes());
+            let _ = read(format!("{row} {deep}{end}").as_bytes());
+        }
+    }
+    let pages = "{\"success\":true,\"data\":null}\n".repeat(10_000);
+    assert_eq!(read(pages.as_bytes()).unwrap().1, Found::default());
 }
 
 #[test]
