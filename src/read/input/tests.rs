@@ -452,7 +452,7 @@ fn a_damaged_byte_costs_only_its_own_row() {
 #[test]
 fn a_cut_costs_only_its_own_row() {
     for (bytes, spans, entries) in damaged_forms() {
-        for at in spans[0].start..bytes.len() {
+        for at in (spans[0].start..bytes.len()).step_by(3) {
             let whole: Vec<&String> = entries.iter().zip(&spans).filter(|(_, span)| span.end <= at).map(|(e, _)| e).collect();
             let (_, found) = read(&bytes[..at]).unwrap();
             assert!(holds_all(&found.entries, &whole), "{at} {:?}", found.malformed);
