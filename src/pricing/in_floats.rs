@@ -157,7 +157,7 @@ fn variables(terms: &Terms, tiered: &Tiered) -> Variables {
     if tiered.excludes_cache {
         return variables;
     }
-    let named = tiered.expression.variables();
+    let named = &tiered.named;
     let unnamed = |names: &[Name]| {
         let left = names.iter().filter(|name| !named.contains(name)).map(|name| variables.get(*name));
         left.fold(0, i64::saturating_add)

@@ -76,7 +76,7 @@ pub fn calculate(
     let entry = LogEntry::parse(&row, &reading).map_err(|_| Reason::UnknownModel)?;
     let details = Details::default();
     let names = Names::of(entry.model, "");
-    let asked = Asked { entry: &entry, details: &details, usage: &usage, names, quota_per_unit };
+    let asked = Asked::new(&entry, &details, &usage, names, quota_per_unit);
     let tables = Tables { config, defaults: defaults::new_api() };
     let typed = overrides.has_price();
     let mut quote = match quote::of_config(&asked, &tables, None, rules) {
