@@ -15,6 +15,7 @@
 //! assert_eq!(price(&terms).points, Points(1585));
 //! ```
 
+mod in_decimals;
 mod in_floats;
 mod judge;
 mod lines;

@@ -3,7 +3,7 @@
 use super::Profile;
 use crate::config::Config;
 use crate::details::Details;
-use crate::log::{Field, LogEntry};
+use crate::log::{Field, Kind, LogEntry};
 
 /// The profile of a row, by the marks that it carries (never by its date).
 ///
@@ -17,6 +17,12 @@ pub fn recognise(entry: &LogEntry<'_>, details: &Details<'_>, veloera: bool) -> 
     }
     if marked(&[Field::RequestTime, Field::SourceIp]) || details.has("input_ratio") {
         return Profile::OneHub;
+    }
+    if entry.kind == Kind::Code(5) && entry.content.starts_with("签到奖励") {
+        return Profile::Veloera;
+    }
+    if details.is_empty() && is_old_new_api_text(entry.content) {
+        return old;
     }
     if marked(&[Field::ElapsedTime, Field::SystemPromptReset]) || (details.is_empty() && is_one_api_text(entry.content)) {
         let early = entry.request_id.is_empty() && entry.time.is_some_and(|time| time < NOVEMBER_2023);
@@ -58,6 +64,12 @@ const NEW_API: [&str; 9] = [
 
 fn is_one_api_text(content: &str) -> bool {
     content.starts_with("倍率：") || content.starts_with("模型倍率 ") || content.contains("点额度（模型倍率")
+}
+
+/// new-api of August 2024 to August 2025 names the completion ratio before that of the group; one-api behind it.
+fn is_old_new_api_text(content: &str) -> bool {
+    let behind = |name: &str| content.find(name).unwrap_or(usize::MAX);
+    content.starts_with("模型倍率 ") && behind("，补全倍率 ") < behind("，分组倍率 ")
 }
 
 fn names_completion(content: &str) -> bool {

@@ -1,0 +1,1 @@
+//! Rows of the three gateways, with their charges.
