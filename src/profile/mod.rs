@@ -4,6 +4,7 @@
 //! gateway wrote the row.
 
 pub mod laisky;
+mod ledger;
 mod memory;
 pub mod new_api;
 pub mod new_api_old;
@@ -15,6 +16,7 @@ mod tables;
 
 use std::fmt;
 
+pub use ledger::{Change, Doubt, Movement, Rates, movement};
 pub use memory::Memory;
 pub use quirk::{Departure, Quirk};
 pub use recognise::{is_veloera, recognise};
