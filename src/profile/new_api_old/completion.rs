@@ -77,8 +77,7 @@ const GPT_4_OF_2025: &[Rule] = &[
 
 const O_SERIES: &[Rule] = &[locked(Begins("o1"), 4), locked(Begins("o3"), 4), locked(Is("chatgpt-4o-latest"), 3)];
 
-const CLAUDE: &[Rule] =
-    &[locked(Holds("claude-instant-1"), 3), locked(Holds("claude-2"), 3), locked(Holds("claude-3"), 5)];
+const CLAUDE: &[Rule] = &[locked(Holds("claude-instant-1"), 3), locked(Holds("claude-2"), 3), locked(Holds("claude-3"), 5)];
 
 const CLAUDE_OF_VELOERA: &[Rule] = &[
     locked(Holds("claude-3"), 5),

@@ -15,9 +15,9 @@ pub fn of(asked: &Asked<'_, '_>, quote: &Quote, charged: Points) -> Vec<Departur
         found.add(Quirk::ChannelTest, terms::answer(asked, quote));
     }
     of_ways(&mut found, asked, quote);
-    of_minimum(&mut found, asked, charged);
     of_prices(&mut found, quote);
     of_rounding(&mut found);
+    of_minimum(&mut found, asked, charged);
     found.departures
 }
 
@@ -38,7 +38,8 @@ fn of_ways(found: &mut Found<'_>, asked: &Asked<'_, '_>, quote: &Quote) {
         found.add(Quirk::AudioPriceFree, Terms { formula: terms::call(asked.rules), ..terms.clone() });
     }
     if let (Some(image), None) = (usage.image, quote.price) {
-        let price = image.price_of_ratio(quote.model.value, &asked.names.upstream, usage.prompt);
+        let printed = asked.details.ratio("model_price").ok().flatten();
+        let price = printed.unwrap_or_else(|| image.price_of_ratio(quote.model.value, &asked.names.upstream, usage.prompt));
         let rules = Terms { formula: terms::call(asked.rules), minimum: Minimum::NONE, price, ..terms.clone() };
         found.add(Quirk::ImageByRatio, rules);
     }

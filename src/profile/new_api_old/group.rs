@@ -9,9 +9,10 @@ use crate::profile::tables::{Known, Tables};
 /// The ratio that the config gives to the row's group; `own` is the one that the row prints.
 pub fn of_config(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<Ratio>) -> Figure {
     let group = asked.entry.group;
-    if let (true, Some(own)) = (group.is_empty(), own.filter(|own| is_of_any_group(tables, *own))) {
-        // Rows of before December 2024 have no group.
-        return Figure::any(own, Reason::PriceAmbiguous);
+    if group.is_empty()
+        && let Some(figure) = own.and_then(|own| of_any_group(tables, own))
+    {
+        return figure;
     }
     let group = if group.is_empty() { "default" } else { group };
     match tables.get(MapName::GroupRatio, group) {
@@ -24,12 +25,17 @@ pub fn of_config(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<Ratio>)
     }
 }
 
-fn is_of_any_group(tables: &Tables<'_>, ratio: Ratio) -> bool {
-    let held = |map: &Map| matches!(map, Map::Given(numbers) if numbers.values().any(|number| number.ratio == ratio));
-    match tables.config.map(MapName::GroupRatio) {
-        Map::Default => held(tables.defaults.map(MapName::GroupRatio)),
-        map => held(map),
-    }
+/// Rows of before December 2024 have no group: their own ratio is presumed, if it is that of any group.
+fn of_any_group(tables: &Tables<'_>, own: Ratio) -> Option<Figure> {
+    let map = match tables.config.map(MapName::GroupRatio) {
+        Map::Default => tables.defaults.map(MapName::GroupRatio),
+        map => map,
+    };
+    let Map::Given(groups) = map else { return None };
+    let ratios = || groups.values().map(|number| number.ratio);
+    let ends = (ratios().min()?, ratios().max()?);
+    let one_of_them = ratios().any(|ratio| ratio == own);
+    one_of_them.then(|| if ends.0 == ends.1 { Figure::sure(own) } else { Figure::between(own, Reason::PriceAmbiguous, ends) })
 }
 
 /// `/api/pricing` lists the groups that one user may choose; the options of the gateway list all.

@@ -118,8 +118,7 @@ pub fn of_row(asked: &Asked<'_, '_>) -> Result<Option<Quote>, RowError> {
         return Ok(None);
     }
     let by_price = is_by_price(asked, price, model);
-    let or_unknown =
-        |number: Option<Ratio>| number.map_or(Figure::any(Ratio::ONE, Reason::NoRatios), Figure::sure);
+    let or_unknown = |number: Option<Ratio>| number.map_or(Figure::any(Ratio::ONE, Reason::NoRatios), Figure::sure);
     Ok(Some(Quote {
         price: price.filter(|_| by_price).map(Figure::sure),
         model: Figure::sure(model.filter(|_| !by_price).unwrap_or_default()),
@@ -255,12 +254,7 @@ fn price(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, name: 
 }
 
 /// The model ratio, or the gateway's fallback for models without a price.
-fn model_ratio(
-    asked: &Asked<'_, '_>,
-    tables: &Tables<'_>,
-    own: Option<&Quote>,
-    name: &str,
-) -> Result<(Figure, Fallback), Reason> {
+fn model_ratio(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, name: &str) -> Result<(Figure, Fallback), Reason> {
     match tables.get(MapName::ModelRatio, names::of_ratio(name)) {
         Known::Number(number) => return Ok((Figure::sure(number.ratio), Fallback::No)),
         Known::Unknown => {
@@ -273,6 +267,8 @@ fn model_ratio(
     match asked.rules.fallback {
         true if accepts_unset(asked, tables) => Ok((Figure::sure(UNSET), Fallback::Accepted)),
         true if shown => Ok((Figure::sure(UNSET), Fallback::Presumed)),
+        // The price list for users has 37.5 for a model without a price, and its reader takes that for none.
+        false if tables.config.effective_completion.contains_key(name) => Ok((Figure::sure(UNSET), Fallback::No)),
         _ => Err(Reason::UnknownModel),
     }
 }
@@ -294,7 +290,8 @@ fn completion_ratio(tables: &Tables<'_>, rules: &Rules, own: Option<&Quote>, nam
         Known::Absent | Known::Unknown => None,
     };
     // The price list for users shows other ratios for folded names than are charged.
-    let listed = tables.config.effective_completion.get(asked_for).filter(|_| rules.folds_completion || names::of_price(name) == name);
+    let listed =
+        tables.config.effective_completion.get(asked_for).filter(|_| rules.folds_completion || names::of_price(name) == name);
     let unknown = tables.get(MapName::CompletionRatio, asked_for) == Known::Unknown && names::of_price(name) == name;
     let effective = match listed {
         Some(listed) => listed.number.ratio,
@@ -310,7 +307,9 @@ fn completion_ratio(tables: &Tables<'_>, rules: &Rules, own: Option<&Quote>, nam
 /// Prices in USD per 1M tokens become ratios, as the gateway's own console makes them.
 fn of_price_list(prices: &ModelPrices, asked: &Asked<'_, '_>) -> Quote {
     let input = prices.input.map_or(Ratio::ZERO, |number| number.ratio);
-    let relative = |number: Option<crate::config::Number>, absent: Ratio| Figure::sure(number.map_or(absent, |number| over(number.ratio, input)));
+    let relative = |number: Option<crate::config::Number>, absent: Ratio| {
+        Figure::sure(number.map_or(absent, |number| over(number.ratio, input)))
+    };
     let model = Exact::from(input) * points_of_a_dollar(asked.quota_per_unit);
     Quote {
         price: prices.per_call.or(prices.per_image).or(prices.per_second).map(|number| Figure::sure(number.ratio)),

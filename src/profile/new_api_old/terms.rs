@@ -1,8 +1,8 @@
 //! Usage and quote, put together to the terms of a charge.
 
+use super::Rules;
 use super::quote::{Asked, Doubt, Fallback, Figure, Quote};
 use super::usage::{Audio, Usage, Way};
-use super::Rules;
 use crate::exact::Ratio;
 use crate::pricing::{Allowed, Class, Formula, Minimum, Open, Product, Reason, Slot, Sum, Terms};
 
