@@ -134,7 +134,11 @@ impl Auditor {
 
     fn try_judge(&self, entry: &LogEntry<'_>, context: &Context<'_>, past: &mut Past) -> Result<Verdict, RowError> {
         let details = Details::parse("other", entry.details)?;
-        let profile = self.profile.unwrap_or_else(|| profile::recognise(entry, &details, context.veloera));
+        if profile::is_veloera_row(entry, &details) {
+            past.memory.remember_veloera(entry.place.input);
+        }
+        let veloera = context.veloera || past.memory.is_veloera(entry.place.input);
+        let profile = self.profile.unwrap_or_else(|| profile::recognise(entry, &details, veloera));
         let rated = match profile::rate(profile, entry, &details, context, &mut past.memory)? {
             Rating::Skipped(skip) => return Ok(Verdict::skipped(skip)),
             Rating::Charge(_) if !self.filter.admits(entry) => return Ok(Verdict::skipped(Skip::Filtered)),

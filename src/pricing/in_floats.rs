@@ -86,21 +86,25 @@ fn laisky(terms: &Terms) -> Rounded {
     rounded
 }
 
+/// The number that a factor stands for.
+pub fn number(terms: &Terms, factor: &Factor) -> Ratio {
+    let multipliers = || terms.multipliers.iter().map(|multiplier| multiplier.value);
+    match factor {
+        Factor::Price => terms.price,
+        Factor::QuotaPerUnit => terms.quota_per_unit,
+        Factor::GroupRatio => terms.group_ratio,
+        Factor::ModelRatio => terms.model_ratio,
+        Factor::HalfModelRatio => crate::float::product(terms.model_ratio, Ratio::new(5, -1)).unwrap_or_default(),
+        Factor::Tokens => Ratio::from(terms.usage[Class::Input]),
+        Factor::Multipliers => multipliers().reduce(|a, b| crate::float::product(a, b).unwrap_or(a)).unwrap_or(Ratio::ONE),
+        Factor::FirstMultiplier => multipliers().next().unwrap_or(Ratio::ONE),
+        Factor::Thousand => Ratio::new(1, 3),
+    }
+}
+
 pub fn product(terms: &Terms, product: Product) -> InFloats {
     let multipliers = || terms.multipliers.iter().map(|multiplier| multiplier.value);
-    let number = |factor: &Factor| -> Ratio {
-        match factor {
-            Factor::Price => terms.price,
-            Factor::QuotaPerUnit => terms.quota_per_unit,
-            Factor::GroupRatio => terms.group_ratio,
-            Factor::ModelRatio => terms.model_ratio,
-            Factor::HalfModelRatio => crate::float::product(terms.model_ratio, Ratio::new(5, -1)).unwrap_or_default(),
-            Factor::Tokens => Ratio::from(terms.usage[Class::Input]),
-            Factor::Multipliers => multipliers().reduce(|a, b| crate::float::product(a, b).unwrap_or(a)).unwrap_or(Ratio::ONE),
-            Factor::FirstMultiplier => multipliers().next().unwrap_or(Ratio::ONE),
-            Factor::Thousand => Ratio::new(1, 3),
-        }
-    };
+    let number = |factor: &Factor| number(terms, factor);
     let first = gateway::product(product.factors.iter().map(number), product.rounding);
     let rounded = match product.after {
         After::Nothing => first,

@@ -16,6 +16,7 @@
 //! ```
 
 mod changes;
+mod in_decimals;
 mod in_floats;
 mod judge;
 mod lines;

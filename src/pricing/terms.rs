@@ -22,6 +22,8 @@ pub enum Formula {
     Product(Product),
     /// The value of a price expression, in float64.
     Expression(Box<Tiered>),
+    /// A sum or a product in exact decimals instead of float64, rounded as it is: what `float-tie` is measured by.
+    InDecimals(Box<Formula>),
     /// Nothing is computed: the gateway does not charge this kind of row (`audio-price-free`).
     Free,
 }
@@ -148,6 +150,7 @@ impl Formula {
             Formula::Product(product) if product.factors.contains(&Factor::Price) => Mode::Call,
             Formula::Product(_) => Mode::Tokens,
             Formula::Expression(_) => Mode::Expression,
+            Formula::InDecimals(formula) => formula.mode(),
             Formula::Free => Mode::Free,
         }
     }

@@ -20,7 +20,7 @@ use std::fmt;
 pub use ledger::{Change, Doubt, Movement, Rates, movement};
 pub use memory::Memory;
 pub use quirk::{Departure, Quirk};
-pub use recognise::{is_veloera, recognise};
+pub use recognise::{is_veloera, is_veloera_row, recognise};
 pub use related::{Related, RelatedModel, related};
 
 use crate::config::Config;
