@@ -220,6 +220,11 @@ impl Exact {
         &self.mantissa / ten_to(self.scale)
     }
 
+    /// The smallest whole number that is not below it.
+    pub fn ceil(&self) -> BigInt {
+        self.mantissa.div_ceil(&ten_to(self.scale))
+    }
+
     /// Rounded to `places` decimals, halves away from zero.
     pub fn rounded(&self, places: u32) -> Exact {
         if self.scale <= places {
@@ -477,6 +482,13 @@ mod tests {
     fn halves_round_away_from_zero() {
         for (text, whole) in [("0.5", 1), ("-0.5", -1), ("1.49999999999999999999", 1), ("2.5", 3), ("-2.5", -3), ("7", 7)] {
             assert_eq!(Exact::parse(text).unwrap().round_half_away(), BigInt::from(whole), "{text}");
+        }
+    }
+
+    #[test]
+    fn ceil_goes_up() {
+        for (text, whole) in [("0.1", 1), ("-0.9", 0), ("2", 2), ("-1.5", -1), ("0", 0)] {
+            assert_eq!(Exact::parse(text).unwrap().ceil(), BigInt::from(whole), "{text}");
         }
     }
 

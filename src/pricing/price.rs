@@ -3,6 +3,7 @@
 use num_bigint::BigInt;
 use num_traits::Signed;
 
+use super::in_decimals;
 use super::in_floats::{self, InFloats};
 use super::terms::{FloatRounding, Formula, Per, Sum, Surcharge, Terms, Tiered};
 use super::usage::Class;
@@ -57,6 +58,7 @@ fn whole(terms: &Terms) -> Charge {
         }
         Formula::Sum(sum) => float(terms, in_floats::sum(terms, *sum), rounding_of(*sum)),
         Formula::Product(product) => float(terms, in_floats::product(terms, *product), product.rounding.into()),
+        Formula::InDecimals(formula) => rounded(terms, in_decimals::amount(terms, *formula)),
         Formula::Expression(tiered) => expression(terms, tiered),
         Formula::Free => decimal(terms, Exact::zero()),
     }
@@ -65,6 +67,11 @@ fn whole(terms: &Terms) -> Charge {
 fn decimal(terms: &Terms, amount: Exact) -> Charge {
     let (points, adjustment) = settle(terms, &amount, &amount.round_half_away(), terms.no_usage);
     Charge { amount, rounding: Rounding::HalfAway, adjustment, points }
+}
+
+fn rounded(terms: &Terms, (amount, rounding, whole): (Exact, Rounding, BigInt)) -> Charge {
+    let (points, adjustment) = settle(terms, &amount, &whole, terms.no_usage);
+    Charge { amount, rounding, adjustment, points }
 }
 
 fn float(terms: &Terms, amount: InFloats, rounding: Rounding) -> Charge {

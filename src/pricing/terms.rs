@@ -19,10 +19,20 @@ pub enum Formula {
     Sum(Sum),
     /// A product of float64 factors from left to right, rounded.
     Product(Product),
+    /// A float64 formula in exact decimals instead, with the same roundings: what the gateway's own rules give.
+    InDecimals(InDecimals),
     /// The value of a price expression, in float64.
     Expression(Box<Tiered>),
     /// Nothing is computed: the gateway does not charge this kind of row (`audio-price-free`).
     Free,
+}
+
+/// A float64 formula that is computed in exact decimals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InDecimals {
+    OneApi,
+    OneApiOf2023,
+    Product(Product),
 }
 
 /// The float64 sums of gateways; `float::gateway` has them.
@@ -93,6 +103,14 @@ impl Product {
     /// The same with half the model ratio, for tasks without a price.
     pub const TASK_BY_RATIO: Product =
         Product { factors: &[Factor::HalfModelRatio, Factor::QuotaPerUnit, Factor::GroupRatio], ..Product::TASK };
+    /// `trunc(model ratio · group ratio · size · 1000) · n`: one-api's images.
+    pub const IMAGE: Product = Product {
+        factors: &[Factor::ModelRatio, Factor::GroupRatio, Factor::FirstMultiplier, Factor::Thousand],
+        rounding: FloatRounding::Truncate,
+        after: After::TimesLast,
+    };
+    /// As many points as there are tokens.
+    pub const COUNT: Product = Product { factors: &[Factor::Tokens], ..Product::PRICE };
     /// `trunc(tokens · model ratio · group ratio · Π)`: what a settled task really costs.
     pub const TASK_TOKENS: Product =
         Product { factors: &[Factor::Tokens, Factor::ModelRatio, Factor::GroupRatio, Factor::Multipliers], ..Product::PRICE };
@@ -140,10 +158,14 @@ impl Mode {
 impl Formula {
     pub fn mode(&self) -> Mode {
         match self {
-            Formula::Decimal | Formula::Sum(_) => Mode::Tokens,
+            Formula::Decimal | Formula::Sum(_) | Formula::InDecimals(InDecimals::OneApi | InDecimals::OneApiOf2023) => Mode::Tokens,
             Formula::DecimalPrice => Mode::Call,
-            Formula::Product(product) if product.factors.contains(&Factor::Price) => Mode::Call,
-            Formula::Product(_) => Mode::Tokens,
+            Formula::Product(product) | Formula::InDecimals(InDecimals::Product(product))
+                if product.factors.contains(&Factor::Price) =>
+            {
+                Mode::Call
+            }
+            Formula::Product(_) | Formula::InDecimals(_) => Mode::Tokens,
             Formula::Expression(_) => Mode::Expression,
             Formula::Free => Mode::Free,
         }
@@ -265,6 +287,17 @@ impl Terms {
     pub fn add(&mut self, class: Class, tokens: i64, rate: Ratio) {
         self.usage[class] = self.usage[class].saturating_add(tokens);
         self.rates[class] = rate;
+    }
+
+    /// The same terms in exact decimals, for formulas whose rules are known so.
+    pub fn in_decimals(&self) -> Option<Terms> {
+        let formula = match self.formula {
+            Formula::Sum(Sum::OneApi) => InDecimals::OneApi,
+            Formula::Sum(Sum::OneApiOf2023) => InDecimals::OneApiOf2023,
+            Formula::Product(product) => InDecimals::Product(product),
+            _ => return None,
+        };
+        Some(Terms { formula: Formula::InDecimals(formula), open: Vec::new(), ..self.clone() })
     }
 
     /// Whether a minimum can act: neither the model nor, mostly, the group is free.
