@@ -96,6 +96,14 @@ impl Product {
     /// The same with half the model ratio, for tasks without a price.
     pub const TASK_BY_RATIO: Product =
         Product { factors: &[Factor::HalfModelRatio, Factor::QuotaPerUnit, Factor::GroupRatio], ..Product::TASK };
+    /// `trunc(model ratio · group ratio · size · 1000) · n`: one-api's images.
+    pub const IMAGE: Product = Product {
+        factors: &[Factor::ModelRatio, Factor::GroupRatio, Factor::FirstMultiplier, Factor::Thousand],
+        rounding: FloatRounding::Truncate,
+        after: After::TimesLast,
+    };
+    /// As many points as there are tokens.
+    pub const COUNT: Product = Product { factors: &[Factor::Tokens], ..Product::PRICE };
     /// `trunc(tokens · model ratio · group ratio · Π)`: what a settled task really costs.
     pub const TASK_TOKENS: Product =
         Product { factors: &[Factor::Tokens, Factor::ModelRatio, Factor::GroupRatio, Factor::Multipliers], ..Product::PRICE };
@@ -149,8 +157,8 @@ impl Formula {
             Formula::DecimalPrice => Mode::Call,
             Formula::Product(product) if product.factors.contains(&Factor::Price) => Mode::Call,
             Formula::Product(_) => Mode::Tokens,
-            Formula::Expression(_) => Mode::Expression,
             Formula::InDecimals(formula) => formula.mode(),
+            Formula::Expression(_) => Mode::Expression,
             Formula::Free => Mode::Free,
         }
     }
