@@ -414,6 +414,14 @@ pub enum Charged {
 }
 
 impl Charged {
+    /// The same amount given back.
+    pub fn negated(self) -> Charged {
+        match self {
+            Charged::Points(points) => Charged::Points(Points(points.0.saturating_neg())),
+            Charged::Money { amount, per_usd } => Charged::Money { amount: -amount, per_usd },
+        }
+    }
+
     /// In points; money as the nearest whole number of them.
     pub fn points(&self, per_unit: Ratio) -> Points {
         match self {

@@ -69,7 +69,8 @@ fn compare_rates(found: &mut Vec<Difference>, configured: &Terms, logged: &Terms
     let input = |terms: &Terms| Exact::from(terms.rates[Class::Input]);
     let (model, own_model) = (input(configured) * configured.model_ratio, input(logged) * logged.model_ratio);
     let used = || configured.usage.iter().filter(|(_, tokens)| *tokens != 0);
-    if model != own_model && used().next().is_some() {
+    let by_ratio = matches!(configured.formula, Formula::Product(_));
+    if model != own_model && (by_ratio || used().next().is_some()) {
         push(found, "model_ratio", model.normalized().to_string(), own_model.normalized().to_string());
     }
     for (class, _) in used().filter(|(class, _)| *class != Class::Input) {

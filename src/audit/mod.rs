@@ -3,23 +3,28 @@
 //! The law: every row that was read is in exactly one [`Class`], and
 //! `rows = matched + overcharged + undercharged + unrated + skipped + malformed`.
 
+mod balances;
 mod drift;
 mod filter;
 mod finding;
+mod policy;
 mod repeats;
 mod summary;
 
+pub use balances::{Balances, Imbalance, Opening};
 pub use drift::{Difference, differences};
 pub use filter::Filter;
 pub use finding::{Finding, Ranked};
+pub use policy::{Level, Policy};
 pub use repeats::Repeats;
 pub use summary::{By, CauseKey, DriftKey, QuirkKey, Span, Summary, Tally, Totals};
 
+use crate::config::{Found, MapName};
 use crate::details::Details;
 use crate::exact::Points;
-use crate::log::{LogEntry, RowError};
-use crate::pricing::{Charge, Judgement, Reason, Standing, Terms, judge, price};
-use crate::profile::{self, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Skip};
+use crate::log::{Kind, LogEntry, RowError};
+use crate::pricing::{Adjustment, Charge, Judgement, Reason, Standing, Terms, judge, price};
+use crate::profile::{self, Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Skip};
 
 /// The class of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -88,6 +93,7 @@ pub struct Judged {
     pub cause: Option<Cause>,
     /// Ratios of the row that differ from the config's.
     pub drift: Vec<Difference>,
+    pub notices: Vec<Policy>,
     /// The quirk that the row shows, with the points charged beyond what the rules give, where that can be known.
     pub quirk: Option<(Quirk, Option<i128>)>,
 }
@@ -140,7 +146,8 @@ impl Auditor {
             Rating::Charge(_) if past.repeats.is_repeated(entry) => return Ok(Verdict::skipped(Skip::Repeated)),
             Rating::Charge(rated) => rated,
         };
-        let (class, judged) = self.weigh(*rated, context);
+        let (class, mut judged) = self.weigh(*rated, context);
+        judged.notices = notices(entry, context, class, &judged);
         Ok(Verdict { class, profile: Some(profile), charge: Some(Box::new(judged)), skip: None, error: None })
     }
 
@@ -163,12 +170,51 @@ impl Auditor {
             if own.is_none_or(|standing| standing == Standing::Mismatch) { Cause::Unexplained } else { Cause::RatioDrift }
         });
         let quirk = if class == Class::Matched { shown(&departures, &expected) } else { None };
-        (class, Judged { charged: points, terms: Some(terms), expected: Some(expected), reason, bounds, cause, drift, quirk })
+        (
+            class,
+            Judged {
+                charged: points,
+                terms: Some(terms),
+                expected: Some(expected),
+                reason,
+                bounds,
+                cause,
+                drift,
+                notices: Vec::new(),
+                quirk,
+            },
+        )
     }
 }
 
 fn unrated(charged: Points, reason: Reason) -> Judged {
-    Judged { charged, terms: None, expected: None, reason: Some(reason), bounds: None, cause: None, drift: Vec::new(), quirk: None }
+    Judged {
+        charged,
+        terms: None,
+        expected: None,
+        reason: Some(reason),
+        bounds: None,
+        cause: None,
+        drift: Vec::new(),
+        notices: Vec::new(),
+        quirk: None,
+    }
+}
+
+/// What is worth telling of a charge beside its verdict.
+fn notices(entry: &LogEntry<'_>, context: &Context<'_>, class: Class, judged: &Judged) -> Vec<Policy> {
+    let is_refund = entry.kind == Kind::Code(6);
+    let is_group_unknown = context.basis == Basis::Config
+        && !entry.group.is_empty()
+        && context.config.map(MapName::GroupRatio).get(entry.group) == Found::Absent;
+    let is_saturated = judged.expected.as_ref().is_some_and(|charge| charge.adjustment == Some(Adjustment::Saturated));
+    let told = [
+        (Policy::GroupUnknown, is_group_unknown),
+        (Policy::NegativeCharge, judged.charged.0 < 0 && !is_refund),
+        (Policy::SaturatedCharge, is_saturated && class == Class::Matched),
+        (Policy::RefundWithoutCharge, judged.reason == Some(Reason::NoChargeFound)),
+    ];
+    told.into_iter().filter(|(_, holds)| *holds).map(|(policy, _)| policy).collect()
 }
 
 /// The first departure that the charge shows: one whose rules are not known, or give another charge.

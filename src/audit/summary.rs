@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use super::finding::{Finding, Ranked, rank};
-use super::{Cause, Class, Judged, Verdict};
+use super::{Cause, Class, Judged, Policy, Verdict};
 use crate::log::{LogEntry, Place};
 use crate::pricing::Reason;
 use crate::profile::{Profile, Quirk, Skip};
@@ -195,6 +195,8 @@ pub struct Summary {
     /// Mismatched rows that are charged exactly by their own ratios.
     pub drift_rows: DriftRows,
     pub quirks: BTreeMap<Quirk, QuirkKey>,
+    /// By finding, and what is said of it.
+    pub policy: BTreeMap<(Policy, String), (u64, Span)>,
     pub by: BTreeMap<By, BTreeMap<String, Tally>>,
     /// The first malformed rows, for messages.
     pub malformed: Vec<(Place, String)>,
@@ -219,6 +221,7 @@ impl Summary {
             drift: BTreeMap::new(),
             drift_rows: DriftRows::default(),
             quirks: BTreeMap::new(),
+            policy: BTreeMap::new(),
             by: by.iter().map(|by| (*by, BTreeMap::new())).collect(),
             malformed: Vec::new(),
             worst: BinaryHeap::new(),
@@ -254,12 +257,26 @@ impl Summary {
         }
         self.add_drift(entry, judged, span);
         self.add_quirk(judged, span);
+        for policy in &judged.notices {
+            let detail = match policy {
+                Policy::GroupUnknown => format!("`{}`: {}", entry.group, policy.sentence()),
+                _ => policy.sentence().to_owned(),
+            };
+            self.add_policy(*policy, detail, 1, span);
+        }
         self.add_breakdowns(entry, verdict.class, judged, day);
         if let Some(cause) = judged.cause {
             self.drift_rows.add(cause, verdict.class);
             self.add_cause(cause, entry, judged, span);
             self.keep(entry, verdict);
         }
+    }
+
+    /// Counts a finding beside the charges.
+    pub fn add_policy(&mut self, policy: Policy, detail: String, rows: u64, span: Span) {
+        let (count, times) = self.policy.entry((policy, detail)).or_default();
+        *count += rows;
+        times.merge(span);
     }
 
     fn add_drift(&mut self, entry: &LogEntry<'_>, judged: &Judged, span: Span) {
@@ -383,6 +400,9 @@ impl Summary {
         }
         self.drift_rows.over += other.drift_rows.over;
         self.drift_rows.under += other.drift_rows.under;
+        for ((policy, detail), (rows, span)) in other.policy {
+            self.add_policy(policy, detail, rows, span);
+        }
         for (quirk, part) in other.quirks {
             self.quirks.entry(quirk).and_modify(|sum| sum.merge(&part)).or_insert(part);
         }

@@ -99,6 +99,11 @@ pub fn of(ratio: Ratio) -> f64 {
     format!("{mantissa}e{exponent}").parse().unwrap_or(f64::NAN)
 }
 
+/// `a / b` as float64, back as a ratio.
+pub fn quotient(a: Ratio, b: Ratio) -> Option<Ratio> {
+    to_ratio(of(a) / of(b))
+}
+
 /// `a · b` as float64, back as a ratio (a 1-hour write ratio is the 5-minute one times 6 / 3.75).
 pub fn product(a: Ratio, b: Ratio) -> Option<Ratio> {
     to_ratio(of(a) * of(b))

@@ -94,6 +94,7 @@ pub fn product(terms: &Terms, product: Product) -> InFloats {
             Factor::QuotaPerUnit => terms.quota_per_unit,
             Factor::GroupRatio => terms.group_ratio,
             Factor::ModelRatio => terms.model_ratio,
+            Factor::HalfModelRatio => crate::float::product(terms.model_ratio, Ratio::new(5, -1)).unwrap_or_default(),
             Factor::Tokens => Ratio::from(terms.usage[Class::Input]),
             Factor::Multipliers => multipliers().reduce(|a, b| crate::float::product(a, b).unwrap_or(a)).unwrap_or(Ratio::ONE),
             Factor::FirstMultiplier => multipliers().next().unwrap_or(Ratio::ONE),
@@ -124,7 +125,7 @@ pub fn evaluate(terms: &Terms, tiered: &Tiered) -> Result<Outcome, EvalError> {
     }
 }
 
-/// The variables of an expression. What it names is taken out of `p` and `c`, unless the prompt excludes the cache anyway.
+/// The variables of an expression. Classes that it does not name stay in `p` and `c`, unless the prompt excludes the cache anyway.
 fn variables(terms: &Terms, tiered: &Tiered) -> Variables {
     use expr::Class as Name;
     let usage = |class: Class| terms.usage[class];
@@ -133,7 +134,7 @@ fn variables(terms: &Terms, tiered: &Tiered) -> Variables {
         c: usage(Class::Output),
         len: tiered.len,
         cr: usage(Class::Cached),
-        cc: usage(Class::CacheWrite),
+        cc: usage(Class::CacheWrite).saturating_add(usage(Class::CacheWrite5m)),
         cc1h: usage(Class::CacheWrite1h),
         img: usage(Class::ImageInput),
         img_o: usage(Class::ImageOutput),
@@ -143,15 +144,13 @@ fn variables(terms: &Terms, tiered: &Tiered) -> Variables {
     if tiered.excludes_cache {
         return variables;
     }
-    for name in tiered.expression.variables() {
-        let taken = variables.get(name);
-        match name {
-            Name::Cr | Name::Cc | Name::Cc1h | Name::Img | Name::Ai => variables.p = variables.p.saturating_sub(taken),
-            Name::ImgO | Name::Ao => variables.c = variables.c.saturating_sub(taken),
-            Name::P | Name::C | Name::Len => {}
-        }
-    }
-    variables.p = variables.p.max(0);
-    variables.c = variables.c.max(0);
+    let named = tiered.expression.variables();
+    let unnamed = |names: &[Name]| {
+        let left = names.iter().filter(|name| !named.contains(name)).map(|name| variables.get(*name));
+        left.fold(0, i64::saturating_add)
+    };
+    let (input, output) = (unnamed(&[Name::Cr, Name::Cc, Name::Cc1h, Name::Img, Name::Ai]), unnamed(&[Name::ImgO, Name::Ao]));
+    variables.p = variables.p.saturating_add(input).max(0);
+    variables.c = variables.c.saturating_add(output).max(0);
     variables
 }

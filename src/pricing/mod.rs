@@ -26,7 +26,7 @@ mod usage;
 pub use judge::{Judgement, Standing, agrees, judge};
 pub use lines::{ChargeLine, Unit, lines};
 pub use open::{Allowed, Open, Reason, Slot, bounds};
-pub use price::{Adjustment, Charge, Rounding, price};
+pub use price::{Adjustment, Charge, Rounding, outcome, price};
 pub use terms::{
     After, Factor, FloatRounding, Formula, Minimum, Mode, Multiplier, Per, Product, QUOTA_PER_UNIT, Sum, Surcharge, Terms, Tiered,
 };

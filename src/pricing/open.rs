@@ -4,7 +4,7 @@
 //! falls with each of them, the charges at their ends bound all others.
 
 use super::price::price;
-use super::terms::Terms;
+use super::terms::{Mode, Terms};
 use super::usage::Class;
 use crate::exact::{Charged, Points, Ratio};
 
@@ -170,7 +170,9 @@ pub(super) fn possible(terms: &Terms, charged: &Charged, agrees: &dyn Fn(&Terms)
         [] => false,
         [Open { allowed: Allowed::Readings(readings), .. }] => readings.iter().any(agrees),
         [Open { allowed: Allowed::Presumed, .. }] => false,
-        [open] if open.allowed.whole().is_some() => found_between(terms, &open.allowed, charged, agrees),
+        [open] if open.allowed.whole().is_some() && terms.formula.mode() != Mode::Expression => {
+            found_between(terms, &open.allowed, charged, agrees)
+        }
         _ => {
             let points = charged.points(terms.quota_per_unit);
             bounds(terms).is_some_and(|(low, high)| low <= points && points <= high)

@@ -7,6 +7,7 @@ use super::in_floats::{self, InFloats};
 use super::terms::{FloatRounding, Formula, Per, Sum, Surcharge, Terms, Tiered};
 use super::usage::Class;
 use crate::exact::{Exact, Points};
+use crate::float::expr::{EvalError, Outcome};
 use crate::float::tiered;
 
 /// How an amount became whole points.
@@ -87,6 +88,14 @@ impl From<FloatRounding> for Rounding {
             FloatRounding::Truncate => Rounding::Truncate,
             FloatRounding::Ceil => Rounding::Ceil,
         }
+    }
+}
+
+/// What the terms' expression comes to; none where they have no expression.
+pub fn outcome(terms: &Terms) -> Option<Result<Outcome, EvalError>> {
+    match &terms.formula {
+        Formula::Expression(tiered) => Some(in_floats::evaluate(terms, tiered)),
+        _ => None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Everything that a charge depends on, resolved and complete.
 
+use std::sync::Arc;
+
 use super::open::Open;
 use super::usage::{Class, PerClass};
 use crate::exact::Ratio;
@@ -56,6 +58,7 @@ pub enum Factor {
     QuotaPerUnit,
     GroupRatio,
     ModelRatio,
+    HalfModelRatio,
     /// The tokens of [`Class::Input`].
     Tokens,
     /// All multipliers, multiplied first.
@@ -87,6 +90,9 @@ impl Product {
         Product { factors: &[Factor::Price, Factor::GroupRatio, Factor::QuotaPerUnit], ..Product::PRICE };
     /// `trunc(trunc(price · Q · group ratio) · Π)`: tasks.
     pub const TASK: Product = Product { after: After::Multiplied, ..Product::PRICE };
+    /// The same with half the model ratio, for tasks without a price.
+    pub const TASK_BY_RATIO: Product =
+        Product { factors: &[Factor::HalfModelRatio, Factor::QuotaPerUnit, Factor::GroupRatio], ..Product::TASK };
     /// `trunc(tokens · model ratio · group ratio · Π)`: what a settled task really costs.
     pub const TASK_TOKENS: Product =
         Product { factors: &[Factor::Tokens, Factor::ModelRatio, Factor::GroupRatio, Factor::Multipliers], ..Product::PRICE };
@@ -95,7 +101,7 @@ impl Product {
 /// What a price expression is evaluated with; its token counts come from [`Terms::usage`].
 #[derive(Clone, Debug)]
 pub struct Tiered {
-    pub expression: Expression,
+    pub expression: Arc<Expression>,
     /// The whole prompt (`len`).
     pub len: i64,
     /// The prompt excludes the cache, and writes have a split: nothing is taken out of `p` and `c`.

@@ -4,8 +4,10 @@
 //! gateway wrote the row.
 
 pub mod laisky;
+mod ledger;
 mod memory;
 pub mod new_api;
+pub mod new_api_old;
 pub mod one_api;
 pub mod one_hub;
 mod quirk;
@@ -14,6 +16,7 @@ mod tables;
 
 use std::fmt;
 
+pub use ledger::{Change, Doubt, Movement, Rates, movement};
 pub use memory::Memory;
 pub use quirk::{Departure, Quirk};
 pub use recognise::{is_veloera, recognise};
@@ -173,9 +176,8 @@ pub fn rate(
     memory: &mut Memory,
 ) -> Result<Rating, RowError> {
     match profile {
-        Profile::NewApi | Profile::NewApi2025 | Profile::NewApi2024 | Profile::Veloera | Profile::Exact => {
-            new_api::rate(profile, entry, details, context, memory)
-        }
+        Profile::NewApi | Profile::Exact => new_api::rate(profile, entry, details, context, memory),
+        Profile::NewApi2025 | Profile::NewApi2024 | Profile::Veloera => new_api_old::rate(profile, entry, details, context),
         Profile::OneApi => one_api::rate(entry, details, context, one_api::Period::Since2023),
         Profile::OneApi2023 => one_api::rate(entry, details, context, one_api::Period::Before),
         Profile::OneHub => one_hub::rate(entry, details, context),

@@ -3,7 +3,7 @@
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use crate::read::config::issue::{Issue, Severity};
+use crate::config::issue::{Issue, Severity};
 
 /// Columns that a rendered line may take: an excerpt and its margin.
 const WIDTH: usize = 240;

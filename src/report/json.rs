@@ -83,7 +83,7 @@ struct Body<'a> {
     presumed: Ordered<&'static str, u64>,
     causes: Vec<CausePart<'a>>,
     drift: Vec<DriftPart<'a>>,
-    policy: [(); 0],
+    policy: Vec<PolicyPart<'a>>,
     quirks: Vec<QuirkPart>,
     by: Ordered<&'static str, Vec<ByPart<'a>>>,
 }
@@ -129,6 +129,16 @@ struct DriftPart<'a> {
     configured: &'a str,
     logged: &'a str,
     rows: u64,
+    #[serde(flatten)]
+    times: Times,
+}
+
+#[derive(Serialize)]
+struct PolicyPart<'a> {
+    finding: &'static str,
+    level: &'static str,
+    rows: u64,
+    detail: &'a str,
     #[serde(flatten)]
     times: Times,
 }
@@ -241,7 +251,7 @@ fn body(report: &Report) -> Body<'_> {
         presumed: Ordered(summary.presumed.iter().map(|(reason, rows)| (reason.word(), *rows)).collect()),
         causes: causes(summary),
         drift: drift(summary),
-        policy: [],
+        policy: policy(summary),
         quirks: quirks(summary),
         by: Ordered(by(summary)),
     }
@@ -292,6 +302,17 @@ fn drift(summary: &Summary) -> Vec<DriftPart<'_>> {
         configured: &key.configured,
         logged: &key.logged,
         rows: *rows,
+        times: (*span).into(),
+    });
+    parts.collect()
+}
+
+fn policy(summary: &Summary) -> Vec<PolicyPart<'_>> {
+    let parts = summary.policy.iter().map(|((policy, detail), (rows, span))| PolicyPart {
+        finding: policy.word(),
+        level: policy.level().word(),
+        rows: *rows,
+        detail,
         times: (*span).into(),
     });
     parts.collect()

@@ -30,6 +30,7 @@ pub fn write_table(report: &Report, style: Style, out: &mut dyn Write) -> io::Re
     write_reasons(&report.summary, out)?;
     write_causes(report, style, out)?;
     write_drift(&report.summary, style, out)?;
+    write_policy(&report.summary, style, out)?;
     write_quirks(&report.summary, style, out)?;
     write_breakdowns(&report.summary, style, out)?;
     write_findings(report, style, out)
@@ -194,6 +195,17 @@ fn write_drift(summary: &Summary, style: Style, out: &mut dyn Write) -> io::Resu
         ]);
     }
     write_section("Drift: ratios in the log that are not the config's", &table, out)
+}
+
+fn write_policy(summary: &Summary, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    if summary.policy.is_empty() {
+        return Ok(());
+    }
+    let mut table = table(style, &["finding", "level", "rows", "what"], &[2]);
+    for ((policy, detail), (rows, _)) in &summary.policy {
+        table.add_row([policy.word().to_owned(), policy.level().word().to_owned(), grouped((*rows).into()), printable(detail)]);
+    }
+    write_section("Beside the charges", &table, out)
 }
 
 fn write_quirks(summary: &Summary, style: Style, out: &mut dyn Write) -> io::Result<()> {

@@ -110,6 +110,7 @@ fn usage(request: &Request) -> Usage<'_> {
 fn bare(asked: &Asked<'_, '_>) -> Quote {
     let one = Figure::sure(Ratio::ONE);
     Quote {
+        expression: None,
         price: None,
         model: one,
         input: Ratio::ONE,

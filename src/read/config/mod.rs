@@ -4,7 +4,6 @@
 //! a source cannot carry is unknown, a map that it could carry and does not give is the gateway's default.
 
 mod answers;
-pub mod issue;
 mod json;
 mod kind;
 mod lint;
@@ -20,10 +19,10 @@ mod words;
 
 use sha2::{Digest, Sha256};
 
-use self::issue::{Code, Issue};
 use self::kind::Kind;
 use self::node::{Fault, Node, Value};
 use self::reader::{Author, Reader};
+use crate::config::issue::{Code, Issue};
 use crate::config::{Config, Source};
 use crate::log::shorten;
 

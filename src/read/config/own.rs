@@ -2,11 +2,11 @@
 
 use std::str::FromStr;
 
-use super::issue::Code;
 use super::node::{Key, Node, Table, Value, find};
 use super::options;
 use super::reader::{Author, Reader};
 use super::words::{self, Word};
+use crate::config::issue::Code;
 use crate::config::{Config, Currency, GroupRules, Map, MapName, ModelPrices, Number, Period, User};
 use crate::exact::{Exact, Ratio};
 use crate::log::shorten;

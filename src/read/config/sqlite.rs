@@ -7,11 +7,11 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
 use super::answers::{self, UserRow};
-use super::issue::{Code, Issue};
 use super::node::{Key, Node, Value};
 use super::one_hub::{self, Packed};
 use super::reader::{Author, Reader};
 use super::{Loaded, finish, options};
+use crate::config::issue::{Code, Issue};
 
 /// What every SQLite file begins with.
 pub const MAGIC: &[u8] = b"SQLite format 3\0";

@@ -3,6 +3,8 @@
 //! A [`Config`] is plain data, put together from sources (`read::config`) that lie over one another. It does not
 //! know which gateway it is for: names, fallbacks and locks are the profile's.
 
+pub mod issue;
+
 use std::collections::{BTreeMap, HashMap};
 
 use crate::exact::Ratio;
