@@ -5,11 +5,11 @@
 
 use std::collections::HashMap;
 
-use super::issue::Code;
 use super::json;
 use super::node::{Node, Value};
 use super::options;
 use super::reader::Reader;
+use crate::config::issue::Code;
 use crate::config::{ListedPrice, Map, MapName, Number};
 use crate::log::shorten;
 
