@@ -373,7 +373,11 @@ fn finding<'a>(finding: &'a Finding, input: &'a str) -> FindingPart<'a> {
             judged.drift.iter().map(|difference| (difference.key, difference.logged.as_str())).collect()
         })),
         profile: finding.profile().map(|profile| profile.word()),
-        quirk: charge.and_then(|judged| judged.quirk).map(|(quirk, _)| quirk.word()),
+        quirk: charge
+            .and_then(|judged| judged.quirk)
+            .map(|(quirk, _)| quirk)
+            .or(finding.verdict.noted.map(|(quirk, _)| quirk))
+            .map(crate::profile::Quirk::word),
         reason: reason(finding),
         bounds: charge.and_then(|judged| judged.bounds).map(|(Points(low), Points(high))| [low, high]),
         detail: finding.verdict.error.as_ref().map(ToString::to_string),

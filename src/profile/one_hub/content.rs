@@ -8,17 +8,24 @@ use super::quote::{GroupDoubt, Quote};
 use super::usage::unpriced;
 use crate::exact::{Exact, Ratio};
 
+const GROUP: &str = "，分组倍率 ";
+
 /// Half a hundredth.
 const HALF: Ratio = Ratio::new(5, -3);
 
 /// The prices that a text prints.
 pub fn quote(content: &str) -> Option<Quote> {
-    let (price, group) = content.strip_prefix("模型费率 ")?.split_once("，分组倍率 ")?;
-    let group: Ratio = group.trim().parse().ok()?;
+    let price = content.strip_prefix("模型费率 ")?.split_once(GROUP)?.0;
     let (input, output, per_call) = prices(price)?;
-    let [low, high] = around(group);
-    let group_doubt = Some(GroupDoubt::Rounded { low, high });
+    let (group, group_doubt) = group(content)?;
     Some(Quote { per_call, input, output, classes: unpriced(), group, group_doubt, ..Quote::default() })
+}
+
+/// The group ratio that a text prints, and what else prints alike.
+pub fn group(content: &str) -> Option<(Ratio, Option<GroupDoubt>)> {
+    let group: Ratio = content.split_once(GROUP)?.1.trim().parse().ok()?;
+    let [low, high] = around(group);
+    Some((group, Some(GroupDoubt::Rounded { low, high })))
 }
 
 /// Input, output, and whether they are for a call.

@@ -10,11 +10,12 @@
 mod content;
 mod prices;
 mod quote;
+mod refund;
 mod terms;
 mod tools;
 mod usage;
 
-use super::{Basis, Context, Departure, Quirk, Rated, Rating, Skip, charge_of};
+use super::{Basis, Context, Departure, Memory, Quirk, Rated, Rating, Skip, charge_of};
 use crate::details::Details;
 use crate::exact::{Charged, Points};
 use crate::log::{Kind, LogEntry, RowError};
@@ -23,7 +24,10 @@ use quote::Quote;
 use usage::Usage;
 
 /// Rates a row.
-pub fn rate(entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) -> Result<Rating, RowError> {
+pub fn rate(entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>, memory: &mut Memory) -> Result<Rating, RowError> {
+    if entry.kind == Kind::Code(4) {
+        return Ok(refund::rate(entry, context.quota_per_unit, memory));
+    }
     if let Some(skip) = skipped(entry) {
         return Ok(Rating::Skipped(skip));
     }
@@ -41,7 +45,10 @@ pub fn rate(entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) 
     };
     let terms = quote.as_ref().map(build).map_err(|reason| *reason);
     let departures = match (&quote, &terms) {
-        (Ok(quote), Ok(terms)) => departures(quote, terms),
+        (Ok(quote), Ok(terms)) => {
+            refund::remember(entry, &usage, own.as_ref(), terms, memory);
+            departures(quote, terms)
+        }
         _ => Vec::new(),
     };
     let own = own.filter(|_| context.basis == Basis::Config).map(|own| build(&own));
@@ -54,7 +61,6 @@ fn skipped(entry: &LogEntry<'_>) -> Option<Skip> {
         Kind::Absent | Kind::Code(2) => None,
         Kind::Code(1) => Some(Skip::TopUp),
         Kind::Code(3) => Some(Skip::Manage),
-        Kind::Code(4) => Some(Skip::System),
         Kind::Code(_) => Some(Skip::UnknownType),
     }
 }
@@ -96,3 +102,6 @@ fn is_free_by_zero_rule(rules: &Terms) -> bool {
     let with = Terms { formula: Formula::OneHubRules(OneHubRules { zero_rule: true, ..without }), ..rules.clone() };
     crate::pricing::price(&with).adjustment == Some(crate::pricing::Adjustment::NoUsage)
 }
+
+#[cfg(test)]
+mod tests;

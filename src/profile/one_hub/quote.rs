@@ -46,10 +46,8 @@ pub fn of_row(entry: &LogEntry<'_>, details: &Details<'_>, usage: &Usage<'_>) ->
         return Ok(content::quote(entry.content).or_else(|| of_columns(entry, usage)));
     };
     let mut classes = unpriced();
-    for (key, class, _) in CLASSES {
-        if let Some(ratio) = class_ratio(details, key)? {
-            classes[class] = ratio;
-        }
+    for (key, class, _) in CLASSES.into_iter().filter(|(_, class, _)| usage.classes[*class] != 0) {
+        classes[class] = class_ratio(details, key)?.unwrap_or(classes[class]);
     }
     let per_call = details.text("price_type").is_some_and(|kind| kind == "times");
     let Some(output) = details.ratio("output_ratio")?.or((per_call || usage.completion == 0).then_some(Ratio::ZERO)) else {
@@ -139,7 +137,7 @@ fn agree(a: &Quote, b: &Quote, usage: &Usage<'_>) -> bool {
 fn group(entry: &LogEntry<'_>, tables: &Tables<'_>, own: Option<&Quote>) -> Result<(Ratio, Option<GroupDoubt>), Reason> {
     let own_group = own.map(|own| (own.group, own.group_doubt));
     if entry.group.is_empty() {
-        return own_group.ok_or(Reason::NoRatios);
+        return own_group.or_else(|| content::group(entry.content)).ok_or(Reason::NoRatios);
     }
     match (tables.get(MapName::GroupRatio, entry.group), own_group) {
         (Known::Number(number), _) => Ok((number.ratio, None)),

@@ -55,7 +55,9 @@ impl<'a> Usage<'a> {
         for (key, class, _) in CLASSES {
             classes[class] = details.whole(key)?.or(column(entry, class)).unwrap_or(0);
         }
-        let prompt = tokens.prompt.or(tokens.uncached).unwrap_or(0);
+        let beside =
+            || [tokens.cached, tokens.cache_write].into_iter().flatten().fold(tokens.uncached.unwrap_or(0), i64::saturating_add);
+        let prompt = tokens.prompt.unwrap_or_else(beside);
         Ok(Usage { prompt, completion: tokens.completion.unwrap_or(0), classes, tools: tools(details)? })
     }
 }
