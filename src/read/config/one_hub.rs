@@ -1,7 +1,6 @@
 //! What only one-hub has: a list of absolute prices, and groups with a symbol.
 //!
-//! A price list carries no groups, and no group list carries prices: the other map stays what it is (unknown beside a list of
-//! prices, for every group of one-hub has a ratio of its own).
+//! A price list cannot carry groups, so their ratios are unknown beside it until a group list is given.
 
 use std::collections::HashMap;
 
