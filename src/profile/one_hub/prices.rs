@@ -12,6 +12,7 @@ use crate::profile::tables::{Known, Tables};
 pub struct Price {
     pub per_call: bool,
     pub input: Ratio,
+    /// Of no effect where the price is per call.
     pub output: Ratio,
     pub classes: PerClass<Ratio>,
     pub is_fallback: bool,
@@ -57,8 +58,8 @@ fn listed_price(listed: &ListedPrice) -> Price {
             classes[class] = number.ratio;
         }
     }
-    let output = if listed.per_call { Ratio::ZERO } else { listed.output.ratio };
-    Price { per_call: listed.per_call, input: listed.input.ratio, output, classes, is_fallback: false }
+    let (input, output) = (listed.input.ratio, listed.output.ratio);
+    Price { per_call: listed.per_call, input, output, classes, is_fallback: false }
 }
 
 /// quota's own words, where they give prices and no price list does.

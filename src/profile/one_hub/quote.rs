@@ -105,7 +105,7 @@ pub fn of_config(entry: &LogEntry<'_>, usage: &Usage<'_>, context: &Context<'_>,
     let tools = usage.tools.iter().map(|tool| tools::price(tool, entry.model).or(tool.price).unwrap_or_default()).collect();
     let (group, group_doubt) = group(entry, &tables, own)?;
     let make = |price: Price| Quote {
-        per_call: price.per_call,
+        per_call: price.per_call != context.other_mode,
         input: price.input,
         output: price.output,
         classes: price.classes,

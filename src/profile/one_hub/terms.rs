@@ -20,12 +20,13 @@ fn sure(usage: &Usage<'_>, quote: &Quote, quota_per_unit: Ratio) -> Terms {
     let positive = |ratio: Ratio| ratio.max(Ratio::ZERO);
     let mut terms = Terms::tokens(positive(quote.input), quote.group);
     terms.formula = Formula::Sum(if quote.per_call { Sum::OneHubCall } else { Sum::OneHub });
-    terms.price = if quote.per_call { positive(quote.input) } else { Ratio::ZERO };
+    let (price, output) = if quote.per_call { (quote.input, Ratio::ZERO) } else { (Ratio::ZERO, quote.output) };
+    terms.price = positive(price);
     terms.quota_per_unit = quota_per_unit;
     terms.minimum = Minimum::AFTER;
     terms.saturates = false;
     terms.add(Class::Input, usage.prompt, Ratio::ONE);
-    terms.add(Class::Output, usage.completion, positive(quote.output));
+    terms.add(Class::Output, usage.completion, positive(output));
     for (_, class, _) in CLASSES {
         terms.add(class, usage.classes[class], quote.classes[class]);
     }

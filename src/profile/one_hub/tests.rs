@@ -38,7 +38,7 @@ fn row(model: &str, [prompt, completion]: [i64; 2], quota: i64, content: &str, m
 fn rated(row: &Row, basis: Basis, config: &crate::config::Config) -> Rated {
     let entry = LogEntry::parse(row, &Reading { time: &|_| None, currency: None }).unwrap();
     let details = Details::parse("metadata", entry.details).unwrap();
-    let context = Context { config, basis, quota_per_unit: Ratio::from(500_000), veloera: false };
+    let context = Context { config, basis, quota_per_unit: Ratio::from(500_000), veloera: false, other_mode: false };
     match rate(&entry, &details, &context, &mut Memory::default()).unwrap() {
         Rating::Charge(rated) => *rated,
         other => panic!("{other:?}"),
@@ -215,7 +215,13 @@ fn a_failed_job_that_gets_more_back_is_noted() {
         row.set(Field::Model, if kind == "2" { "song" } else { "" });
         let entry = LogEntry::parse(&row, &Reading { time: &|_| None, currency: None }).unwrap();
         let details = Details::parse("metadata", entry.details).unwrap();
-        let context = Context { config: &nothing, basis: Basis::Logged, quota_per_unit: Ratio::from(500_000), veloera: false };
+        let context = Context {
+            config: &nothing,
+            basis: Basis::Logged,
+            quota_per_unit: Ratio::from(500_000),
+            veloera: false,
+            other_mode: false,
+        };
         rate(&entry, &details, &context, &mut memory).unwrap()
     };
     one("2", 50, "", r#"{"price_type":"tokens","group_ratio":1,"input_ratio":50,"output_ratio":50}"#);
@@ -240,7 +246,7 @@ fn real_rows_match_and_one_point_beside_does_not() {
         while log.rows.next(&mut row) == Next::Row {
             let mut entry = LogEntry::parse(&row, &Reading { time: &|text| text.parse().ok(), currency: None }).unwrap();
             let config = timeline.at(None);
-            let context = Context { config, basis, quota_per_unit: Ratio::from(500_000), veloera: false };
+            let context = Context { config, basis, quota_per_unit: Ratio::from(500_000), veloera: false, other_mode: false };
             let mut judged = |entry: &LogEntry<'_>| Auditor::default().judge(entry, &context, &mut past).class;
             let class = judged(&entry);
             let drifted = basis == Basis::Config && entry.model == "repriced";
