@@ -57,7 +57,7 @@ const NEW_API: [&str; 9] = [
 ];
 
 fn is_one_api_text(content: &str) -> bool {
-    content.starts_with("倍率：") || content.starts_with("模型倍率 ") || content.contains("点额度（模型倍率")
+    content.starts_with("倍率：") || content.starts_with("模型倍率 ") || content.contains("额度（模型倍率 ")
 }
 
 fn names_completion(content: &str) -> bool {
