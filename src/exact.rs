@@ -220,9 +220,14 @@ impl Exact {
         &self.mantissa / ten_to(self.scale)
     }
 
-    /// The smallest whole number that is not below it.
+    /// The largest whole number that is not above.
+    pub fn floor(&self) -> BigInt {
+        self.mantissa.div_floor(&ten_to(self.scale))
+    }
+
+    /// The smallest whole number that is not below.
     pub fn ceil(&self) -> BigInt {
-        self.mantissa.div_ceil(&ten_to(self.scale))
+        -(-self.clone()).floor()
     }
 
     /// Rounded to `places` decimals, halves away from zero.

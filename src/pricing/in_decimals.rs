@@ -1,105 +1,101 @@
-//! Float64 formulas in exact decimals: what a gateway's own rules give where its floats are a point off.
+//! The sums and products of gateways in exact decimals: what the same rule gives without the last bit of a float64.
 
 use num_bigint::BigInt;
-use num_traits::ToPrimitive;
 
-use super::price::{Rounding, weighted};
-use super::terms::{After, Factor, FloatRounding, InDecimals, Product, Terms};
+use super::in_floats;
+use super::price::{Rounding, rounding_of, weighted};
+use super::terms::{After, Factor, Formula, Product, Sum, Terms};
 use super::usage::Class;
-use crate::exact::{Exact, Ratio};
+use crate::exact::{Exact, Points, Ratio};
 
-/// The amount, how it is rounded, and the whole number that it becomes.
-pub fn amount(terms: &Terms, formula: InDecimals) -> (Exact, Rounding, BigInt) {
-    let input = || Exact::from(terms.usage[Class::Input]);
-    let output = || weighted(terms, Class::Output, terms.usage[Class::Output]);
+/// The amount of a float64 formula in exact decimals, and how it is rounded; none for a formula that has no such form.
+pub fn amount(terms: &Terms, formula: &Formula) -> Option<(Exact, Rounding)> {
     match formula {
-        InDecimals::OneApi => rounded(rated(terms, input() + output()), FloatRounding::Ceil),
-        InDecimals::OneApiOf2023 => {
-            let output = Exact::from(output().truncate());
-            rounded(rated(terms, input() + output), FloatRounding::Truncate)
-        }
-        InDecimals::Product(product) => of_product(terms, product),
+        Formula::Sum(sum) => Some((tokens(terms, *sum)? * terms.model_ratio * terms.group_ratio, rounding_of(*sum))),
+        Formula::Product(product) => Some(multiplied(terms, *product)),
+        _ => None,
     }
 }
 
-fn rated(terms: &Terms, tokens: Exact) -> Exact {
-    tokens * terms.model_ratio * terms.group_ratio
+/// The tokens, counted as input tokens of the model.
+fn tokens(terms: &Terms, sum: Sum) -> Option<Exact> {
+    let at = |class: Class| weighted(terms, class, terms.usage[class]);
+    let input = Exact::from(terms.usage[Class::Input]);
+    let output = at(Class::Output);
+    Some(match sum {
+        Sum::InSteps => {
+            let audio = at(Class::AudioInput).rounded(0) + at(Class::AudioOutput).rounded(0);
+            input + output.rounded(0) + audio
+        }
+        Sum::ClaudeOf2025 => input + at(Class::Cached) + at(Class::CacheWrite) + output,
+        Sum::OneApi => input + output,
+        Sum::OneApiOf2023 => input + Exact::from(output.truncate()),
+        Sum::OneHub | Sum::Laisky => return None,
+    })
 }
 
-fn rounded(amount: Exact, rounding: FloatRounding) -> (Exact, Rounding, BigInt) {
-    let whole = held(match rounding {
-        FloatRounding::HalfAway => amount.round_half_away(),
-        FloatRounding::Truncate => amount.truncate(),
-        FloatRounding::Ceil => amount.ceil(),
-    });
-    (amount, rounding.into(), whole)
-}
-
-/// What does not fit 64 bits becomes the smallest number, as in the gateway: that is no matter of floats.
-fn held(whole: BigInt) -> BigInt {
-    whole.to_i64().unwrap_or(i64::MIN).into()
-}
-
-fn of_product(terms: &Terms, product: Product) -> (Exact, Rounding, BigInt) {
+fn multiplied(terms: &Terms, product: Product) -> (Exact, Rounding) {
     let multipliers = || terms.multipliers.iter().map(|multiplier| multiplier.value);
-    let all = || multipliers().fold(Exact::from(1), |product, value| product * value);
-    let factor = |factor: &Factor| match factor {
-        Factor::Price => Exact::from(terms.price),
-        Factor::QuotaPerUnit => Exact::from(terms.quota_per_unit),
-        Factor::GroupRatio => Exact::from(terms.group_ratio),
-        Factor::ModelRatio => Exact::from(terms.model_ratio),
-        Factor::HalfModelRatio => Exact::from(terms.model_ratio) * Ratio::new(5, -1),
-        Factor::Tokens => Exact::from(terms.usage[Class::Input]),
-        Factor::Multipliers => all(),
-        Factor::FirstMultiplier => multipliers().next().unwrap_or(Ratio::ONE).into(),
-        Factor::Thousand => Exact::from(1_000),
+    let factors = product.factors.iter().flat_map(|factor| match factor {
+        Factor::Multipliers => multipliers().collect(),
+        Factor::FirstMultiplier => multipliers().take(1).collect(),
+        factor => vec![in_floats::number(terms, factor)],
+    });
+    let first = factors.fold(Exact::from(1), |amount, factor| amount * factor);
+    let rounding = product.rounding.into();
+    let factors: Vec<Ratio> = match product.after {
+        After::Nothing => return (first, rounding),
+        After::Multiplied => multipliers().collect(),
+        After::TimesLast => multipliers().last().into_iter().collect(),
     };
-    let exact = product.factors.iter().map(factor).fold(Exact::from(1), |product, factor| product * factor);
-    let (amount, rounding, whole) = rounded(exact, product.rounding);
-    let whole = match product.after {
-        After::Nothing => whole,
-        After::TimesLast => held(whole * multipliers().next_back().and_then(Ratio::whole).unwrap_or(1)),
-        After::Multiplied => held((Exact::from(whole) * all()).truncate()),
-    };
-    (amount, rounding, whole)
+    let whole = Exact::from(Points::saturating(&rounding.round(&first)));
+    (factors.into_iter().fold(whole, |amount, factor| amount * factor), Rounding::Truncate)
+}
+
+impl Rounding {
+    pub(super) fn round(self, amount: &Exact) -> BigInt {
+        match self {
+            Rounding::HalfAway => amount.round_half_away(),
+            Rounding::Truncate => amount.truncate(),
+            Rounding::Ceil => {
+                let cut = amount.truncate();
+                if Exact::from(cut.clone()) < *amount { cut + 1 } else { cut }
+            }
+        }
+    }
+}
+
+impl Terms {
+    /// The same terms, computed in exact decimals instead of float64.
+    pub fn in_decimals(&self) -> Terms {
+        Terms { formula: Formula::InDecimals(Box::new(self.formula.clone())), ..self.clone() }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::exact::{Points, Ratio};
-    use crate::pricing::{Class, Formula, Minimum, Multiplier, Product, Sum, Terms, price};
-
-    fn ratio(text: &str) -> Ratio {
-        text.parse().unwrap()
-    }
+    use super::super::price;
+    use super::*;
 
     #[track_caller]
     fn check(terms: &Terms, float: i64, exact: i64) {
-        assert_eq!(price(terms).points, Points(float));
-        assert_eq!(price(&terms.in_decimals().unwrap()).points, Points(exact));
+        assert_eq!((price(terms).points, price(&terms.in_decimals()).points), (Points(float), Points(exact)));
     }
 
     #[test]
-    fn a_whole_product_is_a_point_more_in_floats() {
-        let mut terms = Terms::tokens(ratio("0.1"), ratio("1.1"));
-        terms.formula = Formula::Sum(Sum::OneApi);
-        terms.minimum = Minimum::AFTER;
-        terms.saturates = false;
-        terms.add(Class::Input, 100, Ratio::ONE);
-        check(&terms, 12, 11);
-        terms.add(Class::Input, i64::MAX - 100, Ratio::ONE);
-        terms.model_ratio = ratio("37.5");
-        check(&terms, 1, 1);
+    fn a_cut_float_is_a_point_below() {
+        let mut terms = Terms::tokens(Ratio::ZERO, Ratio::new(115, -2));
+        terms.formula = Formula::Product(Product::PRICE);
+        terms.price = Ratio::new(29, -2);
+        check(&terms, 166_749, 166_750);
     }
 
     #[test]
-    fn an_image_is_cut_before_it_is_counted() {
-        let mut terms = Terms::tokens(ratio("7"), ratio("0.95"));
-        terms.formula = Formula::Product(Product::IMAGE);
-        terms.minimum = Minimum::NONE;
-        for (name, value) in [("size", 1), ("n", 2)] {
-            terms.multipliers.push(Multiplier { name: name.to_owned(), value: Ratio::from(value) });
+    fn amounts_round_up_or_are_cut() {
+        for (amount, ceil, cut) in [("1.2", 2, 1), ("-1.2", -1, -1), ("3", 3, 3)] {
+            let amount = Exact::parse(amount).unwrap();
+            assert_eq!(Rounding::Ceil.round(&amount), BigInt::from(ceil));
+            assert_eq!(Rounding::Truncate.round(&amount), BigInt::from(cut));
         }
-        check(&terms, 13_298, 13_300);
     }
 }

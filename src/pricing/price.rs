@@ -58,8 +58,8 @@ fn whole(terms: &Terms) -> Charge {
         }
         Formula::Sum(sum) => float(terms, in_floats::sum(terms, *sum), rounding_of(*sum)),
         Formula::Product(product) => float(terms, in_floats::product(terms, *product), product.rounding.into()),
-        Formula::InDecimals(formula) => rounded(terms, in_decimals::amount(terms, *formula)),
         Formula::Expression(tiered) => expression(terms, tiered),
+        Formula::InDecimals(formula) => exactly(terms, formula),
         Formula::Free => decimal(terms, Exact::zero()),
     }
 }
@@ -69,7 +69,13 @@ fn decimal(terms: &Terms, amount: Exact) -> Charge {
     Charge { amount, rounding: Rounding::HalfAway, adjustment, points }
 }
 
-fn rounded(terms: &Terms, (amount, rounding, whole): (Exact, Rounding, BigInt)) -> Charge {
+fn exactly(terms: &Terms, formula: &Formula) -> Charge {
+    let Some((amount, rounding)) = in_decimals::amount(terms, formula) else {
+        return whole(&Terms { formula: formula.clone(), ..terms.clone() });
+    };
+    // What does not fit 64 bits becomes the smallest number, as in the gateways: that is no matter of floats.
+    let fits = |whole: &BigInt| terms.saturates || i64::try_from(whole).is_ok();
+    let whole = Some(rounding.round(&amount)).filter(fits).unwrap_or_else(|| i64::MIN.into());
     let (points, adjustment) = settle(terms, &amount, &whole, terms.no_usage);
     Charge { amount, rounding, adjustment, points }
 }
@@ -80,7 +86,7 @@ fn float(terms: &Terms, amount: InFloats, rounding: Rounding) -> Charge {
     Charge { amount: exact, rounding, adjustment, points }
 }
 
-fn rounding_of(sum: Sum) -> Rounding {
+pub(super) fn rounding_of(sum: Sum) -> Rounding {
     match sum {
         Sum::InSteps => Rounding::HalfAway,
         Sum::ClaudeOf2025 | Sum::OneApiOf2023 => Rounding::Truncate,

@@ -1,11 +1,12 @@
 //! Everything that a charge depends on, resolved and complete.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::open::Open;
 use super::usage::{Class, PerClass};
 use crate::exact::Ratio;
-use crate::float::expr::Expression;
+use crate::float::expr::{self, Expression};
 pub use crate::float::gateway::FloatRounding;
 
 /// How the amount comes about and how it becomes whole points. Written as formulas in `docs/billing.md`.
@@ -19,20 +20,12 @@ pub enum Formula {
     Sum(Sum),
     /// A product of float64 factors from left to right, rounded.
     Product(Product),
-    /// A float64 formula in exact decimals instead, with the same roundings: what the gateway's own rules give.
-    InDecimals(InDecimals),
     /// The value of a price expression, in float64.
     Expression(Box<Tiered>),
+    /// A sum or a product in exact decimals instead of float64, rounded as it is: what `float-tie` is measured by.
+    InDecimals(Box<Formula>),
     /// Nothing is computed: the gateway does not charge this kind of row (`audio-price-free`).
     Free,
-}
-
-/// A float64 formula that is computed in exact decimals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum InDecimals {
-    OneApi,
-    OneApiOf2023,
-    Product(Product),
 }
 
 /// The float64 sums of gateways; `float::gateway` has them.
@@ -124,6 +117,8 @@ pub struct Tiered {
     pub len: i64,
     /// The prompt excludes the cache, and writes have a split: nothing is taken out of `p` and `c`.
     pub excludes_cache: bool,
+    /// The classes that the expression names: they are taken out of `p` and `c`.
+    pub named: BTreeSet<expr::Class>,
     /// The tier that the row names: the presumed branch where the request decides.
     pub matched: Option<String>,
 }
@@ -158,15 +153,12 @@ impl Mode {
 impl Formula {
     pub fn mode(&self) -> Mode {
         match self {
-            Formula::Decimal | Formula::Sum(_) | Formula::InDecimals(InDecimals::OneApi | InDecimals::OneApiOf2023) => Mode::Tokens,
+            Formula::Decimal | Formula::Sum(_) => Mode::Tokens,
             Formula::DecimalPrice => Mode::Call,
-            Formula::Product(product) | Formula::InDecimals(InDecimals::Product(product))
-                if product.factors.contains(&Factor::Price) =>
-            {
-                Mode::Call
-            }
-            Formula::Product(_) | Formula::InDecimals(_) => Mode::Tokens,
+            Formula::Product(product) if product.factors.contains(&Factor::Price) => Mode::Call,
+            Formula::Product(_) => Mode::Tokens,
             Formula::Expression(_) => Mode::Expression,
+            Formula::InDecimals(formula) => formula.mode(),
             Formula::Free => Mode::Free,
         }
     }
@@ -287,17 +279,6 @@ impl Terms {
     pub fn add(&mut self, class: Class, tokens: i64, rate: Ratio) {
         self.usage[class] = self.usage[class].saturating_add(tokens);
         self.rates[class] = rate;
-    }
-
-    /// The same terms in exact decimals, for formulas whose rules are known so.
-    pub fn in_decimals(&self) -> Option<Terms> {
-        let formula = match self.formula {
-            Formula::Sum(Sum::OneApi) => InDecimals::OneApi,
-            Formula::Sum(Sum::OneApiOf2023) => InDecimals::OneApiOf2023,
-            Formula::Product(product) => InDecimals::Product(product),
-            _ => return None,
-        };
-        Some(Terms { formula: Formula::InDecimals(formula), open: Vec::new(), ..self.clone() })
     }
 
     /// Whether a minimum can act: neither the model nor, mostly, the group is free.

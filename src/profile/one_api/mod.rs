@@ -149,6 +149,6 @@ fn own(row: &Row<'_, '_>, quoted: &Quoted) -> Option<Terms> {
 
 fn departures(quoted: &Quoted, terms: &Terms) -> Vec<Departure> {
     let fallback = quoted.is_fallback.then_some(Departure { quirk: Quirk::FallbackRatio, rules: None });
-    let tie = terms.in_decimals().map(|rules| Departure { quirk: Quirk::FloatTie, rules: Some(rules) });
-    fallback.into_iter().chain(tie).collect()
+    let tie = Departure { quirk: Quirk::FloatTie, rules: Some(terms.in_decimals()) };
+    fallback.into_iter().chain([tie]).collect()
 }

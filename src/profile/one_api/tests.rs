@@ -30,7 +30,7 @@ fn whole_config() -> Config {
 fn verdict(profile: Profile, texts: &Texts, config: &Config, basis: Basis) -> (String, Option<Rated>) {
     let reading = Reading { time: &|text| text.parse().ok(), currency: None };
     let entry = LogEntry::parse(texts, &reading).unwrap();
-    let context = Context { config, basis, quota_per_unit: Ratio::new(5, 5), veloera: false };
+    let context = Context { config, basis, quota_per_unit: Ratio::new(5, 5), veloera: false, other_mode: false };
     let rated = match rate_as(profile, &entry, &Details::default(), &context, &mut Default::default()).unwrap() {
         Rating::Skipped(skip) => return (skip.word().to_owned(), None),
         Rating::Charge(rated) => *rated,
@@ -278,6 +278,11 @@ fn a_float_that_is_a_point_off_is_a_tie() {
             .unwrap();
     let rules = rated.departures[0].rules.as_ref().unwrap();
     assert_eq!((rated.departures[0].quirk, price(rules).points), (Quirk::FloatTie, Points(11)));
+    // An amount beyond 64 bits is none.
+    let row = text_row("倍率：0.10 × 1.10 × 1.00", "c", ["900", "9000000000000000000"], "1", "x", "1");
+    let config = with(options(), r#"{"ModelRatio":{"c":30},"GroupRatio":{"more":1.1}}"#);
+    let rated = verdict(Profile::OneApi, &row, &config, Basis::Config).1.unwrap();
+    assert_eq!(price(rated.departures[0].rules.as_ref().unwrap()).points, Points(1));
 }
 
 #[test]
@@ -376,6 +381,7 @@ fn a_row_without_a_charge_is_malformed() {
     let reading = Reading { time: &|text| text.parse().ok(), currency: None };
     let entry = LogEntry::parse(&texts, &reading).unwrap();
     let config = Config::default();
-    let context = Context { config: &config, basis: Basis::Logged, quota_per_unit: Ratio::new(5, 5), veloera: false };
+    let context =
+        Context { config: &config, basis: Basis::Logged, quota_per_unit: Ratio::new(5, 5), veloera: false, other_mode: false };
     assert!(rate(&entry, &Details::default(), &context, Period::Since2023).is_err());
 }
