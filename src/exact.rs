@@ -491,13 +491,6 @@ mod tests {
     }
 
     #[test]
-    fn ceil_goes_up() {
-        for (text, whole) in [("0.1", 1), ("-0.9", 0), ("2", 2), ("-1.5", -1), ("0", 0)] {
-            assert_eq!(Exact::parse(text).unwrap().ceil(), BigInt::from(whole), "{text}");
-        }
-    }
-
-    #[test]
     fn products_keep_every_digit() {
         let third = Exact::parse("0.33333333333333333").unwrap();
         let cube = third.clone() * third.clone() * third;

@@ -73,9 +73,8 @@ fn exactly(terms: &Terms, formula: &Formula) -> Charge {
     let Some((amount, rounding)) = in_decimals::amount(terms, formula) else {
         return whole(&Terms { formula: formula.clone(), ..terms.clone() });
     };
-    // What does not fit 64 bits becomes the smallest number, as in the gateways: that is no matter of floats.
-    let fits = |whole: &BigInt| terms.saturates || i64::try_from(whole).is_ok();
-    let whole = Some(rounding.round(&amount)).filter(fits).unwrap_or_else(|| i64::MIN.into());
+    // What does not fit 64 bits becomes the smallest number, as in the gateway: that is no matter of floats.
+    let whole = BigInt::from(i64::try_from(rounding.round(&amount)).unwrap_or(i64::MIN));
     let (points, adjustment) = settle(terms, &amount, &whole, terms.no_usage);
     Charge { amount, rounding, adjustment, points }
 }

@@ -157,8 +157,8 @@ impl Formula {
             Formula::DecimalPrice => Mode::Call,
             Formula::Product(product) if product.factors.contains(&Factor::Price) => Mode::Call,
             Formula::Product(_) => Mode::Tokens,
-            Formula::Expression(_) => Mode::Expression,
             Formula::InDecimals(formula) => formula.mode(),
+            Formula::Expression(_) => Mode::Expression,
             Formula::Free => Mode::Free,
         }
     }

@@ -250,7 +250,7 @@ pub fn formula(terms: &Terms, charge: &Charge, requests: i64) -> String {
         Formula::Expression(tiered) => {
             format!("({}) / 1000000 × {} × {}", tiered.expression.source(), terms.quota_per_unit, terms.group_ratio)
         }
-        Formula::Free | Formula::InDecimals(_) => "0".to_owned(),
+        Formula::Free => "0".to_owned(),
     };
     let surcharge = |multiplied: bool| -> String {
         let parts = terms.surcharges.iter().filter(|s| s.multiplied == multiplied);
