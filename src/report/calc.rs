@@ -243,7 +243,9 @@ fn rule(charge: &Charge) -> &'static str {
 /// The whole formula in points, with brackets, as a person would type it into a calculator.
 pub fn formula(terms: &Terms, charge: &Charge, requests: i64) -> String {
     let mut text = match &terms.formula {
-        Formula::Decimal | Formula::Sum(_) => format!("({}) × {} × {}", classes(terms), terms.model_ratio, terms.group_ratio),
+        Formula::Decimal | Formula::Sum(_) | Formula::InDecimals(_) => {
+            format!("({}) × {} × {}", classes(terms), terms.model_ratio, terms.group_ratio)
+        }
         Formula::DecimalPrice | Formula::Product(_) => {
             format!("{} × {} × {}", terms.price, terms.quota_per_unit, terms.group_ratio)
         }
