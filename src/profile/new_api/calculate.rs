@@ -12,7 +12,7 @@ use crate::defaults;
 use crate::details::Details;
 use crate::exact::{Exact, Ratio};
 use crate::log::{Field, LogEntry, Reading, Row};
-use crate::pricing::{Multiplier, Reason, Terms};
+use crate::pricing::{Formula, Multiplier, Reason, Terms};
 use crate::profile::tables::Tables;
 
 /// A request to be priced. The prompt includes cached and written tokens.
@@ -79,6 +79,8 @@ pub fn calculate(
     };
     apply(&mut quote, overrides, quota_per_unit);
     let mut terms = terms::of(&usage, &quote, rules, quota_per_unit);
+    // A request without tokens is free; one that is priced by call is priced without its tokens, which nobody types then.
+    terms.no_usage = rules.zero_rule && terms.formula == Formula::Decimal && request.prompt.saturating_add(request.completion) == 0;
     terms.multipliers.extend(request.multipliers.iter().map(|(name, value)| Multiplier { name: name.clone(), value: *value }));
     Ok(terms)
 }
