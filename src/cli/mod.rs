@@ -1,6 +1,7 @@
 //! The command line: arguments, files, standard output, exit codes. The only place that prints or knows the environment.
 
 mod audit;
+mod balances;
 mod calc;
 pub mod config;
 mod outcome;

@@ -86,21 +86,25 @@ fn laisky(terms: &Terms) -> Rounded {
     rounded
 }
 
+/// The number that a factor stands for.
+pub fn number(terms: &Terms, factor: &Factor) -> Ratio {
+    let multipliers = || terms.multipliers.iter().map(|multiplier| multiplier.value);
+    match factor {
+        Factor::Price => terms.price,
+        Factor::QuotaPerUnit => terms.quota_per_unit,
+        Factor::GroupRatio => terms.group_ratio,
+        Factor::ModelRatio => terms.model_ratio,
+        Factor::HalfModelRatio => crate::float::product(terms.model_ratio, Ratio::new(5, -1)).unwrap_or_default(),
+        Factor::Tokens => Ratio::from(terms.usage[Class::Input]),
+        Factor::Multipliers => multipliers().reduce(|a, b| crate::float::product(a, b).unwrap_or(a)).unwrap_or(Ratio::ONE),
+        Factor::FirstMultiplier => multipliers().next().unwrap_or(Ratio::ONE),
+        Factor::Thousand => Ratio::new(1, 3),
+    }
+}
+
 pub fn product(terms: &Terms, product: Product) -> InFloats {
     let multipliers = || terms.multipliers.iter().map(|multiplier| multiplier.value);
-    let number = |factor: &Factor| -> Ratio {
-        match factor {
-            Factor::Price => terms.price,
-            Factor::QuotaPerUnit => terms.quota_per_unit,
-            Factor::GroupRatio => terms.group_ratio,
-            Factor::ModelRatio => terms.model_ratio,
-            Factor::HalfModelRatio => crate::float::product(terms.model_ratio, Ratio::new(5, -1)).unwrap_or_default(),
-            Factor::Tokens => Ratio::from(terms.usage[Class::Input]),
-            Factor::Multipliers => multipliers().reduce(|a, b| crate::float::product(a, b).unwrap_or(a)).unwrap_or(Ratio::ONE),
-            Factor::FirstMultiplier => multipliers().next().unwrap_or(Ratio::ONE),
-            Factor::Thousand => Ratio::new(1, 3),
-        }
-    };
+    let number = |factor: &Factor| number(terms, factor);
     let first = gateway::product(product.factors.iter().map(number), product.rounding);
     let rounded = match product.after {
         After::Nothing => first,
@@ -125,6 +129,19 @@ pub fn evaluate(terms: &Terms, tiered: &Tiered) -> Result<Outcome, EvalError> {
     }
 }
 
+/// A summand of an expression's value: its text, and its value in USD per 1M tokens.
+pub fn summands(terms: &Terms, tiered: &Tiered) -> Vec<(String, Exact)> {
+    let source = tiered.expression.source();
+    let summands = tiered.expression.terms(&variables(terms, tiered), tiered.matched.as_deref());
+    let parts: Vec<(String, Exact)> =
+        summands.into_iter().map(|term| (source.get(term.span).unwrap_or_default().to_owned(), exact(term.value))).collect();
+    // What stands around the tier is in no summand; then only the whole can be told.
+    let Ok(outcome) = evaluate(terms, tiered) else { return Vec::new() };
+    let whole = exact(outcome.value);
+    let sum = parts.iter().fold(Exact::zero(), |sum, (_, value)| sum + value.clone());
+    if sum == whole { parts } else { vec![(source.to_owned(), whole)] }
+}
+
 /// The variables of an expression. Classes that it does not name stay in `p` and `c`, unless the prompt excludes the cache anyway.
 fn variables(terms: &Terms, tiered: &Tiered) -> Variables {
     use expr::Class as Name;
@@ -144,7 +161,7 @@ fn variables(terms: &Terms, tiered: &Tiered) -> Variables {
     if tiered.excludes_cache {
         return variables;
     }
-    let named = tiered.expression.variables();
+    let named = &tiered.named;
     let unnamed = |names: &[Name]| {
         let left = names.iter().filter(|name| !named.contains(name)).map(|name| variables.get(*name));
         left.fold(0, i64::saturating_add)

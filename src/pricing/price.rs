@@ -3,6 +3,7 @@
 use num_bigint::BigInt;
 use num_traits::Signed;
 
+use super::in_decimals;
 use super::in_floats::{self, InFloats};
 use super::terms::{FloatRounding, Formula, Per, Sum, Surcharge, Terms, Tiered};
 use super::usage::Class;
@@ -58,6 +59,7 @@ fn whole(terms: &Terms) -> Charge {
         Formula::Sum(sum) => float(terms, in_floats::sum(terms, *sum), rounding_of(*sum)),
         Formula::Product(product) => float(terms, in_floats::product(terms, *product), product.rounding.into()),
         Formula::Expression(tiered) => expression(terms, tiered),
+        Formula::InDecimals(formula) => exactly(terms, formula),
         Formula::Free => decimal(terms, Exact::zero()),
     }
 }
@@ -67,13 +69,21 @@ fn decimal(terms: &Terms, amount: Exact) -> Charge {
     Charge { amount, rounding: Rounding::HalfAway, adjustment, points }
 }
 
+fn exactly(terms: &Terms, formula: &Formula) -> Charge {
+    let Some((amount, rounding)) = in_decimals::amount(terms, formula) else {
+        return whole(&Terms { formula: formula.clone(), ..terms.clone() });
+    };
+    let (points, adjustment) = settle(terms, &amount, &rounding.round(&amount), terms.no_usage);
+    Charge { amount, rounding, adjustment, points }
+}
+
 fn float(terms: &Terms, amount: InFloats, rounding: Rounding) -> Charge {
     let exact = amount.amount();
     let (points, adjustment) = settle(terms, &exact, &BigInt::from(amount.rounded.whole), terms.no_usage || amount.nothing);
     Charge { amount: exact, rounding, adjustment, points }
 }
 
-fn rounding_of(sum: Sum) -> Rounding {
+pub(super) fn rounding_of(sum: Sum) -> Rounding {
     match sum {
         Sum::InSteps => Rounding::HalfAway,
         Sum::ClaudeOf2025 | Sum::OneApiOf2023 => Rounding::Truncate,

@@ -26,6 +26,8 @@ pub struct Memory {
     order: VecDeque<String>,
     without_multipliers: HashSet<String>,
     expressions: HashMap<String, Result<Arc<Expression>, ErrorKind>>,
+    /// The last input with a row that only Veloera writes.
+    veloera: Option<u32>,
 }
 
 impl Memory {
@@ -44,6 +46,16 @@ impl Memory {
     /// The right charge of a task that an earlier row submitted.
     pub fn charge(&self, id: &str) -> Option<Refundable> {
         self.charges.get(id).copied()
+    }
+
+    /// Remembers that an input is Veloera's.
+    pub fn remember_veloera(&mut self, input: u32) {
+        self.veloera = Some(input);
+    }
+
+    /// Whether an earlier row of the input said that it is Veloera's.
+    pub fn is_veloera(&self, input: u32) -> bool {
+        self.veloera == Some(input)
     }
 
     /// Remembers that a model's tasks take no multipliers.

@@ -1,0 +1,101 @@
+//! The sums and products of gateways in exact decimals: what the same rule gives without the last bit of a float64.
+
+use num_bigint::BigInt;
+
+use super::in_floats;
+use super::price::{Rounding, rounding_of, weighted};
+use super::terms::{After, Factor, Formula, Product, Sum, Terms};
+use super::usage::Class;
+use crate::exact::{Exact, Points, Ratio};
+
+/// The amount of a float64 formula in exact decimals, and how it is rounded; none for a formula that has no such form.
+pub fn amount(terms: &Terms, formula: &Formula) -> Option<(Exact, Rounding)> {
+    match formula {
+        Formula::Sum(sum) => Some((tokens(terms, *sum)? * terms.model_ratio * terms.group_ratio, rounding_of(*sum))),
+        Formula::Product(product) => Some(multiplied(terms, *product)),
+        _ => None,
+    }
+}
+
+/// The tokens, counted as input tokens of the model.
+fn tokens(terms: &Terms, sum: Sum) -> Option<Exact> {
+    let at = |class: Class| weighted(terms, class, terms.usage[class]);
+    let input = Exact::from(terms.usage[Class::Input]);
+    let output = at(Class::Output);
+    Some(match sum {
+        Sum::InSteps => {
+            let audio = at(Class::AudioInput).rounded(0) + at(Class::AudioOutput).rounded(0);
+            input + output.rounded(0) + audio
+        }
+        Sum::ClaudeOf2025 => input + at(Class::Cached) + at(Class::CacheWrite) + output,
+        Sum::OneApi => input + output,
+        Sum::OneApiOf2023 => input + Exact::from(output.truncate()),
+        Sum::OneHub | Sum::Laisky => return None,
+    })
+}
+
+fn multiplied(terms: &Terms, product: Product) -> (Exact, Rounding) {
+    let multipliers = || terms.multipliers.iter().map(|multiplier| multiplier.value);
+    let factors = product.factors.iter().flat_map(|factor| match factor {
+        Factor::Multipliers => multipliers().collect(),
+        Factor::FirstMultiplier => multipliers().take(1).collect(),
+        factor => vec![in_floats::number(terms, factor)],
+    });
+    let first = factors.fold(Exact::from(1), |amount, factor| amount * factor);
+    let rounding = product.rounding.into();
+    let factors: Vec<Ratio> = match product.after {
+        After::Nothing => return (first, rounding),
+        After::Multiplied => multipliers().collect(),
+        After::TimesLast => multipliers().last().into_iter().collect(),
+    };
+    let whole = Exact::from(Points::saturating(&rounding.round(&first)));
+    (factors.into_iter().fold(whole, |amount, factor| amount * factor), Rounding::Truncate)
+}
+
+impl Rounding {
+    pub(super) fn round(self, amount: &Exact) -> BigInt {
+        match self {
+            Rounding::HalfAway => amount.round_half_away(),
+            Rounding::Truncate => amount.truncate(),
+            Rounding::Ceil => {
+                let cut = amount.truncate();
+                if Exact::from(cut.clone()) < *amount { cut + 1 } else { cut }
+            }
+        }
+    }
+}
+
+impl Terms {
+    /// The same terms, computed in exact decimals instead of float64.
+    pub fn in_decimals(&self) -> Terms {
+        Terms { formula: Formula::InDecimals(Box::new(self.formula.clone())), ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::price;
+    use super::*;
+
+    #[track_caller]
+    fn check(terms: &Terms, float: i64, exact: i64) {
+        assert_eq!((price(terms).points, price(&terms.in_decimals()).points), (Points(float), Points(exact)));
+    }
+
+    #[test]
+    fn a_cut_float_is_a_point_below() {
+        let mut terms = Terms::tokens(Ratio::ZERO, Ratio::new(115, -2));
+        terms.formula = Formula::Product(Product::PRICE);
+        terms.price = Ratio::new(29, -2);
+        check(&terms, 166_749, 166_750);
+    }
+
+    #[test]
+    fn amounts_round_up_or_are_cut() {
+        for (amount, ceil, cut) in [("1.2", 2, 1), ("-1.2", -1, -1), ("3", 3, 3)] {
+            let amount = Exact::parse(amount).unwrap();
+            assert_eq!(Rounding::Ceil.round(&amount), BigInt::from(ceil));
+            assert_eq!(Rounding::Truncate.round(&amount), BigInt::from(cut));
+        }
+    }
+}
