@@ -159,8 +159,9 @@ fn is_right(row: &Value) -> bool {
 fn check_changed(before: &Audit, after: &Audit, index: usize, step: i64) {
     let (was, is) = (&before.rows[index], &after.rows[index]);
     assert_eq!(is["delta_points"].as_i64(), was["delta_points"].as_i64().map(|delta| delta + step), "{is}");
-    let is_presumed = !was["reason"].is_null();
-    assert!(verdict(is) == "unexplained" || (is_presumed && verdict(is) == "unrated"), "{is}");
+    let (is_presumed, class) = (!was["reason"].is_null(), is["verdict"].as_str());
+    let is_wrong = matches!(class, Some("overcharged" | "undercharged")) && is["cause"] != "ratio-drift";
+    assert!(is_wrong || (is_presumed && class == Some("unrated")), "{is}");
     let others = |audit: &Audit| -> Vec<Value> {
         audit.rows.iter().enumerate().filter(|(at, _)| *at != index).map(|(_, row)| row.clone()).collect()
     };

@@ -263,7 +263,8 @@ fn judged() -> Judged {
     let folder = tempfile::tempdir().unwrap();
     let options = std::fs::read(fixture("logs/new-api/options.json")).unwrap();
     let config = quota::read::config::read("options.json", &options).unwrap().config;
-    let context = Context { config: &config, basis: Basis::Config, quota_per_unit: QUOTA_PER_UNIT, veloera: false };
+    let context =
+        Context { config: &config, basis: Basis::Config, quota_per_unit: QUOTA_PER_UNIT, veloera: false, other_mode: false };
     let mut input = open_path(&log.write(folder.path(), "csv"), &OpenOptions::default()).unwrap();
     let (auditor, mut past) = (Auditor::default(), Past::default());
     let mut rows = Vec::new();
@@ -297,7 +298,7 @@ impl Judged {
 
 /// All that a summary says.
 fn told(summary: Summary) -> String {
-    let mut text = format!("{:?} {:?} {:?}\n", summary.malformed, summary.skips, summary.drift_rows);
+    let mut text = format!("{:?} {:?}\n", summary.malformed, summary.skips);
     let report = Report {
         inputs: Vec::new(),
         sources: Vec::new(),
