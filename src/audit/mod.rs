@@ -12,6 +12,7 @@ mod finding;
 mod policy;
 mod repeats;
 mod summary;
+mod watch;
 
 pub use balances::{Balances, Imbalance, Opening};
 pub use cause::{Cause, Causes, Kind as CauseKind};
@@ -20,9 +21,10 @@ pub use diagnose::{ClassKey, Told};
 pub use drift::{Difference, differences};
 pub use filter::Filter;
 pub use finding::{Finding, Ranked, ToldCause};
-pub use policy::{Level, Policy};
+pub use policy::{Level, Policies, Policy};
 pub use repeats::Repeats;
 pub use summary::{By, DriftKey, QuirkKey, Span, Summary, Tally, Totals};
+pub use watch::Watch;
 
 use crate::config::{Found, MapName};
 use crate::details::Details;
@@ -117,6 +119,8 @@ impl Verdict {
 pub struct Past {
     pub repeats: Repeats,
     pub memory: Memory,
+    /// What is seen of groups and requests only over several rows.
+    pub watch: Watch,
 }
 
 /// How rows are judged; the same for a whole run.
@@ -155,7 +159,8 @@ impl Auditor {
         let look = || profile::related(profile, entry, &details, context);
         let prompt = entry.tokens.prompt.unwrap_or(0);
         let (class, mut judged) = self.weigh(*rated, context, prompt, &look);
-        judged.notices = notices(entry, context, class, &judged);
+        judged.notices = past.watch.see(entry, &details, context, judged.charged);
+        judged.notices.extend(notices(entry, context, class, &judged));
         Ok(Verdict { class, profile: Some(profile), charge: Some(Box::new(judged)), skip: None, noted: None, error: None })
     }
 

@@ -289,6 +289,7 @@ impl<'c> Run<'c> {
             }
         }
         add_sources(&mut report.sources, &self.chosen.config);
+        report.summary.policy.merge(past.watch.close());
         for imbalance in books.imbalances() {
             report.summary.add_policy(Policy::BalanceMismatch, imbalance.detail, imbalance.rows, Span::default());
         }
