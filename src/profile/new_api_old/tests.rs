@@ -8,9 +8,9 @@ use crate::exact::{Charged, Points, Ratio};
 use crate::log::{Field, LogEntry, Reading, Row};
 use crate::pricing::QUOTA_PER_UNIT;
 use crate::profile::{Basis, Context, Profile, Quirk, is_veloera};
+use crate::read::Next;
 use crate::read::config;
 use crate::read::input::{OpenOptions, open_path};
-use crate::read::{Next, ReadRows as _};
 
 const READING: Reading<'static> = Reading { time: &|text| text.parse().ok(), currency: None };
 
