@@ -220,6 +220,16 @@ impl Exact {
         &self.mantissa / ten_to(self.scale)
     }
 
+    /// The largest whole number that is not above.
+    pub fn floor(&self) -> BigInt {
+        self.mantissa.div_floor(&ten_to(self.scale))
+    }
+
+    /// The smallest whole number that is not below.
+    pub fn ceil(&self) -> BigInt {
+        -(-self.clone()).floor()
+    }
+
     /// Rounded to `places` decimals, halves away from zero.
     pub fn rounded(&self, places: u32) -> Exact {
         if self.scale <= places {

@@ -4,6 +4,8 @@
 //! `rows = matched + overcharged + undercharged + unrated + skipped + malformed`.
 
 mod balances;
+mod cause;
+mod diagnose;
 mod drift;
 mod filter;
 mod finding;
@@ -12,19 +14,22 @@ mod repeats;
 mod summary;
 
 pub use balances::{Balances, Imbalance, Opening};
+pub use cause::{Cause, Causes, Kind as CauseKind};
+pub use diagnose::{Case, ClassCauses, Diagnosis, Explanation, diagnose};
+pub use diagnose::{ClassKey, Told};
 pub use drift::{Difference, differences};
 pub use filter::Filter;
-pub use finding::{Finding, Ranked};
+pub use finding::{Finding, Ranked, ToldCause};
 pub use policy::{Level, Policy};
 pub use repeats::Repeats;
-pub use summary::{By, CauseKey, DriftKey, QuirkKey, Span, Summary, Tally, Totals};
+pub use summary::{By, DriftKey, QuirkKey, Span, Summary, Tally, Totals};
 
 use crate::config::{Found, MapName};
 use crate::details::Details;
 use crate::exact::Points;
 use crate::log::{Kind, LogEntry, RowError};
 use crate::pricing::{Adjustment, Charge, Judgement, Reason, Standing, Terms, judge, price};
-use crate::profile::{self, Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Skip};
+use crate::profile::{self, Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Related, Skip};
 
 /// The class of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,22 +59,6 @@ impl Class {
     }
 }
 
-/// Why a charge is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Cause {
-    RatioDrift,
-    Unexplained,
-}
-
-impl Cause {
-    pub fn word(self) -> &'static str {
-        match self {
-            Cause::RatioDrift => "ratio-drift",
-            Cause::Unexplained => "unexplained",
-        }
-    }
-}
-
 /// What was found out about a row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
@@ -90,7 +79,8 @@ pub struct Judged {
     /// What had to be presumed, or why the charge cannot be known.
     pub reason: Option<Reason>,
     pub bounds: Option<(Points, Points)>,
-    pub cause: Option<Cause>,
+    /// Why the charge is wrong.
+    pub diagnosis: Option<Diagnosis>,
     /// Ratios of the row that differ from the config's.
     pub drift: Vec<Difference>,
     pub notices: Vec<Policy>,
@@ -99,6 +89,11 @@ pub struct Judged {
 }
 
 impl Judged {
+    /// The causes of the row alone.
+    pub fn causes(&self) -> Option<Causes> {
+        self.diagnosis.as_ref().map(Diagnosis::cause)
+    }
+
     /// Points charged beyond the expected ones; 0 where those are not known.
     pub fn delta(&self) -> i128 {
         self.expected.as_ref().map_or(0, |expected| i128::from(self.charged.0) - i128::from(expected.points.0))
@@ -150,12 +145,14 @@ impl Auditor {
             Rating::Charge(_) if past.repeats.is_repeated(entry) => return Ok(Verdict::skipped(Skip::Repeated)),
             Rating::Charge(rated) => rated,
         };
-        let (class, mut judged) = self.weigh(*rated, context);
+        let look = || profile::related(profile, entry, &details, context);
+        let prompt = entry.tokens.prompt.unwrap_or(0);
+        let (class, mut judged) = self.weigh(*rated, context, prompt, &look);
         judged.notices = notices(entry, context, class, &judged);
         Ok(Verdict { class, profile: Some(profile), charge: Some(Box::new(judged)), skip: None, error: None })
     }
 
-    fn weigh(&self, rated: Rated, context: &Context<'_>) -> (Class, Judged) {
+    fn weigh(&self, rated: Rated, context: &Context<'_>, prompt: i64, look: &dyn Fn() -> Related) -> (Class, Judged) {
         let Rated { charged, terms, own, departures } = rated;
         let terms = match terms {
             Ok(terms) => terms,
@@ -169,9 +166,16 @@ impl Auditor {
             Standing::Mismatch if points > expected.points => (Class::Overcharged, None, None),
             Standing::Mismatch => (Class::Undercharged, None, None),
         };
-        let cause = class.is_mismatch().then(|| {
-            let own = own.filter(|_| !drift.is_empty()).map(|own| judge(&own, &charged, self.tolerance).standing);
-            if own.is_none_or(|standing| standing == Standing::Mismatch) { Cause::Unexplained } else { Cause::RatioDrift }
+        let own = own.filter(|_| !drift.is_empty());
+        let diagnosis = class.is_mismatch().then(|| {
+            let case = Case::new(&terms, own.as_ref(), &expected, (&charged, points), prompt, look);
+            let mut diagnosis = diagnose(&case);
+            // What is open in the row's own terms is open for drift, too.
+            let by_own = own.as_ref().map(|own| judge(own, &charged, self.tolerance).standing);
+            if by_own.is_some_and(|standing| standing != Standing::Mismatch) {
+                diagnosis.put_first(Cause::RatioDrift);
+            }
+            diagnosis
         });
         let quirk = if class == Class::Matched { shown(&departures, &expected) } else { None };
         (
@@ -182,7 +186,7 @@ impl Auditor {
                 expected: Some(expected),
                 reason,
                 bounds,
-                cause,
+                diagnosis,
                 drift,
                 notices: Vec::new(),
                 quirk,
@@ -198,7 +202,7 @@ fn unrated(charged: Points, reason: Reason) -> Judged {
         expected: None,
         reason: Some(reason),
         bounds: None,
-        cause: None,
+        diagnosis: None,
         drift: Vec::new(),
         notices: Vec::new(),
         quirk: None,

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::outcome::{FOUND, Failure, NOTHING_AUDITED};
 use super::{Chosen, Common, sources};
-use crate::audit::{Auditor, Balances, By, Filter, Finding, Level, Past, Policy, Repeats, Span, Summary, Totals, Verdict};
+use crate::audit::{Auditor, Balances, By, Cause, Filter, Finding, Level, Past, Policy, Repeats, Span, Summary, Totals, Verdict};
 use crate::config::{Config, Timeline};
 use crate::details::Details;
 use crate::exact::{Exact, Ratio};
@@ -175,13 +175,16 @@ impl AuditCommand {
 
     fn fails(&self, summary: &Summary) -> bool {
         let totals = &summary.totals;
-        let drifted = summary.drift_rows;
-        let mismatches = totals.overcharged + totals.undercharged - drifted.over - drifted.under;
+        let causes = summary.causes();
+        let drifted = causes.totals.iter().filter(|(causes, _)| causes.is(Cause::RatioDrift));
+        let (drift_rows, drift_over) =
+            drifted.fold((0, 0), |(rows, over), (_, total)| (rows + total.told.tally.rows, over + total.told.over));
+        let mismatches = totals.overcharged + totals.undercharged - drift_rows;
         let too_many = mismatches > self.max_mismatches.unwrap_or(0);
         let has = |level: Level| summary.policy.keys().any(|(policy, _)| policy.level() == level);
         self.fail_on.iter().any(|fail_on| match fail_on {
-            FailOn::Over => too_many && totals.overcharged > drifted.over,
-            FailOn::Under => too_many && totals.undercharged > drifted.under,
+            FailOn::Over => too_many && totals.overcharged > drift_over,
+            FailOn::Under => too_many && totals.undercharged > drift_rows - drift_over,
             FailOn::Drift => !summary.drift.is_empty(),
             FailOn::Policy => has(Level::Violation),
             FailOn::Notice => has(Level::Notice),
@@ -342,8 +345,13 @@ impl<'c> Run<'c> {
             Err(error) => self.note(row.place, None, Verdict::malformed(error), info, report, out),
             Ok(entry) => {
                 let config = pricing.timeline.at(entry.time);
-                let context =
-                    Context { config, basis: pricing.basis, quota_per_unit: pricing.quota_per_unit, veloera: pricing.veloera };
+                let context = Context {
+                    config,
+                    basis: pricing.basis,
+                    quota_per_unit: pricing.quota_per_unit,
+                    veloera: pricing.veloera,
+                    other_mode: false,
+                };
                 let verdict = self.auditor.judge(&entry, &context, past);
                 if !books.is_empty() && verdict.skip != Some(Skip::Repeated) {
                     book(&entry, &context, books);

@@ -129,6 +129,19 @@ pub fn evaluate(terms: &Terms, tiered: &Tiered) -> Result<Outcome, EvalError> {
     }
 }
 
+/// A summand of an expression's value: its text, and its value in USD per 1M tokens.
+pub fn summands(terms: &Terms, tiered: &Tiered) -> Vec<(String, Exact)> {
+    let source = tiered.expression.source();
+    let summands = tiered.expression.terms(&variables(terms, tiered), tiered.matched.as_deref());
+    let parts: Vec<(String, Exact)> =
+        summands.into_iter().map(|term| (source.get(term.span).unwrap_or_default().to_owned(), exact(term.value))).collect();
+    // What stands around the tier is in no summand; then only the whole can be told.
+    let Ok(outcome) = evaluate(terms, tiered) else { return Vec::new() };
+    let whole = exact(outcome.value);
+    let sum = parts.iter().fold(Exact::zero(), |sum, (_, value)| sum + value.clone());
+    if sum == whole { parts } else { vec![(source.to_owned(), whole)] }
+}
+
 /// The variables of an expression. Classes that it does not name stay in `p` and `c`, unless the prompt excludes the cache anyway.
 fn variables(terms: &Terms, tiered: &Tiered) -> Variables {
     use expr::Class as Name;
@@ -148,7 +161,7 @@ fn variables(terms: &Terms, tiered: &Tiered) -> Variables {
     if tiered.excludes_cache {
         return variables;
     }
-    let named = tiered.expression.variables();
+    let named = &tiered.named;
     let unnamed = |names: &[Name]| {
         let left = names.iter().filter(|name| !named.contains(name)).map(|name| variables.get(*name));
         left.fold(0, i64::saturating_add)

@@ -15,6 +15,7 @@
 //! assert_eq!(price(&terms).points, Points(1585));
 //! ```
 
+mod changes;
 mod in_decimals;
 mod in_floats;
 mod judge;
@@ -24,6 +25,7 @@ mod price;
 mod terms;
 mod usage;
 
+pub use changes::tiers;
 pub use judge::{Judgement, Standing, agrees, judge};
 pub use lines::{ChargeLine, Unit, lines};
 pub use open::{Allowed, Open, Reason, Slot, bounds};

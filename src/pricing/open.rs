@@ -82,6 +82,7 @@ pub enum Slot {
     Price,
     Rate(Class),
     Multiplier(usize),
+    QuotaPerUnit,
 }
 
 impl Terms {
@@ -89,7 +90,8 @@ impl Terms {
     pub fn with(&self, slot: Slot, value: Ratio) -> Terms {
         let mut terms = self.clone();
         match slot {
-            Slot::ModelRatio => terms.model_ratio = value,
+            Slot::ModelRatio => return self.with_model_ratio(value),
+            Slot::QuotaPerUnit => terms.quota_per_unit = value,
             Slot::GroupRatio => terms.group_ratio = value,
             Slot::Price => terms.price = value,
             Slot::Rate(class) => terms.rates[class] = value,

@@ -1,11 +1,12 @@
 //! Everything that a charge depends on, resolved and complete.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::open::Open;
 use super::usage::{Class, PerClass};
 use crate::exact::Ratio;
-use crate::float::expr::Expression;
+use crate::float::expr::{self, Expression};
 pub use crate::float::gateway::FloatRounding;
 
 /// How the amount comes about and how it becomes whole points. Written as formulas in `docs/billing.md`.
@@ -108,6 +109,8 @@ pub struct Tiered {
     pub len: i64,
     /// The prompt excludes the cache, and writes have a split: nothing is taken out of `p` and `c`.
     pub excludes_cache: bool,
+    /// The classes that the expression names: they are taken out of `p` and `c`.
+    pub named: BTreeSet<expr::Class>,
     /// The tier that the row names: the presumed branch where the request decides.
     pub matched: Option<String>,
 }

@@ -12,6 +12,7 @@ pub mod one_api;
 pub mod one_hub;
 mod quirk;
 mod recognise;
+mod related;
 mod tables;
 
 use std::fmt;
@@ -20,6 +21,7 @@ pub use ledger::{Change, Doubt, Movement, Rates, movement};
 pub use memory::Memory;
 pub use quirk::{Departure, Quirk};
 pub use recognise::{is_veloera, is_veloera_row, recognise};
+pub use related::{Related, RelatedModel, related};
 
 use crate::config::Config;
 use crate::details::Details;
@@ -107,6 +109,9 @@ pub struct Context<'c> {
     pub quota_per_unit: Ratio,
     /// The input is Veloera's, as far as anything tells.
     pub veloera: bool,
+    /// A model with a price per call is priced by token, and one without by the gateway's own price per call: what a
+    /// charge by the wrong billing mode would be.
+    pub other_mode: bool,
 }
 
 /// Why a row is no usage charge.

@@ -36,6 +36,7 @@ pub fn terms(usage: &Usage<'_>, quote: &Quote, priced: &Priced, quota_per_unit: 
     let (len, excludes_cache) = fill(&mut terms, usage);
     terms.formula = Formula::Expression(Box::new(Tiered {
         expression: Arc::clone(&priced.expression),
+        named: priced.expression.variables(),
         len,
         excludes_cache,
         matched: priced.matched.clone(),

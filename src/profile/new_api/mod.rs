@@ -17,6 +17,7 @@ mod usage;
 
 pub use calculate::{Overrides, Request, calculate};
 pub use quote::points_of_a_dollar;
+pub use tools::built_in as tool_prices;
 
 use crate::config::Config;
 use crate::defaults;
@@ -71,7 +72,7 @@ pub fn rate(
     let charged = signed(charge_of(entry)?, entry.kind);
     let usage = Usage::of(entry, details)?;
     let names = Names::of(entry.model, entry.content);
-    let asked = Asked { entry, details, usage: &usage, names, quota_per_unit: context.quota_per_unit };
+    let asked = Asked { other_mode: context.other_mode, ..Asked::new(entry, details, &usage, names, context.quota_per_unit) };
     let rated = if details.flag("violation_fee") {
         Rated { charged, terms: special::fee_terms(&asked, context)?, own: None, departures: Vec::new() }
     } else if let Some(job) = Job::of(entry.kind, entry.content, details) {

@@ -115,6 +115,20 @@ pub struct Asked<'r, 'a> {
     pub usage: &'r Usage<'a>,
     pub names: Names<'r>,
     pub quota_per_unit: Ratio,
+    /// The other billing mode is asked for.
+    pub other_mode: bool,
+}
+
+impl<'r, 'a> Asked<'r, 'a> {
+    pub fn new(
+        entry: &'r LogEntry<'a>,
+        details: &'r Details<'a>,
+        usage: &'r Usage<'a>,
+        names: Names<'r>,
+        quota_per_unit: Ratio,
+    ) -> Asked<'r, 'a> {
+        Asked { entry, details, usage, names, quota_per_unit, other_mode: false }
+    }
 }
 
 /// The prices that the row itself carries; none where it carries no price of its model.
@@ -202,7 +216,7 @@ fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rule
     let Names { bare, folded } = asked.names;
     let number =
         |map: MapName, name: &str, fallback: Ratio, own: Option<Ratio>| Figure::configured(tables.get(map, name), fallback, own);
-    let price = backed_up(tables, MapName::ModelPrice, asked.names).map(|number| price_of(number, bare, asked.usage.image));
+    let price = call_price(asked, tables).map(|number| price_of(number, bare, asked.usage.image));
     let has_expression = tables.config.expressions.contains_key(bare);
     let (model, fallback) = match price {
         Some(_) => (Figure::sure(Ratio::ZERO), Fallback::No),
@@ -231,6 +245,16 @@ fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rule
         fallback,
         ignored_completion,
     })
+}
+
+/// The price per call of the model; where the other billing mode is asked for, none where it has one, and the built-in one where not.
+fn call_price(asked: &Asked<'_, '_>, tables: &Tables<'_>) -> Option<Number> {
+    let price = backed_up(tables, MapName::ModelPrice, asked.names);
+    if !asked.other_mode {
+        return price;
+    }
+    let built_in = Tables { config: tables.defaults, defaults: tables.defaults };
+    if price.is_some() { None } else { backed_up(&built_in, MapName::ModelPrice, asked.names) }
 }
 
 fn backed_up(tables: &Tables<'_>, map: MapName, names: Names<'_>) -> Option<Number> {
