@@ -30,7 +30,7 @@ fn tokens(terms: &Terms, sum: Sum) -> Option<Exact> {
         Sum::ClaudeOf2025 => input + at(Class::Cached) + at(Class::CacheWrite) + output,
         Sum::OneApi => input + output,
         Sum::OneApiOf2023 => input + Exact::from(output.truncate()),
-        Sum::OneHub | Sum::Laisky => return None,
+        Sum::OneHub | Sum::OneHubCall | Sum::Laisky => return None,
     })
 }
 
@@ -57,10 +57,7 @@ impl Rounding {
         match self {
             Rounding::HalfAway => amount.round_half_away(),
             Rounding::Truncate => amount.truncate(),
-            Rounding::Ceil => {
-                let cut = amount.truncate();
-                if Exact::from(cut.clone()) < *amount { cut + 1 } else { cut }
-            }
+            Rounding::Ceil => amount.ceil(),
         }
     }
 }
@@ -68,7 +65,7 @@ impl Rounding {
 impl Terms {
     /// The same terms, computed in exact decimals instead of float64.
     pub fn in_decimals(&self) -> Terms {
-        Terms { formula: Formula::InDecimals(Box::new(self.formula.clone())), ..self.clone() }
+        Terms { formula: Formula::InDecimals(Box::new(self.formula.clone())), open: Vec::new(), ..self.clone() }
     }
 }
 

@@ -10,13 +10,15 @@ use crate::float::gateway::{self, Laisky, OneHub, Rounded, Weighted};
 /// A float amount, rounded; `nothing` where the gateway's own rule says that there is no usage.
 pub struct InFloats {
     pub rounded: Rounded,
+    /// Whole points that were added after the rounding.
+    pub beside: i64,
     pub nothing: bool,
 }
 
 impl InFloats {
     /// The amount before rounding; 0 where it is no finite number.
     pub fn amount(&self) -> Exact {
-        exact(self.rounded.before)
+        exact(self.rounded.before) + Exact::from(self.beside)
     }
 }
 
@@ -37,19 +39,17 @@ pub fn sum(terms: &Terms, sum: Sum) -> InFloats {
         Sum::ClaudeOf2025 => gateway::claude_of_2025(input, at(Class::Cached), at(Class::CacheWrite), output, model, group),
         Sum::OneApi => gateway::one_api(input, output, model, group),
         Sum::OneApiOf2023 => gateway::one_api_of_2023(input, output, model, group),
-        Sum::OneHub => return one_hub(terms),
+        Sum::OneHub => return one_hub(terms, false),
+        Sum::OneHubCall => return one_hub(terms, true),
         Sum::Laisky => laisky(terms),
     };
-    InFloats { rounded, nothing: false }
+    InFloats { rounded, beside: 0, nothing: false }
 }
 
-fn one_hub(terms: &Terms) -> InFloats {
+fn one_hub(terms: &Terms, per_call: bool) -> InFloats {
     let within = |output: bool| -> Vec<Weighted> {
         let classes = terms.usage.iter().filter(|(class, tokens)| class.is_output() == output && *tokens != 0);
-        classes
-            .filter(|(class, _)| !matches!(class, Class::Input | Class::Output))
-            .map(|(class, tokens)| (tokens, terms.rates[class]))
-            .collect()
+        classes.filter(|(class, _)| class.is_within()).map(|(class, tokens)| (tokens, terms.rates[class])).collect()
     };
     let extras: Vec<Weighted> = terms.surcharges.iter().map(|surcharge| (surcharge.count, surcharge.price)).collect();
     let charge = OneHub {
@@ -57,14 +57,15 @@ fn one_hub(terms: &Terms) -> InFloats {
         completion: terms.usage[Class::Output],
         inputs: &within(false),
         outputs: &within(true),
-        input_ratio: terms.model_ratio,
+        per_call,
+        input_ratio: if per_call { terms.price } else { terms.model_ratio },
         output_ratio: terms.rates[Class::Output],
         group: terms.group_ratio,
         extras: &extras,
         quota_per_unit: terms.quota_per_unit,
     };
-    let (rounded, nothing) = charge.price();
-    InFloats { rounded, nothing }
+    let (rounded, beside, nothing) = charge.price();
+    InFloats { rounded, beside, nothing }
 }
 
 fn laisky(terms: &Terms) -> Rounded {
@@ -114,7 +115,7 @@ pub fn product(terms: &Terms, product: Product) -> InFloats {
             Rounded { whole: first.whole.wrapping_mul(times), ..first }
         }
     };
-    InFloats { rounded, nothing: false }
+    InFloats { rounded, beside: 0, nothing: false }
 }
 
 /// The value of an expression on the usage of the terms; where the request decides, in the tier that the row names.

@@ -1,5 +1,6 @@
 //! The parts of a charge, as `calc` and `explain` print them. They sum to the amount that [`price`](super::price) computes.
 
+use super::one_hub::adjustment;
 use super::in_floats;
 use super::price::{usd, weighted};
 use super::terms::{Formula, Mode, Per, Terms};
@@ -81,25 +82,45 @@ fn call(terms: &Terms) -> ChargeLine {
         component: "call".to_owned(),
         quantity: 1,
         unit: Unit::Calls,
-        price_per_million: (Exact::from(terms.price) * 1_000_000).normalized(),
+        price_per_million: (terms.call_price() * 1_000_000).normalized(),
         rate: None,
         ratio: None,
-        usd: Exact::from(terms.price),
+        usd: terms.call_price(),
     }
 }
 
 fn token_line(terms: &Terms, class: Class, tokens: i64) -> ChargeLine {
+    if terms.is_within(class) {
+        return adjustment_line(terms, class, tokens);
+    }
+    let unit = Exact::from(if terms.is_absolute(class) { Ratio::ONE } else { terms.model_ratio });
     let rate = weighted(terms, class, 1);
-    let per_million = in_usd(rate.clone() * terms.model_ratio * 1_000_000, terms.quota_per_unit);
-    let usd = in_usd(weighted(terms, class, tokens) * terms.model_ratio, terms.quota_per_unit);
+    let per_million = in_usd(rate.clone() * unit.clone() * 1_000_000, terms.quota_per_unit);
+    let usd = in_usd(weighted(terms, class, tokens) * unit, terms.quota_per_unit);
     ChargeLine {
-        component: component(class).to_owned(),
+        component: terms.usage_word(class).trim_end_matches("_tokens").to_owned(),
         quantity: tokens,
         unit: Unit::Tokens,
         price_per_million: per_million,
         ratio: relative(&rate, terms.rates[Class::Input]),
         rate: Some(rate.normalized()),
         usd,
+    }
+}
+
+/// What a class within the prompt, or within the completion, adds to it: its tokens are counted there already.
+fn adjustment_line(terms: &Terms, class: Class, tokens: i64) -> ChargeLine {
+    let ratio = Exact::from(terms.rates[class]);
+    let unit = if class.is_output() { terms.rates[Class::Output] } else { terms.model_ratio };
+    let more = ratio.clone() - Exact::from(1);
+    ChargeLine {
+        component: class.word().trim_end_matches("_tokens").to_owned(),
+        quantity: tokens,
+        unit: Unit::Tokens,
+        price_per_million: in_usd(more.clone() * unit * 1_000_000, terms.quota_per_unit),
+        rate: Some(more.normalized()),
+        ratio: Some(ratio.normalized()),
+        usd: in_usd(adjustment(terms, class, tokens, true) * unit, terms.quota_per_unit),
     }
 }
 
@@ -115,8 +136,4 @@ fn relative(rate: &Exact, input: Ratio) -> Option<Exact> {
 pub(super) fn in_usd(points: Exact, per_unit: Ratio) -> Exact {
     let places = points.decimals() + 30;
     points.divided_by(&Exact::from(per_unit), places).normalized()
-}
-
-fn component(class: Class) -> &'static str {
-    class.word().trim_end_matches("_tokens")
 }

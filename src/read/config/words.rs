@@ -17,6 +17,7 @@ pub(super) enum Word {
     Model,
     Group,
     Period,
+    PriceList,
     User,
     Settings,
     /// Names of maps that are not known.
@@ -31,7 +32,7 @@ pub(super) enum Word {
 
 use Word::{
     AllowNegative, BillingExpr, BillingMode, Bonus, CompletionMeta, Currency, Group, GroupGroup, Ignored, Map, Model, Period,
-    Profile, QuotaPerUnit, Setting, Settings, Unknown, User,
+    PriceList, Profile, QuotaPerUnit, Setting, Settings, Unknown, User,
 };
 
 /// Key, meaning, and whether quota's own files use it (and messages propose it).
@@ -62,6 +63,7 @@ const WORDS: &[(&str, Word, bool)] = &[
     ("model", Model, true),
     ("group", Group, true),
     ("period", Period, true),
+    ("price_list", PriceList, true),
     ("user", User, true),
     ("settings", Settings, true),
     ("unknown", Unknown, true),
