@@ -176,7 +176,8 @@ struct Request<'a> {
 
 impl<'a> Request<'a> {
     fn random(id: u64, random: &mut Random, models: &'a [Model]) -> Request<'a> {
-        let prompt = 1 + random.below(if random.below(20) == 0 { 200_000 } else { 8_000 });
+        let is_long = random.below(20) == 0;
+        let prompt = 1 + random.below(if is_long { 200_000 } else { 8_000 });
         let is_cached = random.below(100) < 55;
         let cached = if is_cached { 1 + random.below(prompt) } else { 0 };
         let time = 1_795_000_000 + id / 40;

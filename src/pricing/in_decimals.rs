@@ -46,7 +46,7 @@ fn multiplied(terms: &Terms, product: Product) -> (Exact, Rounding) {
     let factors: Vec<Ratio> = match product.after {
         After::Nothing => return (first, rounding),
         After::Multiplied => multipliers().collect(),
-        After::TimesLast => multipliers().last().into_iter().collect(),
+        After::TimesLast => multipliers().next_back().into_iter().collect(),
     };
     let whole = Exact::from(Points::saturating(&rounding.round(&first)));
     (factors.into_iter().fold(whole, |amount, factor| amount * factor), Rounding::Truncate)

@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn simple_numbers_come_in_the_order_of_their_digits() {
         check("0.8499", "0.8501", &["0.85"]);
-        check("1.9", "2.1", &["2"].iter().chain(&["2.1"]).copied().collect::<Vec<_>>().as_slice());
+        check("1.9", "2.1", &["2", "2.1"]);
         check("0.066666", "0.066667", &[]);
         check("-1", "0.00019", &["0.0001"]);
     }
