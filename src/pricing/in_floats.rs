@@ -111,7 +111,7 @@ pub fn product(terms: &Terms, product: Product) -> InFloats {
         After::Nothing => first,
         After::Multiplied => gateway::truncated_again(first.whole, multipliers()),
         After::TimesLast => {
-            let times = multipliers().last().and_then(Ratio::whole).unwrap_or(1);
+            let times = multipliers().next_back().and_then(Ratio::whole).unwrap_or(1);
             Rounded { whole: first.whole.wrapping_mul(times), ..first }
         }
     };

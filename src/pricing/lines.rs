@@ -1,7 +1,7 @@
 //! The parts of a charge, as `calc` and `explain` print them. They sum to the amount that [`price`](super::price) computes.
 
-use super::one_hub::adjustment;
 use super::in_floats;
+use super::one_hub::adjustment;
 use super::price::{usd, weighted};
 use super::terms::{Formula, Mode, Per, Terms};
 use super::usage::Class;
