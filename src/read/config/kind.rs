@@ -12,6 +12,7 @@ pub(super) enum Kind {
     RatioConfig(Table),
     Status(Table),
     Users(Vec<Node>),
+    Channels(Vec<Node>),
     UserGroups(Table),
     /// quota's own words, or the gateways' option maps.
     Own(Table),
@@ -97,7 +98,7 @@ fn rows_of(rows: &[Node]) -> Kind {
     } else if has(&["username", "group", "role"]) {
         Kind::Users(rows.to_vec())
     } else if has(&["models", "type", "base_url"]) {
-        Kind::Later("an answer of /api/channel/")
+        Kind::Channels(rows.to_vec())
     } else if has(&["quota", "model_name"]) || has(&["prompt_tokens"]) {
         Kind::No("a log")
     } else {

@@ -4,6 +4,7 @@
 //! a source cannot carry is unknown, a map that it could carry and does not give is the gateway's default.
 
 mod answers;
+mod channels;
 pub mod issue;
 mod json;
 mod kind;
@@ -26,7 +27,7 @@ use self::reader::{Author, Reader};
 use crate::config::{Config, Source};
 use crate::log::shorten;
 
-const ACCEPTED: &str = "accepted are ratio JSON, saved answers of /api/option/, /api/pricing, /api/ratio_config, /api/status and /api/user/, \
+const ACCEPTED: &str = "accepted are ratio JSON, saved answers of /api/option/, /api/pricing, /api/ratio_config, /api/status, /api/user/ and /api/channel/, \
                         a gateway's SQLite file, and quota's own TOML";
 
 /// A config that was read, and what is doubtful about it.
@@ -162,6 +163,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node) -> &'static str {
         Kind::RatioConfig(table) => by_gateway(reader, "ratio_config", |reader| answers::ratio_config(reader, table)),
         Kind::Status(table) => by_gateway(reader, "status", |reader| answers::status(reader, &table)),
         Kind::Users(rows) => by_gateway(reader, "users", |reader| answers::users(reader, &rows)),
+        Kind::Channels(rows) => by_gateway(reader, "channels", |reader| channels::answer(reader, &rows)),
         Kind::UserGroups(table) => by_gateway(reader, "user_groups", |reader| answers::user_groups(reader, &table)),
         Kind::BareGroups => {
             own::bare_groups(reader, root);

@@ -1,4 +1,4 @@
-//! A gateway's SQLite file: its `options` and `users`.
+//! A gateway's SQLite file: its `options`, `users` and `channels`.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -7,6 +7,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
 use super::answers::{self, UserRow};
+use super::channels::{self, ChannelRow};
 use super::issue::{Code, Issue};
 use super::node::{Key, Node, Value};
 use super::reader::{Author, Reader};
@@ -39,34 +40,51 @@ fn escape(path: &Path) -> String {
     text
 }
 
+/// What a database says, table by table; a table that it lacks is empty.
+struct Tables {
+    options: Vec<(String, String)>,
+    users: Vec<UserRow>,
+    channels: Vec<ChannelRow>,
+}
+
 /// Reads what a database says of prices.
 pub fn read(name: &str, sha256: String, database: &Connection) -> Result<Loaded, Vec<Issue>> {
-    let tables = rows(database, "SELECT name, type FROM sqlite_master WHERE type = 'table'");
-    let has = |table: &str| tables.as_ref().is_ok_and(|tables| tables.iter().any(|(name, _)| name == table));
-    let option_rows = if has("options") { rows(database, "SELECT key, value FROM options") } else { Ok(Vec::new()) };
-    let user_rows = if has("users") { user_rows(database) } else { Ok(Vec::new()) };
     let mut reader = Reader::new(name, "");
     reader.author = Author::Gateway;
-    match (&option_rows, &user_rows, has("options") || has("users")) {
-        (Err(error), ..) | (_, Err(error), _) => {
-            reader.error(
-                Code::NotAConfig,
-                &(0..0),
-                format!("the database cannot be read: {error}"),
-                "copy the file again, with its -wal file",
-            );
+    match tables(database) {
+        Err(error) => {
+            let message = format!("the database cannot be read: {error}");
+            reader.error(Code::NotAConfig, &(0..0), message, "copy the file again, with its -wal file");
         }
-        (Ok(_), Ok(_), false) => {
-            let found = tables.iter().flatten().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+        Ok(Err(found)) => {
             let message = format!("no gateway's database: it has no `options` and no `users`, but {}", crate::log::shorten(&found));
             reader.error(Code::NotAConfig, &(0..0), message, "give the gateway's own file, such as one-api.db");
         }
-        (Ok(options), Ok(users), true) => read_rows(&mut reader, options, users),
+        Ok(Ok(tables)) => {
+            read_options(&mut reader, &tables.options);
+            tables.users.iter().for_each(|user| answers::user(&mut reader, user));
+            channels::add(&mut reader, &tables.channels);
+            return finish(reader, "sqlite", sha256);
+        }
     }
     finish(reader, "sqlite", sha256)
 }
 
-fn read_rows<'a>(reader: &mut Reader<'a>, options: &'a [(String, String)], users: &[UserRow]) {
+/// The tables that say something of prices, or the names of the others where there are none.
+fn tables(database: &Connection) -> rusqlite::Result<Result<Tables, String>> {
+    let names = rows(database, "SELECT name, type FROM sqlite_master WHERE type = 'table'")?;
+    let has = |table: &str| names.iter().any(|(name, _)| name == table);
+    if !["options", "users", "channels"].into_iter().any(has) {
+        return Ok(Err(names.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")));
+    }
+    Ok(Ok(Tables {
+        options: if has("options") { rows(database, "SELECT key, value FROM options")? } else { Vec::new() },
+        users: if has("users") { user_rows(database)? } else { Vec::new() },
+        channels: if has("channels") { channel_rows(database)? } else { Vec::new() },
+    }))
+}
+
+fn read_options<'a>(reader: &mut Reader<'a>, options: &'a [(String, String)]) {
     let value = |text: &str| Node { span: 0..text.len(), value: Value::Text(text.to_owned()) };
     let mut table = options.iter().map(|(key, text)| (Key { name: key.clone(), span: 0..text.len() }, value(text))).collect();
     options::drop_twins(reader, &mut table);
@@ -75,20 +93,30 @@ fn read_rows<'a>(reader: &mut Reader<'a>, options: &'a [(String, String)], users
         options::read_text(reader, key, text);
     }
     options::settle_expressions(reader, false);
-    for user in users {
-        answers::user(reader, user);
-    }
 }
 
 fn user_rows(database: &Connection) -> rusqlite::Result<Vec<UserRow>> {
-    let statement = database.prepare("SELECT * FROM users LIMIT 0")?;
-    let column =
-        |name: &str| if statement.column_names().any(|column| column == name) { format!("\"{name}\"") } else { "''".to_owned() };
-    let query = format!("SELECT {}, {}, {}, {} FROM users", column("id"), column("username"), column("group"), column("setting"));
-    let mut statement = database.prepare(&query)?;
+    let rows = columns_of(database, "users", ["id", "username", "group", "setting"])?;
+    Ok(rows.into_iter().map(|[id, name, group, setting]| UserRow { id, name, group, setting }).collect())
+}
+
+fn channel_rows(database: &Connection) -> rusqlite::Result<Vec<ChannelRow>> {
+    let rows = columns_of(database, "channels", channels::COLUMNS)?;
+    Ok(rows.into_iter().map(ChannelRow::of).collect())
+}
+
+/// The texts of some columns of a table; one that the table lacks is empty.
+fn columns_of<const N: usize>(database: &Connection, table: &str, columns: [&str; N]) -> rusqlite::Result<Vec<[String; N]>> {
+    let statement = database.prepare(&format!("SELECT * FROM {table} LIMIT 0"))?;
+    let there: Vec<&str> = statement.column_names().collect();
+    let select = columns.map(|name| if there.contains(&name) { format!("\"{name}\"") } else { "''".to_owned() });
+    let mut statement = database.prepare(&format!("SELECT {} FROM {table}", select.join(", ")))?;
     let rows = statement.query_map([], |row| {
-        let text = |at| row.get_ref(at).map(text);
-        Ok(UserRow { id: text(0)?, name: text(1)?, group: text(2)?, setting: text(3)? })
+        let mut texts = [const { String::new() }; N];
+        for (at, slot) in texts.iter_mut().enumerate() {
+            *slot = text(row.get_ref(at)?);
+        }
+        Ok(texts)
     })?;
     rows.collect()
 }
@@ -138,6 +166,16 @@ mod tests {
         }
         let issues: Vec<String> = loaded.issues.iter().map(ToString::to_string).collect();
         assert_eq!(issues, ["one-api.db (option `ModelRatio`):1:11: warning: `r-neg`: negative ratio `-0.25`"]);
+    }
+
+    #[test]
+    fn channels_are_read_with_the_columns_that_they_have() {
+        let database = database(
+            r#"CREATE TABLE channels (id integer, type integer, name text, "group" text, model_mapping text);
+               INSERT INTO channels VALUES (3, 33, 'one', 'default,vip', NULL);"#,
+        );
+        let config = read("one-api.db", String::new(), &database).unwrap().config;
+        assert_eq!((config.channels["3"].kind, config.channels["3"].groups.len(), config.channels.len()), (33, 2, 1));
     }
 
     #[test]
