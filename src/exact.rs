@@ -215,6 +215,11 @@ impl Exact {
         self.rounded(0).mantissa
     }
 
+    /// Rounded up to a whole number.
+    pub fn ceil(&self) -> BigInt {
+        self.mantissa.div_ceil(&ten_to(self.scale))
+    }
+
     /// Cut to a whole number, toward zero.
     pub fn truncate(&self) -> BigInt {
         &self.mantissa / ten_to(self.scale)

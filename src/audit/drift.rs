@@ -1,7 +1,7 @@
 //! Ratios that a row carries and that differ from the config's.
 
 use crate::exact::{Exact, Ratio};
-use crate::pricing::{Class, Formula, Mode, Terms};
+use crate::pricing::{Class, Formula, Mode, RateKind, Terms};
 
 /// A number that enters the charge and stands in the row with another value than in the config.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,7 +64,8 @@ fn push(found: &mut Vec<Difference>, key: &'static str, configured: String, logg
     found.push(Difference { key, configured, logged });
 }
 
-/// Rates are relative to the price of plain input, which a price list gives in USD and an option map as 1.
+/// A relative rate is held against the price of plain input, which a price list gives in USD and an option map as 1; an absolute one stands
+/// for itself.
 fn compare_rates(found: &mut Vec<Difference>, configured: &Terms, logged: &Terms) {
     let input = |terms: &Terms| Exact::from(terms.rates[Class::Input]);
     let (model, own_model) = (input(configured) * configured.model_ratio, input(logged) * logged.model_ratio);
@@ -74,7 +75,11 @@ fn compare_rates(found: &mut Vec<Difference>, configured: &Terms, logged: &Terms
     }
     for (class, _) in used().filter(|(class, _)| *class != Class::Input) {
         let (rate, own) = (configured.rates[class], logged.rates[class]);
-        if input(logged) * rate != input(configured) * own {
+        let differs = match configured.formula.rate_kind(class) {
+            RateKind::Relative => input(logged) * rate != input(configured) * own,
+            RateKind::Absolute => rate != own,
+        };
+        if differs {
             push(found, class.rate_word(), rate.to_string(), own.to_string());
         }
     }

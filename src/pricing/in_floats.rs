@@ -69,16 +69,21 @@ fn one_hub(terms: &Terms) -> InFloats {
 
 fn laisky(terms: &Terms) -> Rounded {
     let at = |class: Class| -> Weighted { (terms.usage[class], terms.rates[class]) };
+    let (audio_in, audio_out) = (at(Class::AudioInput), at(Class::AudioOutput));
     let mut rounded = Laisky {
-        plain: terms.usage[Class::Input],
+        plain: terms.usage[Class::Input].saturating_add(audio_in.0),
         cached: at(Class::Cached),
-        completion: at(Class::Output),
+        completion: (terms.usage[Class::Output].saturating_add(audio_out.0), terms.rates[Class::Output]),
         write_5m: at(Class::CacheWrite5m),
         write_1h: at(Class::CacheWrite1h),
         model: terms.model_ratio,
         group: terms.group_ratio,
     }
     .price();
+    if (audio_in.0, audio_out.0) != (0, 0) {
+        let surcharge = gateway::laisky_audio(audio_in, audio_out, terms.rates[Class::Output], terms.model_ratio, terms.group_ratio);
+        rounded.whole = rounded.whole.wrapping_add(surcharge.whole);
+    }
     for surcharge in &terms.surcharges {
         let call = gateway::product([surcharge.price, terms.quota_per_unit], gateway::FloatRounding::Ceil).whole;
         rounded.whole = rounded.whole.wrapping_add(call.wrapping_mul(surcharge.count));
@@ -104,12 +109,18 @@ pub fn product(terms: &Terms, product: Product) -> InFloats {
     let rounded = match product.after {
         After::Nothing => first,
         After::Multiplied => gateway::truncated_again(first.whole, multipliers()),
-        After::TimesLast => {
+        After::TimesLast | After::TimesLastAndTokens => {
             let times = multipliers().last().and_then(Ratio::whole).unwrap_or(1);
-            Rounded { whole: first.whole.wrapping_mul(times), ..first }
+            let tokens = if product.after == After::TimesLast { 0 } else { image_tokens(terms).whole };
+            Rounded { whole: first.whole.wrapping_mul(times).wrapping_add(tokens), ..first }
         }
     };
     InFloats { rounded, nothing: false }
+}
+
+fn image_tokens(terms: &Terms) -> Rounded {
+    let buckets = [Class::TextInput, Class::ImageInput, Class::Output].map(|class| (terms.usage[class], terms.rates[class]));
+    gateway::laisky_image_tokens(&buckets, terms.group_ratio)
 }
 
 /// The value of an expression on the usage of the terms; where the request decides, in the tier that the row names.

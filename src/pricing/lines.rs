@@ -1,7 +1,7 @@
 //! The parts of a charge, as `calc` and `explain` print them. They sum to the amount that [`price`](super::price) computes.
 
-use super::price::{usd, weighted};
-use super::terms::{Mode, Per, Terms};
+use super::price::{points_of, usd, weighted};
+use super::terms::{Mode, Per, RateKind, Terms};
 use super::usage::Class;
 use crate::exact::{Exact, Ratio};
 
@@ -64,15 +64,15 @@ fn call(terms: &Terms) -> ChargeLine {
 }
 
 fn token_line(terms: &Terms, class: Class, tokens: i64) -> ChargeLine {
-    let ratio = weighted(terms, class, 1);
-    let per_million = in_usd(ratio.clone() * terms.model_ratio * 1_000_000, terms.quota_per_unit);
-    let usd = in_usd(weighted(terms, class, tokens) * terms.model_ratio, terms.quota_per_unit);
+    let ratio = (terms.formula.rate_kind(class) == RateKind::Relative).then(|| weighted(terms, class, 1).normalized());
+    let per_million = in_usd(points_of(terms, class, 1) * 1_000_000, terms.quota_per_unit);
+    let usd = in_usd(points_of(terms, class, tokens), terms.quota_per_unit);
     ChargeLine {
         component: component(class).to_owned(),
         quantity: tokens,
         unit: Unit::Tokens,
         price_per_million: per_million,
-        ratio: Some(ratio.normalized()),
+        ratio,
         usd,
     }
 }

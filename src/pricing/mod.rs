@@ -15,6 +15,7 @@
 //! assert_eq!(price(&terms).points, Points(1585));
 //! ```
 
+mod in_decimals;
 mod in_floats;
 mod judge;
 mod lines;
@@ -28,6 +29,7 @@ pub use lines::{ChargeLine, Unit, lines};
 pub use open::{Allowed, Open, Reason, Slot, bounds};
 pub use price::{Adjustment, Charge, Rounding, price};
 pub use terms::{
-    After, Factor, FloatRounding, Formula, Minimum, Mode, Multiplier, Per, Product, QUOTA_PER_UNIT, Sum, Surcharge, Terms, Tiered,
+    After, Factor, FloatRounding, Formula, Minimum, Mode, Multiplier, Per, Product, QUOTA_PER_UNIT, RateKind, Sum, Surcharge, Terms,
+    Tiered,
 };
 pub use usage::{Class, PerClass};

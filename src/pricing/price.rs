@@ -3,8 +3,9 @@
 use num_bigint::BigInt;
 use num_traits::Signed;
 
+use super::in_decimals;
 use super::in_floats::{self, InFloats};
-use super::terms::{FloatRounding, Formula, Per, Sum, Surcharge, Terms, Tiered};
+use super::terms::{FloatRounding, Formula, Per, RateKind, Sum, Surcharge, Terms, Tiered};
 use super::usage::Class;
 use crate::exact::{Exact, Points};
 use crate::float::tiered;
@@ -54,6 +55,7 @@ fn whole(terms: &Terms) -> Charge {
             let call = Exact::from(terms.price) * terms.quota_per_unit * terms.group_ratio;
             decimal(terms, multiplied(terms, call) + tools(terms))
         }
+        Formula::Sum(_) | Formula::Product(_) if terms.exact && in_decimals::knows(terms) => in_decimals::price(terms),
         Formula::Sum(sum) => float(terms, in_floats::sum(terms, *sum), rounding_of(*sum)),
         Formula::Product(product) => float(terms, in_floats::product(terms, *product), product.rounding.into()),
         Formula::Expression(tiered) => expression(terms, tiered),
@@ -72,7 +74,7 @@ fn float(terms: &Terms, amount: InFloats, rounding: Rounding) -> Charge {
     Charge { amount: exact, rounding, adjustment, points }
 }
 
-fn rounding_of(sum: Sum) -> Rounding {
+pub(super) fn rounding_of(sum: Sum) -> Rounding {
     match sum {
         Sum::InSteps => Rounding::HalfAway,
         Sum::ClaudeOf2025 | Sum::OneApiOf2023 => Rounding::Truncate,
@@ -119,6 +121,17 @@ fn tokens(terms: &Terms) -> Exact {
     sum
 }
 
+/// The points of the tokens of a class, before the group ratio.
+pub(super) fn points_of(terms: &Terms, class: Class, count: i64) -> Exact {
+    let rate = terms.rates[class];
+    match terms.formula.rate_kind(class) {
+        RateKind::Absolute if rate.is_negative() => Exact::zero(),
+        RateKind::Absolute if rate.is_zero() => Exact::from(count) * terms.model_ratio,
+        RateKind::Absolute => Exact::from(count) * rate,
+        RateKind::Relative => weighted(terms, class, count) * terms.model_ratio,
+    }
+}
+
 /// The tokens of a class, counted as input tokens of the model.
 pub(super) fn weighted(terms: &Terms, class: Class, count: i64) -> Exact {
     let own = Exact::from(count) * terms.rates[class];
@@ -156,7 +169,7 @@ pub(super) fn usd(surcharge: &Surcharge) -> Exact {
 }
 
 /// The minimum, the rule for empty answers and the limit of 32 bits.
-fn settle(terms: &Terms, amount: &Exact, whole: &BigInt, no_usage: bool) -> (Points, Option<Adjustment>) {
+pub(super) fn settle(terms: &Terms, amount: &Exact, whole: &BigInt, no_usage: bool) -> (Points, Option<Adjustment>) {
     if no_usage && !is_tool_charged(terms) {
         return (Points(0), Some(Adjustment::NoUsage));
     }

@@ -38,6 +38,7 @@ pub enum Sum {
     /// `usage[Output]` the whole completion; the other classes stand within them, at rates relative to the rest.
     OneHub,
     /// Laisky: the rates of cached and written tokens are absolute (0 as input, below 0 free). Tools are not multiplied by the group.
+    /// Audio tokens cost what text does, and a surcharge that is rounded by itself.
     Laisky,
 }
 
@@ -73,6 +74,9 @@ pub enum After {
     TimesLast,
     /// Multiplied by all multipliers and cut again.
     Multiplied,
+    /// As [`After::TimesLast`], and the tokens of an image (rates in USD per 1M) added, rounded up by themselves. They ignore a group ratio
+    /// of 0 (Laisky).
+    TimesLastAndTokens,
 }
 
 impl Product {
@@ -87,6 +91,24 @@ impl Product {
         Product { factors: &[Factor::Price, Factor::GroupRatio, Factor::QuotaPerUnit], ..Product::PRICE };
     /// `trunc(trunc(price · Q · group ratio) · Π)`: tasks.
     pub const TASK: Product = Product { after: After::Multiplied, ..Product::PRICE };
+    /// `ceil(price · Q · tier · group ratio) · n`: images of Laisky.
+    pub const IMAGE: Product = Product {
+        factors: &[Factor::Price, Factor::QuotaPerUnit, Factor::FirstMultiplier, Factor::GroupRatio],
+        rounding: FloatRounding::Ceil,
+        after: After::TimesLast,
+    };
+    /// `ceil(tokens · model ratio · group ratio)`: rerank of Laisky.
+    pub const UNITS: Product = Product {
+        factors: &[Factor::Tokens, Factor::ModelRatio, Factor::GroupRatio],
+        rounding: FloatRounding::Ceil,
+        after: After::Nothing,
+    };
+    /// `trunc(count · (model ratio · group ratio))`: speech of Laisky.
+    pub const COUNTED: Product = Product {
+        factors: &[Factor::ModelRatio, Factor::GroupRatio, Factor::FirstMultiplier],
+        rounding: FloatRounding::Truncate,
+        after: After::Nothing,
+    };
     /// `trunc(tokens · model ratio · group ratio · Π)`: what a settled task really costs.
     pub const TASK_TOKENS: Product =
         Product { factors: &[Factor::Tokens, Factor::ModelRatio, Factor::GroupRatio, Factor::Multipliers], ..Product::PRICE };
@@ -131,7 +153,24 @@ impl Mode {
     }
 }
 
+/// How the rate of a class is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateKind {
+    /// As a factor of the input's price.
+    Relative,
+    /// As a price: points for one token.
+    Absolute,
+}
+
 impl Formula {
+    /// How the rate of a class is to be read.
+    pub fn rate_kind(&self, class: Class) -> RateKind {
+        match (self, class) {
+            (Formula::Sum(Sum::Laisky), Class::Cached | Class::CacheWrite5m | Class::CacheWrite1h) => RateKind::Absolute,
+            _ => RateKind::Relative,
+        }
+    }
+
     pub fn mode(&self) -> Mode {
         match self {
             Formula::Decimal | Formula::Sum(_) => Mode::Tokens,
@@ -214,6 +253,8 @@ pub struct Terms {
     pub surcharges: Vec<Surcharge>,
     /// Points for 1 USD.
     pub quota_per_unit: Ratio,
+    /// Sums and products are exact decimals, not the gateway's floats: the measure of `float-tie`.
+    pub exact: bool,
     pub minimum: Minimum,
     /// The request had no usage: only tools are charged, if any.
     pub no_usage: bool,
@@ -246,6 +287,7 @@ impl Terms {
             multipliers: Vec::new(),
             surcharges: Vec::new(),
             quota_per_unit: QUOTA_PER_UNIT,
+            exact: false,
             minimum: Minimum::BOTH,
             no_usage: false,
             saturates: true,

@@ -149,11 +149,12 @@ fn half(price: Ratio) -> Option<Ratio> {
 
 fn tariff(node: &Node, scale: &Scale) -> Tariff {
     let list = |name: &str| node.get(name).and_then(Node::list).unwrap_or_default();
-    let mut tiers: Vec<Tier> = list("tiers").iter().map(|tier| tier_of(tier, scale)).collect();
+    let rates = rates(node, scale, None);
+    let mut tiers: Vec<Tier> = list("tiers").iter().map(|tier| tier_of(tier, scale, rates.input)).collect();
     tiers.sort_by_key(|tier| (tier.prompt_from, tier.completion_from));
     Tariff {
         extent: Extent::Whole,
-        rates: rates(node, scale),
+        rates,
         tiers,
         windows: list("time_windows").iter().map(|window| window_of(window, scale)).collect(),
         image: node.get(scale.image).map(image),
@@ -167,23 +168,24 @@ fn thousandth(per_call: &Node) -> Option<Ratio> {
     given(per_call, "usd_per_call").or_else(|| float::quotient(thousand, Ratio::from(1000)))
 }
 
-fn rates(node: &Node, scale: &Scale) -> Rates {
+/// The rates of a price, or of a tier over the input rate of its price.
+fn rates(node: &Node, scale: &Scale, base: Option<Ratio>) -> Rates {
     let input = scale.rate(node, scale.input);
     Rates {
         input,
-        completion: scale.completion(node, input),
+        completion: scale.completion(node, input.or(base)),
         cached: scale.rate(node, scale.cached),
         write_5m: scale.rate(node, scale.write_5m),
         write_1h: scale.rate(node, scale.write_1h),
     }
 }
 
-fn tier_of(node: &Node, scale: &Scale) -> Tier {
+fn tier_of(node: &Node, scale: &Scale, base: Option<Ratio>) -> Tier {
     let count = |name: &str| number(node, name).and_then(Ratio::whole).unwrap_or(0);
     Tier {
         prompt_from: count("input_token_threshold"),
         completion_from: count("output_token_threshold"),
-        rates: rates(node, scale),
+        rates: rates(node, scale, base),
     }
 }
 
