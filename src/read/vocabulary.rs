@@ -44,8 +44,9 @@ pub const NAMES: &[(Field, &[&str])] = &[
     // one-hub's JSON has `channel_id` and an object `channel`, new-api's JSON calls the number `channel`.
     (
         Field::Channel,
-        &["channel_id", "channel", "渠道 ID", "渠道", "チャンネル", "Canal", "channel_uuid", "channel_name", "渠道名称"],
+        &["channel_id", "channel", "渠道 ID", "渠道", "チャンネル", "Canal", "channel_name", "渠道名称"],
     ),
+    (Field::ChannelUuid, &["channel_uuid"]),
     (Field::Model, &["model", "model_name", "模型", "模型名称", "模型名", "モデル", "Modelo", "Modèle"]),
     (Field::UpstreamModel, &["upstream_model", "upstream_model_name", "mapped_model", "上游模型"]),
     (
@@ -408,7 +409,7 @@ mod tests {
         check(
             "id,user_id,uuid,user_uuid,created_at,type,content,username,token_name,token_uuid,model_name,origin_model_name,quota,prompt_tokens,completion_tokens,channel_id,channel_uuid,request_id,trace_id,updated_at,elapsed_time,is_stream,system_prompt_reset,cached_prompt_tokens,metadata",
             ',',
-            "id user_id uuid - time type content user token token_id model origin_model_name quota prompt_tokens completion_tokens channel - request_id trace_id - elapsed_time is_stream system_prompt_reset cached_tokens metadata",
+            "id user_id uuid - time type content user token token_id model origin_model_name quota prompt_tokens completion_tokens channel channel_uuid request_id trace_id - elapsed_time is_stream system_prompt_reset cached_tokens metadata",
         );
         check(
             "id,user_id,created_at,type,content,username,token_name,model_name,quota,prompt_tokens,completion_tokens,channel_id,request_time,is_stream,source_ip,metadata",

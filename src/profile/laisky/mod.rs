@@ -11,6 +11,7 @@ mod usage;
 mod window;
 
 use super::{Basis, Context, Departure, Quirk, Rated, Rating, Skip, charge_of};
+use crate::config::Config;
 use crate::details::Details;
 use crate::exact::{Charged, Points, Ratio};
 use crate::log::{Kind, LogEntry, RowError};
@@ -157,10 +158,10 @@ impl Row<'_, '_> {
         if matches!(self.content, Content::Usd { .. }) {
             return Err(Reason::RatioUnknown);
         }
-        let asked = self.asked();
+        let asked = self.asked(context.config);
         let quote = Quote::of(&asked, context.config).ok_or(Reason::RatioUnknown)?;
         let printed_group = self.printed_group();
-        let channel = context.config.channels.get(self.entry.channel);
+        let channel = context.config.channels.get(asked.channel);
         let group = channel.and_then(|channel| group::of_channel(channel, context.config));
         let ratio = group.or(printed_group.map(|printed| printed.value)).unwrap_or(Ratio::ONE);
         let instants = self.instants();
@@ -175,10 +176,13 @@ impl Row<'_, '_> {
         Ok(configured)
     }
 
-    fn asked(&self) -> Asked<'_> {
+    fn asked(&self, config: &Config) -> Asked<'_> {
         let model = if let Content::Image(image) = self.content { self.image_model(image) } else { self.entry.model };
         let Usage { prompt, completion, .. } = *self.usage;
-        Asked { channel: self.entry.channel, model, prompt, completion, printed: self.printed_model() }
+        // The answers of the API name channels by uuid alone, the database by id too.
+        let by_uuid = config.channels.contains_key(self.entry.channel_uuid);
+        let channel = if by_uuid { self.entry.channel_uuid } else { self.entry.channel };
+        Asked { channel, model, prompt, completion, printed: self.printed_model() }
     }
 
     fn printed_model(&self) -> Option<Printed> {
@@ -225,18 +229,18 @@ impl Row<'_, '_> {
                 terms::units(self.count(*per_call), unit, group)
             }
             Content::Text(TextRates { completion: None, .. }) => self.speech(quote, &price, group),
-            _ => self.text(quote, &price, group, context),
+            _ => self.text(asked, quote, &price, group, context.config),
         };
         self.settle(quote, &price, terms)
     }
 
-    fn text(&self, quote: &Quote, price: &Price, group: Ratio, context: &Context<'_>) -> Terms {
+    fn text(&self, asked: &Asked<'_>, quote: &Quote, price: &Price, group: Ratio, config: &Config) -> Terms {
         let mut terms = terms::text(self.usage, price, group);
         if price::is_partial(quote) && self.needs_more_than_ratios() {
             terms = doubted(terms, Reason::RatioUnknown);
         }
         if let Content::Text(rates) = self.content {
-            terms::add_tools(&mut terms, rates.tools, &price::tools(self.entry.channel, context.config));
+            terms::add_tools(&mut terms, rates.tools, &price::tools(asked.channel, config));
         }
         terms
     }
