@@ -492,9 +492,9 @@ const KINDS: &[(&[&str], i64)] = &[
     (&["consume", "consumption", "usage", "消费", "消耗"], 2),
     (&["manage", "management", "管理"], 3),
     (&["system", "系统"], 4),
-    (&["error", "错误"], 5),
+    (&["error", "错误", "test", "测试", "テスト"], 5),
     (&["refund", "退款"], 6),
-    (&["login", "登录"], 7),
+    (&["login", "登录", "tool", "工具"], 7),
 ];
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::details::Details;
 use crate::exact::{Charged, Points, Ratio};
 use crate::log::{Kind, LogEntry, RowError};
-use crate::pricing::{Allowed, Class, Formula, Reason, Sum, Terms};
+use crate::pricing::{Allowed, Class, Formula, Open, Reason, Sum, Terms};
 use content::{Content, Image, Printed, TextRates};
 use price::{Asked, Origin, Price, Quote};
 use usage::Usage;
@@ -34,7 +34,7 @@ pub fn rate(entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) 
     let usage = Usage::of(entry, details, text)?;
     let row = Row { entry, content: &content, usage: &usage, estimated: details.flag("estimated_charge") };
     Ok(match context.basis {
-        Basis::Logged => rating(charged, row.by_itself(None).ok_or(Reason::NoRatios), None, Vec::new()),
+        Basis::Logged => rating(charged, row.printed(None).ok_or(Reason::NoRatios), None, Vec::new()),
         Basis::Config => row.by_config(context, charged),
     })
 }
@@ -86,6 +86,19 @@ struct Configured {
 }
 
 impl Row<'_, '_> {
+    /// The row, if its prompt holds the cached tokens.
+    fn other_reading<T>(&self, of: impl FnOnce(&Row<'_, '_>) -> T) -> Option<T> {
+        let usage = self.usage.other_reading(self.entry.model).filter(|_| matches!(self.content, Content::Text(_) | Content::Other))?;
+        Some(of(&Row { usage: &usage, ..*self }))
+    }
+
+    /// The terms by the numbers that the row prints, in all its readings.
+    fn printed(&self, configured: Option<&Terms>) -> Option<Terms> {
+        let terms = self.by_itself(configured)?;
+        let other = self.other_reading(|row| row.by_itself(configured)).flatten();
+        Some(with_reading(terms, other))
+    }
+
     /// The terms by the numbers that the row prints; a number that prints like the configured one is taken for it.
     fn by_itself(&self, configured: Option<&Terms>) -> Option<Terms> {
         let mut terms = match self.content {
@@ -139,13 +152,15 @@ impl Row<'_, '_> {
     /// The rating by the config, with what the row's own numbers give.
     fn by_config(&self, context: &Context<'_>, charged: Charged) -> Rating {
         match self.configured(context) {
-            Ok(configured) => {
-                let own = self.by_itself(Some(&configured.terms));
+            Ok(mut configured) => {
+                let other = self.other_reading(|row| row.configured(context)).and_then(Result::ok);
+                configured.terms = with_reading(configured.terms, other.map(|other| other.terms));
+                let own = self.printed(Some(&configured.terms));
                 rating(charged, Ok(configured.terms), own, configured.departures)
             }
             // What the config does not know is as the row says, if that gives the charge.
             Err(reason) => {
-                let terms = self.by_itself(None).map(|terms| doubted(terms, reason));
+                let terms = self.printed(None).map(|terms| doubted(terms, reason));
                 rating(charged, terms.ok_or(reason), None, Vec::new())
             }
         }
@@ -222,7 +237,8 @@ impl Row<'_, '_> {
         let terms = match self.content {
             Content::Image(image) => {
                 let (usd, factor) = terms::image_price(&price, image).ok_or(Reason::RatioUnknown)?;
-                terms::image(image, self.usage, asked.model, usd, factor, group)
+                let model = price::mapped_in(asked, context.config);
+                terms::image(image, self.usage, model, usd, factor, group)
             }
             Content::Units { per_call, .. } => {
                 let unit = price.per_call.filter(|_| *per_call).and_then(points_of).unwrap_or(price.input);
@@ -280,6 +296,14 @@ impl Row<'_, '_> {
     }
 }
 
+/// Terms with another reading of the row. It comes first, so that what else is open holds in both.
+fn with_reading(mut terms: Terms, other: Option<Terms>) -> Terms {
+    if let Some(other) = other.filter(|other| *other != terms) {
+        terms.open.insert(0, Open { reason: Reason::SplitNotLogged, allowed: Allowed::Readings(vec![other]) });
+    }
+    terms
+}
+
 /// A charge that was given back.
 fn nothing() -> Terms {
     let mut terms = Terms::tokens(Ratio::ZERO, Ratio::ONE);
@@ -289,7 +313,7 @@ fn nothing() -> Terms {
 
 /// Terms that hold if the config's source is right about what it cannot say.
 fn doubted(mut terms: Terms, reason: Reason) -> Terms {
-    terms.open.insert(0, crate::pricing::Open { reason, allowed: Allowed::Any });
+    terms.open.insert(0, Open { reason, allowed: Allowed::Any });
     terms
 }
 

@@ -56,9 +56,9 @@ pub struct Price {
     pub write_1h: Ratio,
     /// The input ratio of a tier that the gateway ignores.
     pub ignored_input: Option<Ratio>,
-    pub image: Option<ImageTariff>,
     pub audio: Option<AudioTariff>,
     pub per_call: Option<Ratio>,
+    pub image: Option<ImageTariff>,
 }
 
 impl Quote {
@@ -94,9 +94,9 @@ impl Quote {
             write_5m: or_as_input(rates.write_5m),
             write_1h: or_as_input(rates.write_1h),
             ignored_input: by_the_tier.filter(|input| Some(*input) != rates.input),
-            image: tariff.image,
             audio: tariff.audio,
             per_call: tariff.per_call,
+            image: tariff.image.clone(),
         }
     }
 }
@@ -107,6 +107,11 @@ fn mapped<'m>(channel: Option<&'m Channel>, model: &'m str) -> &'m str {
         Some(channel) if !channel.tariffs.contains_key(model) => channel.model_mapping.get(model).map_or(model, String::as_str),
         _ => model,
     }
+}
+
+/// What the channel of a row maps its model to.
+pub fn mapped_in<'r>(asked: &Asked<'r>, config: &'r Config) -> &'r str {
+    mapped(config.channels.get(asked.channel), asked.model)
 }
 
 /// A channel's own price. Of what it lacks only ratio, completion ratio, image and audio come from below.

@@ -18,10 +18,14 @@ pub struct Usage {
     pub cached: i64,
     pub write_5m: i64,
     pub write_1h: i64,
+    /// The writes as the log keeps them: 5 min and 1 h.
+    logged_writes: (i64, i64),
     /// Neither a column nor the text says how many tokens were cached.
     pub cached_unknown: bool,
     /// Audio and cached tokens of a session are in no row.
     pub realtime: bool,
+    /// Nothing says by which route the request came: the prompt may hold the cached tokens, as it does for `claude_messages`.
+    route_unknown: bool,
 }
 
 impl Usage {
@@ -37,17 +41,26 @@ impl Usage {
         if format == "claude_messages" {
             prompt = prompt.saturating_sub(cached.unwrap_or(0));
         }
+        let write_5m = written("ephemeral_5m", columns.cache_write_5m, text.and_then(|text| text.write_5m))?;
+        let write_1h = written("ephemeral_1h", columns.cache_write_1h, text.and_then(|text| text.write_1h))?;
         let usage = Usage {
             prompt,
             completion: columns.completion.unwrap_or(0),
             cached: cached.unwrap_or(0).max(0),
-            write_5m: written("ephemeral_5m", columns.cache_write_5m, text.and_then(|text| text.write_5m))?,
-            write_1h: written("ephemeral_1h", columns.cache_write_1h, text.and_then(|text| text.write_1h))?,
+            logged_writes: (write_5m, write_1h),
             cached_unknown: cached.is_none(),
             realtime: format == "realtime",
-            plain: 0,
+            route_unknown: format.is_empty(),
+            ..Usage::default()
         };
         Ok(usage.split(entry.model))
+    }
+
+    /// The same row if its prompt holds the cached tokens, where that may be.
+    pub fn other_reading(&self, model: &str) -> Option<Usage> {
+        let prompt = self.prompt.checked_sub(self.cached).filter(|prompt| *prompt >= 0)?;
+        let written = Usage { prompt, route_unknown: false, ..*self };
+        (self.route_unknown && self.cached > 0).then(|| written.split(model))
     }
 
     /// Without any tokens the charge is 0.
@@ -56,6 +69,7 @@ impl Usage {
     }
 
     fn split(mut self, model: &str) -> Usage {
+        (self.write_5m, self.write_1h) = self.logged_writes;
         let prompt = self.prompt.max(0);
         let writes = self.write_5m.saturating_add(self.write_1h);
         if is_claude(model) || self.cached > self.prompt || writes > self.prompt {
@@ -82,7 +96,7 @@ mod tests {
     /// Model, then prompt, cached, 5 min and 1 h writes; expected are plain, cached and the writes that count.
     #[track_caller]
     fn check(model: &str, [prompt, cached, write_5m, write_1h]: [i64; 4], expected: [i64; 4]) {
-        let usage = Usage { prompt, cached, write_5m, write_1h, ..Usage::default() }.split(model);
+        let usage = Usage { prompt, cached, logged_writes: (write_5m, write_1h), ..Usage::default() }.split(model);
         assert_eq!([usage.plain, usage.cached, usage.write_5m, usage.write_1h], expected, "{model} {prompt}");
     }
 
@@ -92,6 +106,16 @@ mod tests {
         check("gpt-4o", [100, 60, 30, 30], [0, 60, 30, 10]);
         check("gpt-4o", [100, 90, 40, 20], [0, 90, 10, 0]);
         check("gpt-4o", [100, 100, 0, 0], [0, 100, 0, 0]);
+    }
+
+    #[test]
+    fn without_a_route_the_prompt_may_hold_the_cached_tokens() {
+        let usage = Usage { prompt: 500, cached: 400, logged_writes: (0, 90), route_unknown: true, ..Usage::default() }.split("m");
+        assert_eq!((usage.plain, usage.write_1h), (10, 90));
+        let other = usage.other_reading("m").unwrap();
+        assert_eq!((other.prompt, other.plain, other.cached, other.write_1h), (100, 100, 400, 90));
+        assert_eq!(Usage { route_unknown: false, ..usage }.other_reading("m"), None);
+        assert_eq!(Usage { prompt: 399, ..usage }.other_reading("m"), None);
     }
 
     #[test]

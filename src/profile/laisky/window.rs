@@ -3,18 +3,19 @@
 //! Local date within the dates, day of the week among the days, and the minute of the day in one of the ranges. The first window that holds
 //! wins; what it gives lies over the usual price, its tiers replace the others as a whole.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::config::{ImageTariff, Tariff, Window};
 
 /// The price that holds at an instant (unix milliseconds).
-pub fn at(tariff: &Tariff, instant: i64) -> Tariff {
+pub fn at(tariff: &Tariff, instant: i64) -> Cow<'_, Tariff> {
+    let Some(window) = tariff.windows.iter().find(|window| holds(window, instant)) else { return Cow::Borrowed(tariff) };
     let mut usual = tariff.clone();
-    if let Some(window) = tariff.windows.iter().find(|window| holds(window, instant)) {
-        lay_over(&mut usual, &window.over);
-    }
-    usual
+    lay_over(&mut usual, &window.over);
+    Cow::Owned(usual)
 }
 
 fn lay_over(usual: &mut Tariff, over: &Tariff) {
