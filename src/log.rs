@@ -299,7 +299,11 @@ impl<'a> LogEntry<'a> {
             user_id: row.get(Field::UserId),
             token: row.get(Field::Token),
             token_id: row.get(Field::TokenId),
-            channel: [Field::Channel, Field::ChannelUuid].map(|field| row.get(field)).into_iter().find(|text| !text.is_empty()).unwrap_or(""),
+            channel: [Field::Channel, Field::ChannelUuid]
+                .map(|field| row.get(field))
+                .into_iter()
+                .find(|text| !text.is_empty())
+                .unwrap_or(""),
             channel_uuid: row.get(Field::ChannelUuid),
             content: row.get(Field::Content),
             details,

@@ -94,10 +94,10 @@ mod tests {
     fn the_last_bit_of_a_float_rounds_up() {
         let mut terms = Terms::tokens(ratio("0.1"), Ratio::ONE);
         (terms.formula, terms.minimum) = (Formula::Sum(Sum::Laisky), Minimum::AFTER);
-        terms.add(Class::Input, 3, Ratio::ONE);
-        terms.add(Class::Cached, 7, Ratio::ZERO);
-        // 0.30000000000000004 + 0.7000000000000001.
-        check(&terms, 2, 1);
+        terms.add(Class::Input, 1, Ratio::ONE);
+        terms.add(Class::Cached, 29, Ratio::ZERO);
+        // 0.1 + 2.9000000000000004.
+        check(&terms, 4, 3);
         terms.rates[Class::Cached] = Ratio::from(-1);
         check(&terms, 1, 1);
     }

@@ -81,7 +81,8 @@ fn laisky(terms: &Terms) -> Rounded {
     }
     .price();
     if (audio_in.0, audio_out.0) != (0, 0) {
-        let surcharge = gateway::laisky_audio(audio_in, audio_out, terms.rates[Class::Output], terms.model_ratio, terms.group_ratio);
+        let surcharge =
+            gateway::laisky_audio(audio_in, audio_out, terms.rates[Class::Output], terms.model_ratio, terms.group_ratio);
         rounded.whole = rounded.whole.wrapping_add(surcharge.whole);
     }
     for surcharge in &terms.surcharges {

@@ -29,7 +29,7 @@ pub use lines::{ChargeLine, Unit, lines};
 pub use open::{Allowed, Open, Reason, Slot, bounds};
 pub use price::{Adjustment, Charge, Rounding, price};
 pub use terms::{
-    After, Factor, FloatRounding, Formula, Minimum, Mode, Multiplier, Per, Product, QUOTA_PER_UNIT, RateKind, Sum, Surcharge, Terms,
-    Tiered,
+    After, Factor, FloatRounding, Formula, Minimum, Mode, Multiplier, Per, Product, QUOTA_PER_UNIT, RateKind, Sum, Surcharge,
+    Terms, Tiered,
 };
 pub use usage::{Class, PerClass};

@@ -42,10 +42,7 @@ pub const NAMES: &[(Field, &[&str])] = &[
     (Field::Id, &["id", "log_id", "日志 ID", "ログID", "ID de registro", "ID de journal"]),
     (Field::RequestId, &["request_id", "requestid", "req_id", "请求 ID", "リクエストID", "ID de solicitud", "ID de requête"]),
     // one-hub's JSON has `channel_id` and an object `channel`, new-api's JSON calls the number `channel`.
-    (
-        Field::Channel,
-        &["channel_id", "channel", "渠道 ID", "渠道", "チャンネル", "Canal", "channel_name", "渠道名称"],
-    ),
+    (Field::Channel, &["channel_id", "channel", "渠道 ID", "渠道", "チャンネル", "Canal", "channel_name", "渠道名称"]),
     (Field::ChannelUuid, &["channel_uuid"]),
     (Field::Model, &["model", "model_name", "模型", "模型名称", "模型名", "モデル", "Modelo", "Modèle"]),
     (Field::UpstreamModel, &["upstream_model", "upstream_model_name", "mapped_model", "上游模型"]),

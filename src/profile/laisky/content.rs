@@ -47,9 +47,17 @@ pub enum Content<'a> {
     Text(TextRates),
     Image(Image<'a>),
     /// So much for a call, or for each token.
-    Units { unit: Printed, group: Printed, per_call: bool },
+    Units {
+        unit: Printed,
+        group: Printed,
+        per_call: bool,
+    },
     /// USD for one call, or for each of some seconds.
-    Usd { usd: Printed, factors: Vec<Printed>, group: Printed },
+    Usd {
+        usd: Printed,
+        factors: Vec<Printed>,
+        group: Printed,
+    },
     ToolCall,
     External,
     Provisional,
@@ -98,11 +106,13 @@ impl<'a> Content<'a> {
         if text.starts_with("refunded: superseded") {
             return Content::Superseded;
         }
-        let starts = [("Tool invocation: ", Content::ToolCall), ("External (", Content::External), ("[provisional]", Content::Provisional)];
+        let starts =
+            [("Tool invocation: ", Content::ToolCall), ("External (", Content::External), ("[provisional]", Content::Provisional)];
         if let Some((_, content)) = starts.into_iter().find(|(start, _)| text.starts_with(start)) {
             return content;
         }
-        let parsed = text_rates(text).or_else(|| chinese_rates(text)).map(Content::Text).or_else(|| image(text).map(Content::Image));
+        let parsed =
+            text_rates(text).or_else(|| chinese_rates(text)).map(Content::Text).or_else(|| image(text).map(Content::Image));
         let parsed = parsed.or_else(|| old_image(text).map(Content::Image)).or_else(|| units(text)).or_else(|| video(text));
         parsed.unwrap_or_else(|| if text.ends_with("refunded") { Content::Refunded } else { Content::Other })
     }
@@ -211,7 +221,8 @@ mod tests {
     use super::*;
 
     fn values(rates: &TextRates) -> [String; 3] {
-        [Some(rates.model), Some(rates.group), rates.completion].map(|rate| rate.map_or_else(String::new, |rate| rate.value.to_string()))
+        [Some(rates.model), Some(rates.group), rates.completion]
+            .map(|rate| rate.map_or_else(String::new, |rate| rate.value.to_string()))
     }
 
     #[track_caller]
@@ -246,8 +257,13 @@ mod tests {
 
     #[test]
     fn other_texts() {
-        assert!(matches!(Content::of("rerank per-call billing, base unit 1000.000000, group rate 0.95"), Content::Units { per_call: true, .. }));
-        assert!(matches!(Content::of("video per-call usd 0.5000, group rate 1.00"), Content::Usd { factors, .. } if factors.is_empty()));
+        assert!(matches!(
+            Content::of("rerank per-call billing, base unit 1000.000000, group rate 0.95"),
+            Content::Units { per_call: true, .. }
+        ));
+        assert!(
+            matches!(Content::of("video per-call usd 0.5000, group rate 1.00"), Content::Usd { factors, .. } if factors.is_empty())
+        );
         assert!(matches!(
             Content::of("video seconds 4.00, usd 0.100, multiplier 1.67, group rate 1.00"),
             Content::Usd { factors, .. } if factors.len() == 2

@@ -19,7 +19,6 @@ pub fn of_channel(channel: &Channel, config: &Config) -> Option<Ratio> {
     groups.iter().map(ratio).collect::<Option<Vec<Ratio>>>()?.into_iter().min()
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,7 +27,8 @@ mod tests {
     #[track_caller]
     fn check(groups: &str, expected: &str) {
         let config = read("x", br#"{"GroupRatio": {"default": 1.2, "svip": 1.1, "cc": 0.3, "free": 0}}"#).unwrap().config;
-        let channel = Channel { groups: groups.split(',').filter(|g| !g.is_empty()).map(str::to_owned).collect(), ..Channel::default() };
+        let channel =
+            Channel { groups: groups.split(',').filter(|g| !g.is_empty()).map(str::to_owned).collect(), ..Channel::default() };
         assert_eq!(of_channel(&channel, &config).unwrap().to_string(), expected, "{groups}");
     }
 

@@ -7,6 +7,8 @@ pub mod content;
 mod group;
 mod price;
 mod terms;
+#[cfg(test)]
+mod tests;
 mod usage;
 mod window;
 
@@ -88,7 +90,8 @@ struct Configured {
 impl Row<'_, '_> {
     /// The row, if its prompt holds the cached tokens.
     fn other_reading<T>(&self, of: impl FnOnce(&Row<'_, '_>) -> T) -> Option<T> {
-        let usage = self.usage.other_reading(self.entry.model).filter(|_| matches!(self.content, Content::Text(_) | Content::Other))?;
+        let usage =
+            self.usage.other_reading(self.entry.model).filter(|_| matches!(self.content, Content::Text(_) | Content::Other))?;
         Some(of(&Row { usage: &usage, ..*self }))
     }
 
@@ -232,7 +235,14 @@ impl Row<'_, '_> {
         }
     }
 
-    fn at(&self, asked: &Asked<'_>, quote: &Quote, instant: i64, group: Ratio, context: &Context<'_>) -> Result<Configured, Reason> {
+    fn at(
+        &self,
+        asked: &Asked<'_>,
+        quote: &Quote,
+        instant: i64,
+        group: Ratio,
+        context: &Context<'_>,
+    ) -> Result<Configured, Reason> {
         let price = quote.at(asked, instant);
         let terms = match self.content {
             Content::Image(image) => {

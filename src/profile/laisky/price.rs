@@ -81,7 +81,8 @@ impl Quote {
         let tariff = window::at(&self.tariff, instant);
         let mut rates = tariff.rates;
         let mut by_the_tier = rates.input;
-        for tier in tariff.tiers.iter().filter(|tier| asked.prompt >= tier.prompt_from && asked.completion >= tier.completion_from) {
+        for tier in tariff.tiers.iter().filter(|tier| asked.prompt >= tier.prompt_from && asked.completion >= tier.completion_from)
+        {
             by_the_tier = tier.rates.input.or(by_the_tier);
             let input = if self.ignores_tier_input { None } else { tier.rates.input };
             rates.overlay(&Rates { input, ..tier.rates });

@@ -253,7 +253,8 @@ pub fn printed_usd(usd: Printed, factors: &[Printed], group: Printed) -> Terms {
     open_printed(&mut terms, Slot::Price, usd);
     open_printed(&mut terms, Slot::GroupRatio, group);
     if !factors.is_empty() {
-        let end = |of: fn(Printed) -> Ratio| factors.iter().try_fold(Ratio::ONE, |product, factor| float::product(product, of(*factor)));
+        let end =
+            |of: fn(Printed) -> Ratio| factors.iter().try_fold(Ratio::ONE, |product, factor| float::product(product, of(*factor)));
         let (low, high) = (end(|factor| factor.ends().0), end(|factor| factor.ends().1));
         if let (Some(low), Some(high)) = (low, high) {
             open(&mut terms, Reason::RatiosRounded, Allowed::Between { slot: Slot::Multiplier(0), low, high });

@@ -324,7 +324,10 @@ mod tests {
                 "model_configs":"{\"claude-2.0\":{\"ratio\":4,\"completion_ratio\":3},\"claude-new\":{\"ratio\":1}}"}}"#,
         );
         let anthropic = &config.compiled_in[&Provider::Anthropic];
-        assert_eq!((text(anthropic.tariffs["claude-2.0"].rates.completion), anthropic.tools["web_search"].to_string()), ("3".into(), "0.02".into()));
+        assert_eq!(
+            (text(anthropic.tariffs["claude-2.0"].rates.completion), anthropic.tools["web_search"].to_string()),
+            ("3".into(), "0.02".into())
+        );
         assert_eq!(anthropic.tariffs["claude-new"].extent, Extent::RatioOnly);
     }
 }
