@@ -215,14 +215,19 @@ impl Exact {
         self.rounded(0).mantissa
     }
 
-    /// Rounded up to a whole number.
-    pub fn ceil(&self) -> BigInt {
-        self.mantissa.div_ceil(&ten_to(self.scale))
-    }
-
     /// Cut to a whole number, toward zero.
     pub fn truncate(&self) -> BigInt {
         &self.mantissa / ten_to(self.scale)
+    }
+
+    /// The largest whole number that is not above.
+    pub fn floor(&self) -> BigInt {
+        self.mantissa.div_floor(&ten_to(self.scale))
+    }
+
+    /// The smallest whole number that is not below.
+    pub fn ceil(&self) -> BigInt {
+        -(-self.clone()).floor()
     }
 
     /// Rounded to `places` decimals, halves away from zero.
@@ -419,6 +424,14 @@ pub enum Charged {
 }
 
 impl Charged {
+    /// The same amount given back.
+    pub fn negated(self) -> Charged {
+        match self {
+            Charged::Points(points) => Charged::Points(Points(points.0.saturating_neg())),
+            Charged::Money { amount, per_usd } => Charged::Money { amount: -amount, per_usd },
+        }
+    }
+
     /// In points; money as the nearest whole number of them.
     pub fn points(&self, per_unit: Ratio) -> Points {
         match self {

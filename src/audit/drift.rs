@@ -1,7 +1,7 @@
 //! Ratios that a row carries and that differ from the config's.
 
 use crate::exact::{Exact, Ratio};
-use crate::pricing::{Class, Formula, Mode, RateKind, Terms};
+use crate::pricing::{Class, Formula, Mode, Terms};
 
 /// A number that enters the charge and stands in the row with another value than in the config.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,16 +70,14 @@ fn compare_rates(found: &mut Vec<Difference>, configured: &Terms, logged: &Terms
     let input = |terms: &Terms| Exact::from(terms.rates[Class::Input]);
     let (model, own_model) = (input(configured) * configured.model_ratio, input(logged) * logged.model_ratio);
     let used = || configured.usage.iter().filter(|(_, tokens)| *tokens != 0);
-    if model != own_model && used().next().is_some() {
+    let by_ratio = matches!(configured.formula, Formula::Product(_));
+    if model != own_model && (by_ratio || used().next().is_some()) {
         push(found, "model_ratio", model.normalized().to_string(), own_model.normalized().to_string());
     }
     for (class, _) in used().filter(|(class, _)| *class != Class::Input) {
         let (rate, own) = (configured.rates[class], logged.rates[class]);
-        let differs = match configured.formula.rate_kind(class) {
-            RateKind::Relative => input(logged) * rate != input(configured) * own,
-            RateKind::Absolute => rate != own,
-        };
-        if differs {
+        let same = if configured.is_absolute(class) { rate == own } else { input(logged) * rate == input(configured) * own };
+        if !same {
             push(found, class.rate_word(), rate.to_string(), own.to_string());
         }
     }

@@ -1,8 +1,10 @@
 //! A row with its verdict, owned, as reports list it.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
-use super::{Judged, Verdict};
+use super::diagnose::{ClassCauses, ClassKey, word};
+use super::{Cause, Causes, Judged, Verdict};
 use crate::log::{LogEntry, Place};
 use crate::profile::Profile;
 
@@ -41,9 +43,42 @@ impl Finding {
         self.verdict.charge.as_deref()
     }
 
+    /// The cause of a mismatched row: that of its class where it explains the row, else its own.
+    pub fn told(&self, classes: Option<&ClassCauses>) -> Option<ToldCause> {
+        let judged = self.charge()?;
+        let diagnosis = judged.diagnosis.as_ref()?;
+        let key = ClassKey { model: self.model.clone(), group: self.group.clone() };
+        let (cause, implied) = match classes {
+            Some(classes) => classes.of(&key, diagnosis),
+            None => {
+                let first = diagnosis.causes.first();
+                (diagnosis.cause(), first.map_or(Vec::new(), |explanation| explanation.implied.clone()))
+            }
+        };
+        let same_kind = diagnosis.causes.iter().map(|explanation| explanation.causes).filter(|other| other.kind == cause.kind);
+        let mut implied: BTreeMap<String, String> = implied.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        if cause.is(Cause::RatioDrift) {
+            implied.extend(judged.drift.iter().map(|difference| (difference.key.to_owned(), difference.logged.clone())));
+        }
+        if cause == Causes::UNEXPLAINED {
+            implied.extend(diagnosis.implied.iter().map(|(slot, value)| (word(*slot).to_owned(), value.to_string())));
+        }
+        Some(ToldCause { cause, also: same_kind.filter(|other| *other != cause).collect(), implied })
+    }
+
     pub fn profile(&self) -> Option<Profile> {
         self.verdict.profile
     }
+}
+
+/// The cause of a row, as reports tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToldCause {
+    pub cause: Causes,
+    /// What explains the row equally.
+    pub also: Vec<Causes>,
+    /// The numbers and names that the cause implies.
+    pub implied: BTreeMap<String, String>,
 }
 
 /// Findings by the size of their difference, the largest last; of equal ones the earlier row is the larger.

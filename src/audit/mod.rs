@@ -3,23 +3,33 @@
 //! The law: every row that was read is in exactly one [`Class`], and
 //! `rows = matched + overcharged + undercharged + unrated + skipped + malformed`.
 
+mod balances;
+mod cause;
+mod diagnose;
 mod drift;
 mod filter;
 mod finding;
+mod policy;
 mod repeats;
 mod summary;
 
+pub use balances::{Balances, Imbalance, Opening};
+pub use cause::{Cause, Causes, Kind as CauseKind};
+pub use diagnose::{Case, ClassCauses, Diagnosis, Explanation, diagnose};
+pub use diagnose::{ClassKey, Told};
 pub use drift::{Difference, differences};
 pub use filter::Filter;
-pub use finding::{Finding, Ranked};
+pub use finding::{Finding, Ranked, ToldCause};
+pub use policy::{Level, Policy};
 pub use repeats::Repeats;
-pub use summary::{By, CauseKey, DriftKey, QuirkKey, Span, Summary, Tally, Totals};
+pub use summary::{By, DriftKey, QuirkKey, Span, Summary, Tally, Totals};
 
+use crate::config::{Found, MapName};
 use crate::details::Details;
 use crate::exact::Points;
-use crate::log::{LogEntry, RowError};
-use crate::pricing::{Charge, Judgement, Reason, Standing, Terms, judge, price};
-use crate::profile::{self, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Skip};
+use crate::log::{Kind, LogEntry, RowError};
+use crate::pricing::{Adjustment, Charge, Judgement, Reason, Standing, Terms, judge, price};
+use crate::profile::{self, Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Related, Skip};
 
 /// The class of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,22 +59,6 @@ impl Class {
     }
 }
 
-/// Why a charge is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Cause {
-    RatioDrift,
-    Unexplained,
-}
-
-impl Cause {
-    pub fn word(self) -> &'static str {
-        match self {
-            Cause::RatioDrift => "ratio-drift",
-            Cause::Unexplained => "unexplained",
-        }
-    }
-}
-
 /// What was found out about a row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
@@ -85,14 +79,21 @@ pub struct Judged {
     /// What had to be presumed, or why the charge cannot be known.
     pub reason: Option<Reason>,
     pub bounds: Option<(Points, Points)>,
-    pub cause: Option<Cause>,
+    /// Why the charge is wrong.
+    pub diagnosis: Option<Diagnosis>,
     /// Ratios of the row that differ from the config's.
     pub drift: Vec<Difference>,
+    pub notices: Vec<Policy>,
     /// The quirk that the row shows, with the points charged beyond what the rules give, where that can be known.
     pub quirk: Option<(Quirk, Option<i128>)>,
 }
 
 impl Judged {
+    /// The causes of the row alone.
+    pub fn causes(&self) -> Option<Causes> {
+        self.diagnosis.as_ref().map(Diagnosis::cause)
+    }
+
     /// Points charged beyond the expected ones; 0 where those are not known.
     pub fn delta(&self) -> i128 {
         self.expected.as_ref().map_or(0, |expected| i128::from(self.charged.0) - i128::from(expected.points.0))
@@ -133,18 +134,25 @@ impl Auditor {
 
     fn try_judge(&self, entry: &LogEntry<'_>, context: &Context<'_>, past: &mut Past) -> Result<Verdict, RowError> {
         let details = Details::parse("other", entry.details)?;
-        let profile = self.profile.unwrap_or_else(|| profile::recognise(entry, &details, context.veloera));
+        if profile::is_veloera_row(entry, &details) {
+            past.memory.remember_veloera(entry.place.input);
+        }
+        let veloera = context.veloera || past.memory.is_veloera(entry.place.input);
+        let profile = self.profile.unwrap_or_else(|| profile::recognise(entry, &details, veloera));
         let rated = match profile::rate(profile, entry, &details, context, &mut past.memory)? {
             Rating::Skipped(skip) => return Ok(Verdict::skipped(skip)),
             Rating::Charge(_) if !self.filter.admits(entry) => return Ok(Verdict::skipped(Skip::Filtered)),
             Rating::Charge(_) if past.repeats.is_repeated(entry) => return Ok(Verdict::skipped(Skip::Repeated)),
             Rating::Charge(rated) => rated,
         };
-        let (class, judged) = self.weigh(*rated, context);
+        let look = || profile::related(profile, entry, &details, context);
+        let prompt = entry.tokens.prompt.unwrap_or(0);
+        let (class, mut judged) = self.weigh(*rated, context, prompt, &look);
+        judged.notices = notices(entry, context, class, &judged);
         Ok(Verdict { class, profile: Some(profile), charge: Some(Box::new(judged)), skip: None, error: None })
     }
 
-    fn weigh(&self, rated: Rated, context: &Context<'_>) -> (Class, Judged) {
+    fn weigh(&self, rated: Rated, context: &Context<'_>, prompt: i64, look: &dyn Fn() -> Related) -> (Class, Judged) {
         let Rated { charged, terms, own, departures } = rated;
         let terms = match terms {
             Ok(terms) => terms,
@@ -158,17 +166,63 @@ impl Auditor {
             Standing::Mismatch if points > expected.points => (Class::Overcharged, None, None),
             Standing::Mismatch => (Class::Undercharged, None, None),
         };
-        let cause = class.is_mismatch().then(|| {
-            let own = own.filter(|_| !drift.is_empty()).map(|own| judge(&own, &charged, self.tolerance).standing);
-            if own.is_none_or(|standing| standing == Standing::Mismatch) { Cause::Unexplained } else { Cause::RatioDrift }
+        let own = own.filter(|_| !drift.is_empty());
+        let diagnosis = class.is_mismatch().then(|| {
+            let case = Case::new(&terms, own.as_ref(), &expected, (&charged, points), prompt, look);
+            let mut diagnosis = diagnose(&case);
+            // What is open in the row's own terms is open for drift, too.
+            let by_own = own.as_ref().map(|own| judge(own, &charged, self.tolerance).standing);
+            if by_own.is_some_and(|standing| standing != Standing::Mismatch) {
+                diagnosis.put_first(Cause::RatioDrift);
+            }
+            diagnosis
         });
         let quirk = if class == Class::Matched { shown(&departures, &expected) } else { None };
-        (class, Judged { charged: points, terms: Some(terms), expected: Some(expected), reason, bounds, cause, drift, quirk })
+        (
+            class,
+            Judged {
+                charged: points,
+                terms: Some(terms),
+                expected: Some(expected),
+                reason,
+                bounds,
+                diagnosis,
+                drift,
+                notices: Vec::new(),
+                quirk,
+            },
+        )
     }
 }
 
 fn unrated(charged: Points, reason: Reason) -> Judged {
-    Judged { charged, terms: None, expected: None, reason: Some(reason), bounds: None, cause: None, drift: Vec::new(), quirk: None }
+    Judged {
+        charged,
+        terms: None,
+        expected: None,
+        reason: Some(reason),
+        bounds: None,
+        diagnosis: None,
+        drift: Vec::new(),
+        notices: Vec::new(),
+        quirk: None,
+    }
+}
+
+/// What is worth telling of a charge beside its verdict.
+fn notices(entry: &LogEntry<'_>, context: &Context<'_>, class: Class, judged: &Judged) -> Vec<Policy> {
+    let is_refund = entry.kind == Kind::Code(6);
+    let is_group_unknown = context.basis == Basis::Config
+        && !entry.group.is_empty()
+        && context.config.map(MapName::GroupRatio).get(entry.group) == Found::Absent;
+    let is_saturated = judged.expected.as_ref().is_some_and(|charge| charge.adjustment == Some(Adjustment::Saturated));
+    let told = [
+        (Policy::GroupUnknown, is_group_unknown),
+        (Policy::NegativeCharge, judged.charged.0 < 0 && !is_refund),
+        (Policy::SaturatedCharge, is_saturated && class == Class::Matched),
+        (Policy::RefundWithoutCharge, judged.reason == Some(Reason::NoChargeFound)),
+    ];
+    told.into_iter().filter(|(_, holds)| *holds).map(|(policy, _)| policy).collect()
 }
 
 /// The first departure that the charge shows: one whose rules are not known, or give another charge.

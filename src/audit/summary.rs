@@ -1,10 +1,11 @@
 //! Sums over verdicts. Merging two summaries is associative and commutative, and an empty one changes nothing.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap};
 
+use super::diagnose::{ClassCauses, ClassKey, Classes, Told};
 use super::finding::{Finding, Ranked, rank};
-use super::{Cause, Class, Judged, Verdict};
+use super::{Class, Judged, Policy, Verdict};
 use crate::log::{LogEntry, Place};
 use crate::pricing::Reason;
 use crate::profile::{Profile, Quirk, Skip};
@@ -109,7 +110,14 @@ pub struct Tally {
 }
 
 impl Tally {
-    fn merge(&mut self, other: &Tally) {
+    pub(super) fn take(&mut self, other: &Tally) {
+        self.rows -= other.rows;
+        self.charged_points -= other.charged_points;
+        self.expected_points -= other.expected_points;
+        self.mismatched -= other.mismatched;
+    }
+
+    pub(super) fn merge(&mut self, other: &Tally) {
         self.rows += other.rows;
         self.charged_points += other.charged_points;
         self.expected_points += other.expected_points;
@@ -145,16 +153,6 @@ impl By {
     }
 }
 
-/// Rows with one cause.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct CauseKey {
-    pub rows: u64,
-    pub net_points: i128,
-    pub models: BTreeSet<String>,
-    pub groups: BTreeSet<String>,
-    pub span: Span,
-}
-
 /// A ratio that differs from the config's: the key of a drift entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DriftKey {
@@ -164,13 +162,6 @@ pub struct DriftKey {
     pub group: Option<String>,
     pub configured: String,
     pub logged: String,
-}
-
-/// Over- and undercharged rows whose cause is `ratio-drift`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DriftRows {
-    pub over: u64,
-    pub under: u64,
 }
 
 /// Rows that show one quirk; the points charged beyond the rules are none where those of any row are not known.
@@ -190,12 +181,13 @@ pub struct Summary {
     pub unrated_reasons: BTreeMap<Reason, u64>,
     pub presumed: BTreeMap<Reason, u64>,
     pub skips: BTreeMap<Skip, u64>,
-    pub causes: BTreeMap<Cause, CauseKey>,
+    /// What the mismatched rows of each model and group have in common.
+    pub classes: Classes,
     pub drift: BTreeMap<DriftKey, (u64, Span)>,
-    /// Mismatched rows that are charged exactly by their own ratios.
-    pub drift_rows: DriftRows,
     pub quirks: BTreeMap<Quirk, QuirkKey>,
-    pub by: BTreeMap<By, BTreeMap<String, Tally>>,
+    /// By finding, and what is said of it.
+    pub policy: BTreeMap<(Policy, String), (u64, Span)>,
+    by: BTreeMap<By, BTreeMap<String, Tally>>,
     /// The first malformed rows, for messages.
     pub malformed: Vec<(Place, String)>,
     worst: BinaryHeap<Reverse<Ranked>>,
@@ -215,10 +207,10 @@ impl Summary {
             unrated_reasons: BTreeMap::new(),
             presumed: BTreeMap::new(),
             skips: BTreeMap::new(),
-            causes: BTreeMap::new(),
+            classes: Classes::default(),
             drift: BTreeMap::new(),
-            drift_rows: DriftRows::default(),
             quirks: BTreeMap::new(),
+            policy: BTreeMap::new(),
             by: by.iter().map(|by| (*by, BTreeMap::new())).collect(),
             malformed: Vec::new(),
             worst: BinaryHeap::new(),
@@ -254,12 +246,27 @@ impl Summary {
         }
         self.add_drift(entry, judged, span);
         self.add_quirk(judged, span);
+        for policy in &judged.notices {
+            let detail = match policy {
+                Policy::GroupUnknown => format!("`{}`: {}", entry.group, policy.sentence()),
+                _ => policy.sentence().to_owned(),
+            };
+            self.add_policy(*policy, detail, 1, span);
+        }
         self.add_breakdowns(entry, verdict.class, judged, day);
-        if let Some(cause) = judged.cause {
-            self.drift_rows.add(cause, verdict.class);
-            self.add_cause(cause, entry, judged, span);
+        if let Some(diagnosis) = &judged.diagnosis {
+            let told = Told { tally: tally(verdict.class, judged), span, over: u64::from(verdict.class == Class::Overcharged) };
+            let key = ClassKey { model: entry.model.to_owned(), group: entry.group.to_owned() };
+            self.classes.add(key, diagnosis, &told);
             self.keep(entry, verdict);
         }
+    }
+
+    /// Counts a finding beside the charges.
+    pub fn add_policy(&mut self, policy: Policy, detail: String, rows: u64, span: Span) {
+        let (count, times) = self.policy.entry((policy, detail)).or_default();
+        *count += rows;
+        times.merge(span);
     }
 
     fn add_drift(&mut self, entry: &LogEntry<'_>, judged: &Judged, span: Span) {
@@ -284,28 +291,11 @@ impl Summary {
         self.quirks.entry(quirk).and_modify(|sum| sum.merge(&told)).or_insert(told);
     }
 
-    fn add_cause(&mut self, cause: Cause, entry: &LogEntry<'_>, judged: &Judged, span: Span) {
-        let sum = self.causes.entry(cause).or_default();
-        sum.rows += 1;
-        sum.net_points += judged.delta();
-        sum.span.merge(span);
-        for (set, name) in [(&mut sum.models, entry.model), (&mut sum.groups, entry.group)] {
-            if !set.contains(name) {
-                set.insert(name.to_owned());
-            }
-        }
-    }
-
     fn add_breakdowns(&mut self, entry: &LogEntry<'_>, class: Class, judged: &Judged, day: &dyn Fn(i64) -> String) {
         if class == Class::Unrated {
             return;
         }
-        let part = Tally {
-            rows: 1,
-            charged_points: judged.charged.0.into(),
-            expected_points: i128::from(judged.charged.0) - judged.delta(),
-            mismatched: class.is_mismatch().into(),
-        };
+        let part = tally(class, judged);
         for (by, parts) in &mut self.by {
             let of_day;
             let key = match by {
@@ -318,10 +308,8 @@ impl Summary {
                     of_day = entry.time.map(day).unwrap_or_default();
                     &of_day
                 }
-                By::Cause => match judged.cause {
-                    Some(cause) => cause.word(),
-                    None => continue,
-                },
+                // Known at the end of the run, from the classes.
+                By::Cause => continue,
             };
             match parts.get_mut(key) {
                 Some(tally) => tally.merge(&part),
@@ -348,6 +336,20 @@ impl Summary {
         }
     }
 
+    /// The causes of all mismatched rows.
+    pub fn causes(&self) -> ClassCauses {
+        self.classes.causes()
+    }
+
+    /// The breakdowns, that by cause included.
+    pub fn breakdowns(&self, causes: &ClassCauses) -> BTreeMap<By, BTreeMap<String, Tally>> {
+        let mut breakdowns = self.by.clone();
+        if let Some(by_cause) = breakdowns.get_mut(&By::Cause) {
+            by_cause.extend(causes.totals.iter().map(|(cause, total)| (cause.to_string(), total.told.tally.clone())));
+        }
+        breakdowns
+    }
+
     /// The findings that were kept, in input order.
     pub fn findings(&self) -> Vec<&Finding> {
         let mut findings: Vec<&Finding> = self.worst.iter().map(|ranked| &ranked.0.0).collect();
@@ -368,21 +370,15 @@ impl Summary {
         add_counts(&mut self.unrated_reasons, other.unrated_reasons);
         add_counts(&mut self.presumed, other.presumed);
         add_counts(&mut self.skips, other.skips);
-        for (cause, part) in other.causes {
-            let sum = self.causes.entry(cause).or_default();
-            sum.rows += part.rows;
-            sum.net_points += part.net_points;
-            sum.models.extend(part.models);
-            sum.groups.extend(part.groups);
-            sum.span.merge(part.span);
-        }
+        self.classes.merge(other.classes);
         for (key, (rows, span)) in other.drift {
             let sum = self.drift.entry(key).or_default();
             sum.0 += rows;
             sum.1.merge(span);
         }
-        self.drift_rows.over += other.drift_rows.over;
-        self.drift_rows.under += other.drift_rows.under;
+        for ((policy, detail), (rows, span)) in other.policy {
+            self.add_policy(policy, detail, rows, span);
+        }
         for (quirk, part) in other.quirks {
             self.quirks.entry(quirk).and_modify(|sum| sum.merge(&part)).or_insert(part);
         }
@@ -397,12 +393,13 @@ impl Summary {
     }
 }
 
-impl DriftRows {
-    fn add(&mut self, cause: Cause, class: Class) {
-        if cause == Cause::RatioDrift {
-            self.over += u64::from(class == Class::Overcharged);
-            self.under += u64::from(class == Class::Undercharged);
-        }
+/// A row as a part of a breakdown.
+fn tally(class: Class, judged: &Judged) -> Tally {
+    Tally {
+        rows: 1,
+        charged_points: judged.charged.0.into(),
+        expected_points: i128::from(judged.charged.0) - judged.delta(),
+        mismatched: class.is_mismatch().into(),
     }
 }
 

@@ -8,11 +8,12 @@ use jiff::tz::TimeZone;
 
 use super::outcome::{FOUND, Failure, NOTHING_AUDITED};
 use super::{Chosen, Common, sources};
-use crate::audit::{Auditor, By, Filter, Finding, Past, Repeats, Summary, Totals, Verdict};
+use crate::audit::{Auditor, Balances, By, Cause, Filter, Finding, Level, Past, Policy, Repeats, Span, Summary, Totals, Verdict};
 use crate::config::{Config, Timeline};
+use crate::details::Details;
 use crate::exact::{Exact, Ratio};
 use crate::log::{LogEntry, Place, Reading, Row};
-use crate::profile::{self, Basis, Context};
+use crate::profile::{self, Basis, Context, Rates, Skip};
 use crate::read::input::{self, Format as InputFormat, Input, OpenOptions};
 use crate::read::time::TimeReader;
 use crate::read::{Next, vocabulary};
@@ -86,6 +87,9 @@ pub struct AuditCommand {
     /// Break the totals down by model, group, token, user, channel, day, cause
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     by: Vec<ByChoice>,
+    /// Check each user's balance: JSON or CSV with user, before, after (points)
+    #[arg(long, value_name = "FILE")]
+    balances: Option<PathBuf>,
     /// How many findings are listed: the largest [default: 20 in a table, else 1000]
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -171,22 +175,29 @@ impl AuditCommand {
 
     fn fails(&self, summary: &Summary) -> bool {
         let totals = &summary.totals;
-        let drifted = summary.drift_rows;
-        let mismatches = totals.overcharged + totals.undercharged - drifted.over - drifted.under;
+        let causes = summary.causes();
+        let drifted = causes.totals.iter().filter(|(causes, _)| causes.is(Cause::RatioDrift));
+        let (drift_rows, drift_over) =
+            drifted.fold((0, 0), |(rows, over), (_, total)| (rows + total.told.tally.rows, over + total.told.over));
+        let mismatches = totals.overcharged + totals.undercharged - drift_rows;
         let too_many = mismatches > self.max_mismatches.unwrap_or(0);
+        let has = |level: Level| summary.policy.keys().any(|(policy, _)| policy.level() == level);
         self.fail_on.iter().any(|fail_on| match fail_on {
-            FailOn::Over => too_many && totals.overcharged > drifted.over,
-            FailOn::Under => too_many && totals.undercharged > drifted.under,
+            FailOn::Over => too_many && totals.overcharged > drift_over,
+            FailOn::Under => too_many && totals.undercharged > drift_rows - drift_over,
             FailOn::Drift => !summary.drift.is_empty(),
-            FailOn::Policy | FailOn::Notice | FailOn::None => false,
+            FailOn::Policy => has(Level::Violation),
+            FailOn::Notice => has(Level::Notice),
+            FailOn::None => false,
             FailOn::Quirk => !summary.quirks.is_empty(),
             FailOn::Unrated => totals.unrated > 0,
             FailOn::Malformed => totals.malformed > 0,
-            FailOn::Any => (too_many && mismatches > 0) || !summary.drift.is_empty(),
+            FailOn::Any => (too_many && mismatches > 0) || !summary.drift.is_empty() || has(Level::Violation),
             FailOn::All => {
                 (too_many && mismatches > 0)
                     || !summary.drift.is_empty()
                     || !summary.quirks.is_empty()
+                    || !summary.policy.is_empty()
                     || totals.unrated + totals.malformed > 0
             }
         })
@@ -263,10 +274,14 @@ impl<'c> Run<'c> {
             summary: Summary::new(self.command.limit(), &by),
             usd: UsdTotals::default(),
         };
+        let mut books = match &self.command.balances {
+            Some(path) => Balances::new(super::balances::load(path)?),
+            None => Balances::default(),
+        };
         let mut past = Past { repeats: Repeats::among(self.command.files.len()), ..Past::default() };
         for (index, path) in self.command.files.iter().enumerate() {
             let before = report.summary.totals.clone();
-            let pricing = self.audit_input(path, index, &mut report, &mut past, out)?;
+            let pricing = self.audit_input(path, index, &mut report, &mut past, &mut books, out)?;
             report.usd.add(&before, &report.summary.totals, pricing.quota_per_unit);
             if index == 0 {
                 report.quota_per_unit = pricing.quota_per_unit;
@@ -274,6 +289,9 @@ impl<'c> Run<'c> {
             }
         }
         add_sources(&mut report.sources, &self.chosen.config);
+        for imbalance in books.imbalances() {
+            report.summary.add_policy(Policy::BalanceMismatch, imbalance.detail, imbalance.rows, Span::default());
+        }
         self.write_report(&report, out)?;
         self.tell_malformed(&report, err)?;
         Ok(report)
@@ -285,6 +303,7 @@ impl<'c> Run<'c> {
         index: usize,
         report: &mut Report,
         past: &mut Past,
+        books: &mut Balances,
         out: &mut dyn Write,
     ) -> Result<Pricing, Failure> {
         let mut input = self.open(path)?;
@@ -298,7 +317,7 @@ impl<'c> Run<'c> {
             row.place.input = number;
             match next {
                 Next::End => break,
-                Next::Row => self.audit_row(&row, &pricing, &info, report, past, out)?,
+                Next::Row => self.audit_row(&row, &pricing, &info, report, past, books, out)?,
                 Next::Malformed(error) => {
                     self.note(row.place, None, Verdict::malformed(error), &info, report, out)?;
                 }
@@ -317,6 +336,7 @@ impl<'c> Run<'c> {
         info: &InputInfo,
         report: &mut Report,
         past: &mut Past,
+        books: &mut Balances,
         out: &mut dyn Write,
     ) -> Result<(), Failure> {
         let currency = pricing.currency.as_ref().map(|(code, rate)| (code.as_str(), *rate));
@@ -325,9 +345,17 @@ impl<'c> Run<'c> {
             Err(error) => self.note(row.place, None, Verdict::malformed(error), info, report, out),
             Ok(entry) => {
                 let config = pricing.timeline.at(entry.time);
-                let context =
-                    Context { config, basis: pricing.basis, quota_per_unit: pricing.quota_per_unit, veloera: pricing.veloera };
+                let context = Context {
+                    config,
+                    basis: pricing.basis,
+                    quota_per_unit: pricing.quota_per_unit,
+                    veloera: pricing.veloera,
+                    other_mode: false,
+                };
                 let verdict = self.auditor.judge(&entry, &context, past);
+                if !books.is_empty() && verdict.skip != Some(Skip::Repeated) {
+                    book(&entry, &context, books);
+                }
                 self.note(row.place, Some(&entry), verdict, info, report, out)
             }
         }
@@ -412,6 +440,15 @@ impl<'c> Run<'c> {
             0 => Ok(()),
             more => writeln!(err, "and {more} more malformed rows; `--format ndjson` names each"),
         }
+    }
+}
+
+/// Books what a row moves on its user's balance.
+fn book(entry: &LogEntry<'_>, context: &Context<'_>, books: &mut Balances) {
+    let rates = Rates { quota_per_unit: context.quota_per_unit, config: context.config };
+    let details = Details::parse("other", entry.details).unwrap_or_default();
+    if let Some(movement) = profile::movement(entry, &details, rates) {
+        books.book(&movement);
     }
 }
 

@@ -1,6 +1,7 @@
 //! `quota calc`.
 
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
@@ -9,9 +10,11 @@ use super::{Common, number, positive};
 use crate::config::{Config, Currency, Map, MapName};
 use crate::defaults;
 use crate::exact::Ratio;
+use crate::float::expr::Expression;
 use crate::profile::Profile;
 use crate::profile::new_api::{Overrides, Request, Rules, calculate};
 use crate::report::calc::{Calculation, Extras, write_json, write_table};
+use crate::report::issues;
 
 /// Price one request, or the same request under several groups or models
 #[derive(Args, Debug)]
@@ -85,6 +88,9 @@ pub struct CalcCommand {
     /// USD per 1M output tokens
     #[arg(long, value_name = "USD", value_parser = number)]
     output_price: Option<Ratio>,
+    /// A tiered price expression, such as 'tier("base", p * 2.5 + c * 15 + cr * 0.25)'
+    #[arg(long, value_name = "TEXT")]
+    expr: Option<String>,
     /// Recharge bonus, such as 15%: shows what the charge costs in money really paid
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     bonus: Option<Ratio>,
@@ -152,7 +158,7 @@ impl CalcCommand {
 
     /// Whether anything of the price comes from the config or the defaults.
     fn needs_prices(&self) -> bool {
-        let priced = self.model_price.is_some() || self.model_ratio.or(self.input_price).is_some();
+        let priced = self.expr.is_some() || self.model_price.is_some() || self.model_ratio.or(self.input_price).is_some();
         !priced || !self.model.is_empty()
     }
 
@@ -189,6 +195,7 @@ impl CalcCommand {
     fn calculation(&self, config: &Config, rules: &Rules, model: &str, group: &str) -> Result<Calculation, Failure> {
         let request = self.request(model, group);
         let overrides = Overrides {
+            expression: self.expression()?,
             model_ratio: self.model_ratio,
             completion_ratio: self.completion_ratio,
             cache_ratio: self.cache_ratio,
@@ -204,6 +211,13 @@ impl CalcCommand {
             return Err(Failure::unpriced(message, Some("name the missing ratio with a flag, or another config".to_owned())));
         }
         Ok(Calculation { model: model.to_owned(), group: group.to_owned(), terms, requests: self.requests })
+    }
+
+    fn expression(&self) -> Result<Option<Arc<Expression>>, Failure> {
+        let Some(text) = &self.expr else { return Ok(None) };
+        let color = self.common.color.for_stream(io::stderr().is_terminal());
+        let rendered = |error| Failure::Rendered(issues::render_expression(text, &error, color));
+        Expression::parse(text).map(|expression| Some(Arc::new(expression))).map_err(rendered)
     }
 
     fn request(&self, model: &str, group: &str) -> Request {

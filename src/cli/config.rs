@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::sources::{LoadError, load, load_one};
+use crate::config::issue::Issue;
 use crate::config::{Config, Map, MapName};
 use crate::defaults::{self, Defaults};
-use crate::read::config::issue::Issue;
 use crate::report;
 
 /// Lint, print and default configs

@@ -1,6 +1,7 @@
 //! The command line: arguments, files, standard output, exit codes. The only place that prints or knows the environment.
 
 mod audit;
+mod balances;
 mod calc;
 pub mod config;
 mod outcome;
@@ -13,9 +14,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Config;
+use crate::config::issue::Issue;
 use crate::exact::Ratio;
 use crate::profile::Profile;
-use crate::read::config::issue::Issue;
 use crate::report::issues;
 use outcome::Failure;
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;
-use crate::read::config::issue::Issue;
+use crate::config::issue::Issue;
 use crate::read::config::{self, Loaded};
 
 /// The files of the current folder that are taken without being named.

@@ -1,99 +1,121 @@
-//! The sums and products of float gateways in exact decimals: what their charge would be without the last bit of a float.
+//! The sums and products of gateways in exact decimals: what the same rule gives without the last bit of a float64.
 
 use num_bigint::BigInt;
-use num_traits::{One, Zero};
 
-use super::price::{Charge, Rounding, points_of, rounding_of, settle};
+use super::in_floats;
+use super::price::{Rounding, points_of, rounding_of, weighted};
 use super::terms::{After, Factor, Formula, Product, Sum, Terms};
 use super::usage::Class;
-use crate::exact::{Exact, Ratio};
+use crate::exact::{Exact, Points, Ratio};
 
-/// Whether the amount has an exact counterpart here.
-pub fn knows(terms: &Terms) -> bool {
-    match &terms.formula {
-        Formula::Sum(sum) => matches!(sum, Sum::OneApi | Sum::Laisky) && !has_audio(terms),
-        Formula::Product(product) => matches!(product.after, After::Nothing | After::TimesLast),
-        _ => false,
+/// The amount of a float64 formula in exact decimals, and how it is rounded; none for a formula that has no such form.
+pub fn amount(terms: &Terms, formula: &Formula) -> Option<(Exact, Rounding)> {
+    match formula {
+        Formula::Sum(Sum::Laisky) => laisky(terms),
+        Formula::Sum(sum) => Some((tokens(terms, *sum)? * terms.model_ratio * terms.group_ratio, rounding_of(*sum))),
+        Formula::Product(product) => Some(multiplied(terms, *product)),
+        _ => None,
     }
 }
 
-fn has_audio(terms: &Terms) -> bool {
-    terms.usage[Class::AudioInput] != 0 || terms.usage[Class::AudioOutput] != 0
-}
-
-/// The charge in exact decimals, rounded as the gateway rounds its float.
-pub fn price(terms: &Terms) -> Charge {
-    let (amount, rounding, further) = match &terms.formula {
-        Formula::Product(product) => (factors(terms, *product), product.rounding.into(), BigInt::zero()),
-        Formula::Sum(sum) => (sum_of(terms), rounding_of(*sum), tools(terms)),
-        _ => (Exact::zero(), Rounding::HalfAway, BigInt::zero()),
-    };
-    let whole = match rounding {
-        Rounding::HalfAway => amount.round_half_away(),
-        Rounding::Truncate => amount.truncate(),
-        Rounding::Ceil => amount.ceil(),
-    };
-    let whole = whole * times(terms) + further;
-    let (points, adjustment) = settle(terms, &amount, &whole, terms.no_usage);
-    Charge { amount, rounding, adjustment, points }
-}
-
-fn sum_of(terms: &Terms) -> Exact {
-    let used = terms.usage.iter().filter(|(_, tokens)| *tokens != 0);
-    used.fold(Exact::zero(), |sum, (class, tokens)| sum + points_of(terms, class, tokens)) * terms.group_ratio
-}
-
-/// Tools are rounded call by call.
-fn tools(terms: &Terms) -> BigInt {
-    let one = |price: Ratio| (Exact::from(price) * terms.quota_per_unit).ceil();
-    terms.surcharges.iter().map(|surcharge| one(surcharge.price) * surcharge.count).sum()
-}
-
-fn factors(terms: &Terms, product: Product) -> Exact {
-    let multipliers = || terms.multipliers.iter().map(|multiplier| multiplier.value);
-    product.factors.iter().fold(Exact::from(1), |amount, factor| match factor {
-        Factor::Price => amount * terms.price,
-        Factor::QuotaPerUnit => amount * terms.quota_per_unit,
-        Factor::GroupRatio => amount * terms.group_ratio,
-        Factor::ModelRatio => amount * terms.model_ratio,
-        Factor::Tokens => amount * terms.usage[Class::Input],
-        Factor::Multipliers => multipliers().fold(amount, |amount, multiplier| amount * multiplier),
-        Factor::FirstMultiplier => amount * multipliers().next().unwrap_or(Ratio::ONE),
-        Factor::Thousand => amount * 1000,
+/// The tokens, counted as input tokens of the model.
+fn tokens(terms: &Terms, sum: Sum) -> Option<Exact> {
+    let at = |class: Class| weighted(terms, class, terms.usage[class]);
+    let input = Exact::from(terms.usage[Class::Input]);
+    let output = at(Class::Output);
+    Some(match sum {
+        Sum::InSteps => {
+            let audio = at(Class::AudioInput).rounded(0) + at(Class::AudioOutput).rounded(0);
+            input + output.rounded(0) + audio
+        }
+        Sum::ClaudeOf2025 => input + at(Class::Cached) + at(Class::CacheWrite) + output,
+        Sum::OneApi => input + output,
+        Sum::OneApiOf2023 => input + Exact::from(output.truncate()),
+        Sum::OneHub | Sum::Laisky => return None,
     })
 }
 
-/// How often a rounded product counts.
-fn times(terms: &Terms) -> BigInt {
-    match &terms.formula {
-        Formula::Product(Product { after: After::TimesLast, .. }) => {
-            let last = terms.multipliers.last().and_then(|multiplier| multiplier.value.whole());
-            last.map_or(BigInt::one(), BigInt::from)
+/// Tools are whole points, so that rounding up with them is rounding up before them.
+fn laisky(terms: &Terms) -> Option<(Exact, Rounding)> {
+    if [Class::AudioInput, Class::AudioOutput].into_iter().any(|class| terms.usage[class] != 0) {
+        return None;
+    }
+    let used = terms.usage.iter().filter(|(_, tokens)| *tokens != 0);
+    let cost = used.fold(Exact::zero(), |cost, (class, tokens)| cost + points_of(terms, class, tokens)) * terms.group_ratio;
+    let call = |price: Ratio| Rounding::Ceil.round(&(Exact::from(price) * terms.quota_per_unit));
+    let tools = terms.surcharges.iter().map(|surcharge| call(surcharge.price) * surcharge.count).sum::<BigInt>();
+    Some((cost + Exact::from(tools), Rounding::Ceil))
+}
+
+/// `Σ tokens·usd·0.5 · group`, rounded up; a group ratio of 0 does not count.
+fn image_tokens(terms: &Terms) -> Exact {
+    let used = [Class::TextInput, Class::ImageInput, Class::Output].into_iter();
+    let sum = used.fold(Exact::zero(), |sum, class| sum + Exact::from(terms.usage[class]) * terms.rates[class]) * Ratio::new(5, -1);
+    let cost = if terms.group_ratio.is_zero() { sum } else { sum * terms.group_ratio };
+    Rounding::Ceil.round(&cost).into()
+}
+
+fn multiplied(terms: &Terms, product: Product) -> (Exact, Rounding) {
+    let multipliers = || terms.multipliers.iter().map(|multiplier| multiplier.value);
+    let factors = product.factors.iter().flat_map(|factor| match factor {
+        Factor::Multipliers => multipliers().collect(),
+        Factor::FirstMultiplier => multipliers().take(1).collect(),
+        factor => vec![in_floats::number(terms, factor)],
+    });
+    let first = factors.fold(Exact::from(1), |amount, factor| amount * factor);
+    let rounding = product.rounding.into();
+    let factors: Vec<Ratio> = match product.after {
+        After::Nothing => return (first, rounding),
+        After::Multiplied => multipliers().collect(),
+        After::TimesLast | After::TimesLastAndTokens => multipliers().last().into_iter().collect(),
+    };
+    let tokens = if product.after == After::TimesLastAndTokens { image_tokens(terms) } else { Exact::zero() };
+    let whole = Exact::from(Points::saturating(&rounding.round(&first)));
+    (factors.into_iter().fold(whole, |amount, factor| amount * factor) + tokens, Rounding::Truncate)
+}
+
+impl Rounding {
+    pub(super) fn round(self, amount: &Exact) -> BigInt {
+        match self {
+            Rounding::HalfAway => amount.round_half_away(),
+            Rounding::Truncate => amount.truncate(),
+            Rounding::Ceil => {
+                let cut = amount.truncate();
+                if Exact::from(cut.clone()) < *amount { cut + 1 } else { cut }
+            }
         }
-        _ => BigInt::one(),
+    }
+}
+
+impl Terms {
+    /// The same terms, computed in exact decimals instead of float64.
+    pub fn in_decimals(&self) -> Terms {
+        Terms { formula: Formula::InDecimals(Box::new(self.formula.clone())), ..self.clone() }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::price;
     use super::*;
-    use crate::exact::Points;
-    use crate::pricing::{self, FloatRounding, Minimum};
-
-    fn ratio(text: &str) -> Ratio {
-        text.parse().unwrap()
-    }
 
     #[track_caller]
-    fn check(terms: &Terms, in_floats: i64, in_decimals: i64) {
-        assert_eq!(pricing::price(terms).points, Points(in_floats));
-        assert_eq!(pricing::price(&Terms { exact: true, ..terms.clone() }).points, Points(in_decimals));
+    fn check(terms: &Terms, float: i64, exact: i64) {
+        assert_eq!((price(terms).points, price(&terms.in_decimals()).points), (Points(float), Points(exact)));
     }
 
     #[test]
-    fn the_last_bit_of_a_float_rounds_up() {
-        let mut terms = Terms::tokens(ratio("0.1"), Ratio::ONE);
-        (terms.formula, terms.minimum) = (Formula::Sum(Sum::Laisky), Minimum::AFTER);
+    fn a_cut_float_is_a_point_below() {
+        let mut terms = Terms::tokens(Ratio::ZERO, Ratio::new(115, -2));
+        terms.formula = Formula::Product(Product::PRICE);
+        terms.price = Ratio::new(29, -2);
+        check(&terms, 166_749, 166_750);
+    }
+
+    #[test]
+    fn the_last_bit_of_a_sum_rounds_up() {
+        let mut terms = Terms::tokens(Ratio::new(1, -1), Ratio::ONE);
+        terms.formula = Formula::Sum(Sum::Laisky);
         terms.add(Class::Input, 1, Ratio::ONE);
         terms.add(Class::Cached, 29, Ratio::ZERO);
         // 0.1 + 2.9000000000000004.
@@ -103,12 +125,11 @@ mod tests {
     }
 
     #[test]
-    fn a_product_is_rounded_before_it_is_counted() {
-        let mut terms = Terms::tokens(Ratio::ZERO, ratio("1.1"));
-        terms.formula = Formula::Product(Product { rounding: FloatRounding::Ceil, after: After::TimesLast, ..Product::PRICE });
-        terms.price = ratio("0.0002");
-        terms.multipliers = vec![pricing::Multiplier { name: "n".to_owned(), value: Ratio::from(3) }];
-        // 110.00000000000001 by float.
-        check(&terms, 333, 330);
+    fn amounts_round_up_or_are_cut() {
+        for (amount, ceil, cut) in [("1.2", 2, 1), ("-1.2", -1, -1), ("3", 3, 3)] {
+            let amount = Exact::parse(amount).unwrap();
+            assert_eq!(Rounding::Ceil.round(&amount), BigInt::from(ceil));
+            assert_eq!(Rounding::Truncate.round(&amount), BigInt::from(cut));
+        }
     }
 }

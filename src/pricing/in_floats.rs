@@ -92,20 +92,25 @@ fn laisky(terms: &Terms) -> Rounded {
     rounded
 }
 
+/// The number that a factor stands for.
+pub fn number(terms: &Terms, factor: &Factor) -> Ratio {
+    let multipliers = || terms.multipliers.iter().map(|multiplier| multiplier.value);
+    match factor {
+        Factor::Price => terms.price,
+        Factor::QuotaPerUnit => terms.quota_per_unit,
+        Factor::GroupRatio => terms.group_ratio,
+        Factor::ModelRatio => terms.model_ratio,
+        Factor::HalfModelRatio => crate::float::product(terms.model_ratio, Ratio::new(5, -1)).unwrap_or_default(),
+        Factor::Tokens => Ratio::from(terms.usage[Class::Input]),
+        Factor::Multipliers => multipliers().reduce(|a, b| crate::float::product(a, b).unwrap_or(a)).unwrap_or(Ratio::ONE),
+        Factor::FirstMultiplier => multipliers().next().unwrap_or(Ratio::ONE),
+        Factor::Thousand => Ratio::new(1, 3),
+    }
+}
+
 pub fn product(terms: &Terms, product: Product) -> InFloats {
     let multipliers = || terms.multipliers.iter().map(|multiplier| multiplier.value);
-    let number = |factor: &Factor| -> Ratio {
-        match factor {
-            Factor::Price => terms.price,
-            Factor::QuotaPerUnit => terms.quota_per_unit,
-            Factor::GroupRatio => terms.group_ratio,
-            Factor::ModelRatio => terms.model_ratio,
-            Factor::Tokens => Ratio::from(terms.usage[Class::Input]),
-            Factor::Multipliers => multipliers().reduce(|a, b| crate::float::product(a, b).unwrap_or(a)).unwrap_or(Ratio::ONE),
-            Factor::FirstMultiplier => multipliers().next().unwrap_or(Ratio::ONE),
-            Factor::Thousand => Ratio::new(1, 3),
-        }
-    };
+    let number = |factor: &Factor| number(terms, factor);
     let first = gateway::product(product.factors.iter().map(number), product.rounding);
     let rounded = match product.after {
         After::Nothing => first,
@@ -136,7 +141,20 @@ pub fn evaluate(terms: &Terms, tiered: &Tiered) -> Result<Outcome, EvalError> {
     }
 }
 
-/// The variables of an expression. What it names is taken out of `p` and `c`, unless the prompt excludes the cache anyway.
+/// A summand of an expression's value: its text, and its value in USD per 1M tokens.
+pub fn summands(terms: &Terms, tiered: &Tiered) -> Vec<(String, Exact)> {
+    let source = tiered.expression.source();
+    let summands = tiered.expression.terms(&variables(terms, tiered), tiered.matched.as_deref());
+    let parts: Vec<(String, Exact)> =
+        summands.into_iter().map(|term| (source.get(term.span).unwrap_or_default().to_owned(), exact(term.value))).collect();
+    // What stands around the tier is in no summand; then only the whole can be told.
+    let Ok(outcome) = evaluate(terms, tiered) else { return Vec::new() };
+    let whole = exact(outcome.value);
+    let sum = parts.iter().fold(Exact::zero(), |sum, (_, value)| sum + value.clone());
+    if sum == whole { parts } else { vec![(source.to_owned(), whole)] }
+}
+
+/// The variables of an expression. Classes that it does not name stay in `p` and `c`, unless the prompt excludes the cache anyway.
 fn variables(terms: &Terms, tiered: &Tiered) -> Variables {
     use expr::Class as Name;
     let usage = |class: Class| terms.usage[class];
@@ -145,7 +163,7 @@ fn variables(terms: &Terms, tiered: &Tiered) -> Variables {
         c: usage(Class::Output),
         len: tiered.len,
         cr: usage(Class::Cached),
-        cc: usage(Class::CacheWrite),
+        cc: usage(Class::CacheWrite).saturating_add(usage(Class::CacheWrite5m)),
         cc1h: usage(Class::CacheWrite1h),
         img: usage(Class::ImageInput),
         img_o: usage(Class::ImageOutput),
@@ -155,15 +173,13 @@ fn variables(terms: &Terms, tiered: &Tiered) -> Variables {
     if tiered.excludes_cache {
         return variables;
     }
-    for name in tiered.expression.variables() {
-        let taken = variables.get(name);
-        match name {
-            Name::Cr | Name::Cc | Name::Cc1h | Name::Img | Name::Ai => variables.p = variables.p.saturating_sub(taken),
-            Name::ImgO | Name::Ao => variables.c = variables.c.saturating_sub(taken),
-            Name::P | Name::C | Name::Len => {}
-        }
-    }
-    variables.p = variables.p.max(0);
-    variables.c = variables.c.max(0);
+    let named = &tiered.named;
+    let unnamed = |names: &[Name]| {
+        let left = names.iter().filter(|name| !named.contains(name)).map(|name| variables.get(*name));
+        left.fold(0, i64::saturating_add)
+    };
+    let (input, output) = (unnamed(&[Name::Cr, Name::Cc, Name::Cc1h, Name::Img, Name::Ai]), unnamed(&[Name::ImgO, Name::Ao]));
+    variables.p = variables.p.saturating_add(input).max(0);
+    variables.c = variables.c.saturating_add(output).max(0);
     variables
 }

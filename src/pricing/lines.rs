@@ -1,7 +1,8 @@
 //! The parts of a charge, as `calc` and `explain` print them. They sum to the amount that [`price`](super::price) computes.
 
+use super::in_floats;
 use super::price::{points_of, usd, weighted};
-use super::terms::{Mode, Per, RateKind, Terms};
+use super::terms::{Formula, Mode, Per, Terms};
 use super::usage::Class;
 use crate::exact::{Exact, Ratio};
 
@@ -10,6 +11,8 @@ use crate::exact::{Exact, Ratio};
 pub enum Unit {
     Tokens,
     Calls,
+    /// A summand of a price expression, whose value is a number of USD per 1M.
+    Summand,
 }
 
 impl Unit {
@@ -17,6 +20,7 @@ impl Unit {
         match self {
             Unit::Tokens => "tokens",
             Unit::Calls => "calls",
+            Unit::Summand => "summand",
         }
     }
 }
@@ -29,7 +33,9 @@ pub struct ChargeLine {
     pub unit: Unit,
     /// USD for one million of the unit.
     pub price_per_million: Exact,
-    /// The rate relative to the model's input; none where the line has a price of its own.
+    /// What the tokens are weighted with before the model ratio; none where the line has a price of its own.
+    pub rate: Option<Exact>,
+    /// The rate relative to plain input, where it is a decimal.
     pub ratio: Option<Exact>,
     pub usd: Exact,
 }
@@ -39,17 +45,35 @@ pub fn lines(terms: &Terms) -> Vec<ChargeLine> {
     let mut lines: Vec<ChargeLine> = match terms.formula.mode() {
         Mode::Call => vec![call(terms)],
         Mode::Tokens => terms.usage.iter().filter(|(_, n)| *n != 0).map(|(class, n)| token_line(terms, class, n)).collect(),
-        Mode::Expression | Mode::Free => Vec::new(),
+        Mode::Expression => summands(terms),
+        Mode::Free => Vec::new(),
     };
     lines.extend(terms.surcharges.iter().map(|surcharge| ChargeLine {
         component: surcharge.name.clone(),
         quantity: surcharge.count,
         unit: if surcharge.per == Per::Million { Unit::Tokens } else { Unit::Calls },
         price_per_million: Exact::from(surcharge.price) * (1_000_000 / surcharge.per.number()),
+        rate: None,
         ratio: None,
         usd: usd(surcharge).normalized(),
     }));
     lines
+}
+
+fn summands(terms: &Terms) -> Vec<ChargeLine> {
+    let Formula::Expression(tiered) = &terms.formula else { return Vec::new() };
+    let parts = in_floats::summands(terms, tiered).into_iter();
+    parts
+        .map(|(text, value)| ChargeLine {
+            component: text,
+            quantity: 1,
+            unit: Unit::Summand,
+            price_per_million: value.clone().normalized(),
+            rate: None,
+            ratio: None,
+            usd: (value * Ratio::new(1, -6)).normalized(),
+        })
+        .collect()
 }
 
 fn call(terms: &Terms) -> ChargeLine {
@@ -58,13 +82,15 @@ fn call(terms: &Terms) -> ChargeLine {
         quantity: 1,
         unit: Unit::Calls,
         price_per_million: (Exact::from(terms.price) * 1_000_000).normalized(),
+        rate: None,
         ratio: None,
         usd: Exact::from(terms.price),
     }
 }
 
 fn token_line(terms: &Terms, class: Class, tokens: i64) -> ChargeLine {
-    let ratio = (terms.formula.rate_kind(class) == RateKind::Relative).then(|| weighted(terms, class, 1).normalized());
+    // A line with a price of its own has no rate.
+    let rate = (!terms.is_absolute(class)).then(|| weighted(terms, class, 1));
     let per_million = in_usd(points_of(terms, class, 1) * 1_000_000, terms.quota_per_unit);
     let usd = in_usd(points_of(terms, class, tokens), terms.quota_per_unit);
     ChargeLine {
@@ -72,9 +98,18 @@ fn token_line(terms: &Terms, class: Class, tokens: i64) -> ChargeLine {
         quantity: tokens,
         unit: Unit::Tokens,
         price_per_million: per_million,
-        ratio,
+        ratio: rate.as_ref().and_then(|rate| relative(rate, terms.rates[Class::Input])),
+        rate: rate.map(Exact::normalized),
         usd,
     }
+}
+
+fn relative(rate: &Exact, input: Ratio) -> Option<Exact> {
+    if input.is_zero() {
+        return None;
+    }
+    let ratio = rate.divided_by(&Exact::from(input), 12).normalized();
+    (ratio.clone() * input == *rate).then_some(ratio)
 }
 
 /// Points as USD. 500 000 divides without rest; another `QuotaPerUnit` may not, and then 30 places are shown.

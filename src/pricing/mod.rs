@@ -15,6 +15,7 @@
 //! assert_eq!(price(&terms).points, Points(1585));
 //! ```
 
+mod changes;
 mod in_decimals;
 mod in_floats;
 mod judge;
@@ -24,12 +25,12 @@ mod price;
 mod terms;
 mod usage;
 
+pub use changes::tiers;
 pub use judge::{Judgement, Standing, agrees, judge};
 pub use lines::{ChargeLine, Unit, lines};
 pub use open::{Allowed, Open, Reason, Slot, bounds};
-pub use price::{Adjustment, Charge, Rounding, price};
+pub use price::{Adjustment, Charge, Rounding, outcome, price};
 pub use terms::{
-    After, Factor, FloatRounding, Formula, Minimum, Mode, Multiplier, Per, Product, QUOTA_PER_UNIT, RateKind, Sum, Surcharge,
-    Terms, Tiered,
+    After, Factor, FloatRounding, Formula, Minimum, Mode, Multiplier, Per, Product, QUOTA_PER_UNIT, Sum, Surcharge, Terms, Tiered,
 };
 pub use usage::{Class, PerClass};

@@ -4,7 +4,7 @@
 //! falls with each of them, the charges at their ends bound all others.
 
 use super::price::price;
-use super::terms::Terms;
+use super::terms::{Mode, Terms};
 use super::usage::Class;
 use crate::exact::{Charged, Points, Ratio};
 
@@ -82,6 +82,7 @@ pub enum Slot {
     Price,
     Rate(Class),
     Multiplier(usize),
+    QuotaPerUnit,
 }
 
 impl Terms {
@@ -89,7 +90,8 @@ impl Terms {
     pub fn with(&self, slot: Slot, value: Ratio) -> Terms {
         let mut terms = self.clone();
         match slot {
-            Slot::ModelRatio => terms.model_ratio = value,
+            Slot::ModelRatio => return self.with_model_ratio(value),
+            Slot::QuotaPerUnit => terms.quota_per_unit = value,
             Slot::GroupRatio => terms.group_ratio = value,
             Slot::Price => terms.price = value,
             Slot::Rate(class) => terms.rates[class] = value,
@@ -170,7 +172,9 @@ pub(super) fn possible(terms: &Terms, charged: &Charged, agrees: &dyn Fn(&Terms)
         [] => false,
         [Open { allowed: Allowed::Readings(readings), .. }] => readings.iter().any(agrees),
         [Open { allowed: Allowed::Presumed, .. }] => false,
-        [open] if open.allowed.whole().is_some() => found_between(terms, &open.allowed, charged, agrees),
+        [open] if open.allowed.whole().is_some() && terms.formula.mode() != Mode::Expression => {
+            found_between(terms, &open.allowed, charged, agrees)
+        }
         _ => {
             let points = charged.points(terms.quota_per_unit);
             bounds(terms).is_some_and(|(low, high)| low <= points && points <= high)

@@ -5,9 +5,10 @@ use num_traits::Signed;
 
 use super::in_decimals;
 use super::in_floats::{self, InFloats};
-use super::terms::{FloatRounding, Formula, Per, RateKind, Sum, Surcharge, Terms, Tiered};
+use super::terms::{FloatRounding, Formula, Per, Sum, Surcharge, Terms, Tiered};
 use super::usage::Class;
 use crate::exact::{Exact, Points};
+use crate::float::expr::{EvalError, Outcome};
 use crate::float::tiered;
 
 /// How an amount became whole points.
@@ -55,10 +56,10 @@ fn whole(terms: &Terms) -> Charge {
             let call = Exact::from(terms.price) * terms.quota_per_unit * terms.group_ratio;
             decimal(terms, multiplied(terms, call) + tools(terms))
         }
-        Formula::Sum(_) | Formula::Product(_) if terms.exact && in_decimals::knows(terms) => in_decimals::price(terms),
         Formula::Sum(sum) => float(terms, in_floats::sum(terms, *sum), rounding_of(*sum)),
         Formula::Product(product) => float(terms, in_floats::product(terms, *product), product.rounding.into()),
         Formula::Expression(tiered) => expression(terms, tiered),
+        Formula::InDecimals(formula) => exactly(terms, formula),
         Formula::Free => decimal(terms, Exact::zero()),
     }
 }
@@ -66,6 +67,14 @@ fn whole(terms: &Terms) -> Charge {
 fn decimal(terms: &Terms, amount: Exact) -> Charge {
     let (points, adjustment) = settle(terms, &amount, &amount.round_half_away(), terms.no_usage);
     Charge { amount, rounding: Rounding::HalfAway, adjustment, points }
+}
+
+fn exactly(terms: &Terms, formula: &Formula) -> Charge {
+    let Some((amount, rounding)) = in_decimals::amount(terms, formula) else {
+        return whole(&Terms { formula: formula.clone(), ..terms.clone() });
+    };
+    let (points, adjustment) = settle(terms, &amount, &rounding.round(&amount), terms.no_usage);
+    Charge { amount, rounding, adjustment, points }
 }
 
 fn float(terms: &Terms, amount: InFloats, rounding: Rounding) -> Charge {
@@ -89,6 +98,14 @@ impl From<FloatRounding> for Rounding {
             FloatRounding::Truncate => Rounding::Truncate,
             FloatRounding::Ceil => Rounding::Ceil,
         }
+    }
+}
+
+/// What the terms' expression comes to; none where they have no expression.
+pub fn outcome(terms: &Terms) -> Option<Result<Outcome, EvalError>> {
+    match &terms.formula {
+        Formula::Expression(tiered) => Some(in_floats::evaluate(terms, tiered)),
+        _ => None,
     }
 }
 
@@ -124,11 +141,11 @@ fn tokens(terms: &Terms) -> Exact {
 /// The points of the tokens of a class, before the group ratio.
 pub(super) fn points_of(terms: &Terms, class: Class, count: i64) -> Exact {
     let rate = terms.rates[class];
-    match terms.formula.rate_kind(class) {
-        RateKind::Absolute if rate.is_negative() => Exact::zero(),
-        RateKind::Absolute if rate.is_zero() => Exact::from(count) * terms.model_ratio,
-        RateKind::Absolute => Exact::from(count) * rate,
-        RateKind::Relative => weighted(terms, class, count) * terms.model_ratio,
+    match terms.is_absolute(class) {
+        false => weighted(terms, class, count) * terms.model_ratio,
+        true if rate.is_negative() => Exact::zero(),
+        true if rate.is_zero() => Exact::from(count) * terms.model_ratio,
+        true => Exact::from(count) * rate,
     }
 }
 
@@ -169,7 +186,7 @@ pub(super) fn usd(surcharge: &Surcharge) -> Exact {
 }
 
 /// The minimum, the rule for empty answers and the limit of 32 bits.
-pub(super) fn settle(terms: &Terms, amount: &Exact, whole: &BigInt, no_usage: bool) -> (Points, Option<Adjustment>) {
+fn settle(terms: &Terms, amount: &Exact, whole: &BigInt, no_usage: bool) -> (Points, Option<Adjustment>) {
     if no_usage && !is_tool_charged(terms) {
         return (Points(0), Some(Adjustment::NoUsage));
     }
@@ -183,7 +200,7 @@ pub(super) fn settle(terms: &Terms, amount: &Exact, whole: &BigInt, no_usage: bo
 
 /// Only new-api charges tools for an answer without usage.
 fn is_tool_charged(terms: &Terms) -> bool {
-    !matches!(terms.formula, Formula::Sum(_)) && terms.surcharges.iter().any(|s| !s.multiplied && s.count != 0)
+    !matches!(terms.formula.rules(), Formula::Sum(_)) && terms.surcharges.iter().any(|s| !s.multiplied && s.count != 0)
 }
 
 fn saturate(terms: &Terms, whole: &BigInt) -> (Points, Option<Adjustment>) {

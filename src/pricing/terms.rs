@@ -1,9 +1,12 @@
 //! Everything that a charge depends on, resolved and complete.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::open::Open;
 use super::usage::{Class, PerClass};
 use crate::exact::Ratio;
-use crate::float::expr::Expression;
+use crate::float::expr::{self, Expression};
 pub use crate::float::gateway::FloatRounding;
 
 /// How the amount comes about and how it becomes whole points. Written as formulas in `docs/billing.md`.
@@ -19,6 +22,8 @@ pub enum Formula {
     Product(Product),
     /// The value of a price expression, in float64.
     Expression(Box<Tiered>),
+    /// A sum or a product in exact decimals instead of float64, rounded as it is: what `float-tie` is measured by.
+    InDecimals(Box<Formula>),
     /// Nothing is computed: the gateway does not charge this kind of row (`audio-price-free`).
     Free,
 }
@@ -57,6 +62,7 @@ pub enum Factor {
     QuotaPerUnit,
     GroupRatio,
     ModelRatio,
+    HalfModelRatio,
     /// The tokens of [`Class::Input`].
     Tokens,
     /// All multipliers, multiplied first.
@@ -109,6 +115,9 @@ impl Product {
         rounding: FloatRounding::Truncate,
         after: After::Nothing,
     };
+    /// The same with half the model ratio, for tasks without a price.
+    pub const TASK_BY_RATIO: Product =
+        Product { factors: &[Factor::HalfModelRatio, Factor::QuotaPerUnit, Factor::GroupRatio], ..Product::TASK };
     /// `trunc(tokens · model ratio · group ratio · Π)`: what a settled task really costs.
     pub const TASK_TOKENS: Product =
         Product { factors: &[Factor::Tokens, Factor::ModelRatio, Factor::GroupRatio, Factor::Multipliers], ..Product::PRICE };
@@ -117,11 +126,13 @@ impl Product {
 /// What a price expression is evaluated with; its token counts come from [`Terms::usage`].
 #[derive(Clone, Debug)]
 pub struct Tiered {
-    pub expression: Expression,
+    pub expression: Arc<Expression>,
     /// The whole prompt (`len`).
     pub len: i64,
     /// The prompt excludes the cache, and writes have a split: nothing is taken out of `p` and `c`.
     pub excludes_cache: bool,
+    /// The classes that the expression names: they are taken out of `p` and `c`.
+    pub named: BTreeSet<expr::Class>,
     /// The tier that the row names: the presumed branch where the request decides.
     pub matched: Option<String>,
 }
@@ -153,22 +164,10 @@ impl Mode {
     }
 }
 
-/// How the rate of a class is to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RateKind {
-    /// As a factor of the input's price.
-    Relative,
-    /// As a price: points for one token.
-    Absolute,
-}
-
 impl Formula {
-    /// How the rate of a class is to be read.
-    pub fn rate_kind(&self, class: Class) -> RateKind {
-        match (self, class) {
-            (Formula::Sum(Sum::Laisky), Class::Cached | Class::CacheWrite5m | Class::CacheWrite1h) => RateKind::Absolute,
-            _ => RateKind::Relative,
-        }
+    /// The formula, in whichever arithmetic it is computed.
+    pub fn rules(&self) -> &Formula {
+        if let Formula::InDecimals(formula) = self { formula.rules() } else { self }
     }
 
     pub fn mode(&self) -> Mode {
@@ -178,6 +177,7 @@ impl Formula {
             Formula::Product(product) if product.factors.contains(&Factor::Price) => Mode::Call,
             Formula::Product(_) => Mode::Tokens,
             Formula::Expression(_) => Mode::Expression,
+            Formula::InDecimals(formula) => formula.mode(),
             Formula::Free => Mode::Free,
         }
     }
@@ -253,8 +253,6 @@ pub struct Terms {
     pub surcharges: Vec<Surcharge>,
     /// Points for 1 USD.
     pub quota_per_unit: Ratio,
-    /// Sums and products are exact decimals, not the gateway's floats: the measure of `float-tie`.
-    pub exact: bool,
     pub minimum: Minimum,
     /// The request had no usage: only tools are charged, if any.
     pub no_usage: bool,
@@ -287,7 +285,6 @@ impl Terms {
             multipliers: Vec::new(),
             surcharges: Vec::new(),
             quota_per_unit: QUOTA_PER_UNIT,
-            exact: false,
             minimum: Minimum::BOTH,
             no_usage: false,
             saturates: true,
@@ -301,6 +298,14 @@ impl Terms {
     pub fn add(&mut self, class: Class, tokens: i64, rate: Ratio) {
         self.usage[class] = self.usage[class].saturating_add(tokens);
         self.rates[class] = rate;
+    }
+
+    /// Whether the rate of a class is a price by itself, and not relative to the model ratio.
+    pub fn is_absolute(&self, class: Class) -> bool {
+        match self.formula.rules() {
+            Formula::Sum(Sum::Laisky) => matches!(class, Class::Cached | Class::CacheWrite5m | Class::CacheWrite1h),
+            _ => false,
+        }
     }
 
     /// Whether a minimum can act: neither the model nor, mostly, the group is free.

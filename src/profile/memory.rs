@@ -1,24 +1,39 @@
 //! What earlier rows said that later ones need: the charges that refunds give back.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use crate::exact::Points;
+use crate::float::expr::{ErrorKind, Expression};
 
 /// How many charges back a refund finds the one that it gives back.
 const WINDOW: usize = 131_072;
 
+/// How many price expressions are kept ready.
+const EXPRESSIONS: usize = 1_024;
+
+/// The right charge of a task: what the basis asks for, and what the row's own ratios give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refundable {
+    pub expected: Points,
+    pub own: Option<Points>,
+}
+
 /// What is remembered of earlier rows. It is bounded, so that memory stays constant.
 #[derive(Debug, Default)]
 pub struct Memory {
-    charges: HashMap<String, Points>,
+    charges: HashMap<String, Refundable>,
     order: VecDeque<String>,
     without_multipliers: HashSet<String>,
+    expressions: HashMap<String, Result<Arc<Expression>, ErrorKind>>,
+    /// The last input with a row that only Veloera writes.
+    veloera: Option<u32>,
 }
 
 impl Memory {
     /// Remembers the right charge of a task by its id.
-    pub fn remember_charge(&mut self, id: &str, points: Points) {
-        if self.charges.insert(id.to_owned(), points).is_none() {
+    pub fn remember_charge(&mut self, id: &str, charge: Refundable) {
+        if self.charges.insert(id.to_owned(), charge).is_none() {
             self.order.push_back(id.to_owned());
         }
         if self.order.len() > WINDOW
@@ -29,8 +44,18 @@ impl Memory {
     }
 
     /// The right charge of a task that an earlier row submitted.
-    pub fn charge(&self, id: &str) -> Option<Points> {
+    pub fn charge(&self, id: &str) -> Option<Refundable> {
         self.charges.get(id).copied()
+    }
+
+    /// Remembers that an input is Veloera's.
+    pub fn remember_veloera(&mut self, input: u32) {
+        self.veloera = Some(input);
+    }
+
+    /// Whether an earlier row of the input said that it is Veloera's.
+    pub fn is_veloera(&self, input: u32) -> bool {
+        self.veloera == Some(input)
     }
 
     /// Remembers that a model's tasks take no multipliers.
@@ -43,5 +68,17 @@ impl Memory {
     /// Whether an earlier row said that the model's tasks take no multipliers.
     pub fn is_without_multipliers(&self, model: &str) -> bool {
         self.without_multipliers.contains(model)
+    }
+
+    /// A price expression, read once.
+    pub fn expression(&mut self, text: &str) -> Result<Arc<Expression>, ErrorKind> {
+        if let Some(known) = self.expressions.get(text) {
+            return known.clone();
+        }
+        let read = Expression::parse(text).map(Arc::new).map_err(|error| error.kind);
+        if self.expressions.len() < EXPRESSIONS {
+            self.expressions.insert(text.to_owned(), read.clone());
+        }
+        read
     }
 }

@@ -4,19 +4,24 @@
 //! gateway wrote the row.
 
 pub mod laisky;
+mod ledger;
 mod memory;
 pub mod new_api;
+pub mod new_api_old;
 pub mod one_api;
 pub mod one_hub;
 mod quirk;
 mod recognise;
+mod related;
 mod tables;
 
 use std::fmt;
 
+pub use ledger::{Change, Doubt, Movement, Rates, movement};
 pub use memory::Memory;
 pub use quirk::{Departure, Quirk};
-pub use recognise::{is_veloera, recognise};
+pub use recognise::{is_veloera, is_veloera_row, recognise};
+pub use related::{Related, RelatedModel, related};
 
 use crate::config::Config;
 use crate::details::Details;
@@ -104,6 +109,9 @@ pub struct Context<'c> {
     pub quota_per_unit: Ratio,
     /// The input is Veloera's, as far as anything tells.
     pub veloera: bool,
+    /// A model with a price per call is priced by token, and one without by the gateway's own price per call: what a
+    /// charge by the wrong billing mode would be.
+    pub other_mode: bool,
 }
 
 /// Why a row is no usage charge.
@@ -173,9 +181,8 @@ pub fn rate(
     memory: &mut Memory,
 ) -> Result<Rating, RowError> {
     match profile {
-        Profile::NewApi | Profile::NewApi2025 | Profile::NewApi2024 | Profile::Veloera | Profile::Exact => {
-            new_api::rate(profile, entry, details, context, memory)
-        }
+        Profile::NewApi | Profile::Exact => new_api::rate(profile, entry, details, context, memory),
+        Profile::NewApi2025 | Profile::NewApi2024 | Profile::Veloera => new_api_old::rate(profile, entry, details, context),
         Profile::OneApi => one_api::rate(entry, details, context, one_api::Period::Since2023),
         Profile::OneApi2023 => one_api::rate(entry, details, context, one_api::Period::Before),
         Profile::OneHub => one_hub::rate(entry, details, context),

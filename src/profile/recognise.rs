@@ -4,7 +4,7 @@ use super::Profile;
 use super::laisky::content;
 use crate::config::Config;
 use crate::details::Details;
-use crate::log::{Field, LogEntry};
+use crate::log::{Field, Kind, LogEntry};
 
 /// The profile of a row, by the marks that it carries (never by its date).
 ///
@@ -21,6 +21,12 @@ pub fn recognise(entry: &LogEntry<'_>, details: &Details<'_>, veloera: bool) -> 
     if marked(&[Field::RequestTime, Field::SourceIp]) || details.has("input_ratio") {
         return Profile::OneHub;
     }
+    if is_check_in(entry) {
+        return Profile::Veloera;
+    }
+    if details.is_empty() && is_old_new_api_text(entry.content) {
+        return old;
+    }
     if marked(&[Field::ElapsedTime, Field::SystemPromptReset]) || (details.is_empty() && is_one_api_text(entry.content)) {
         let early = entry.request_id.is_empty() && entry.time.is_some_and(|time| time < NOVEMBER_2023);
         return if early && !names_completion(entry.content) { Profile::OneApi2023 } else { Profile::OneApi };
@@ -28,7 +34,7 @@ pub fn recognise(entry: &LogEntry<'_>, details: &Details<'_>, veloera: bool) -> 
     if !entry.request_id.is_empty() || keyed(&NEW_API) {
         return Profile::NewApi;
     }
-    if keyed(&["input_content", "output_content", "context"]) {
+    if keyed(&VELOERA) {
         return Profile::Veloera;
     }
     if details.has("cache_ratio") {
@@ -59,15 +65,39 @@ const NEW_API: [&str; 9] = [
     "violation_fee",
 ];
 
+const VELOERA: [&str; 3] = ["input_content", "output_content", "context"];
+
+/// Whether a row is one that only Veloera writes: a check-in, a rebate, a chat that was kept. It tells for the other rows of its input.
+pub fn is_veloera_row(entry: &LogEntry<'_>, details: &Details<'_>) -> bool {
+    let kept =
+        || entry.request_id.is_empty() && VELOERA.iter().any(|key| details.has(key)) && !NEW_API.iter().any(|key| details.has(key));
+    match entry.kind {
+        Kind::Code(4) => entry.content.contains("返佣"),
+        Kind::Code(5) => is_check_in(entry),
+        _ => kept(),
+    }
+}
+
+fn is_check_in(entry: &LogEntry<'_>) -> bool {
+    entry.kind == Kind::Code(5) && entry.content.starts_with("签到奖励")
+}
+
 fn is_one_api_text(content: &str) -> bool {
     content.starts_with("倍率：") || content.starts_with("模型倍率 ") || content.contains("点额度（模型倍率")
+}
+
+/// new-api of August 2024 to August 2025 names the completion ratio before that of the group; one-api behind it.
+fn is_old_new_api_text(content: &str) -> bool {
+    let behind = |name: &str| content.find(name).unwrap_or(usize::MAX);
+    content.starts_with("模型倍率 ") && behind("，补全倍率 ") < behind("，分组倍率 ")
 }
 
 fn names_completion(content: &str) -> bool {
     content.contains("补全倍率") || content.matches('×').count() == 2
 }
 
-/// Whether the options are Veloera's.
+/// Whether the options or the channels are Veloera's.
 pub fn is_veloera(config: &Config) -> bool {
     config.settings.keys().any(|key| key.starts_with("CheckIn") || key.starts_with("Rebate"))
+        || config.channels.values().any(|channel| !channel.model_prefix.is_empty())
 }

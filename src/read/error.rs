@@ -39,6 +39,8 @@ pub enum OpenErrorKind {
         columns: Vec<String>,
         missing: &'static str,
     },
+    /// An array of something else than rows.
+    NoObjects,
     /// A gateway's options or prices.
     Config,
     /// The gateway answered with an error in place of rows.
@@ -96,6 +98,7 @@ impl fmt::Display for OpenErrorKind {
             OpenErrorKind::NotUtf8 => f.write_str("the text is not UTF-8"),
             OpenErrorKind::Foreign { found, .. } => write!(f, "{found}, expected a log"),
             OpenErrorKind::NotALog { columns, missing } => not_a_log(f, columns, missing),
+            OpenErrorKind::NoObjects => f.write_str("an array without objects, expected the rows of a log"),
             OpenErrorKind::Config => f.write_str("looks like a config, expected a log"),
             OpenErrorKind::GatewayError { message } => {
                 write!(f, "the gateway answered with an error in place of a log: `{}`", shorten(message))

@@ -358,7 +358,11 @@ fn foreign_error((found, way_out): Foreign) -> OpenErrorKind {
 
 /// Whether the text is JSON: it begins so, or a later line does, where the first one is the end of a cut row.
 fn is_json(head: &[u8]) -> bool {
-    let begins_row = |line: &[u8]| matches!(line, [b'{', b'"', key, ..] if *key != b'"');
+    let begins_row = |line: &[u8]| {
+        let key = line.strip_prefix(b"{\"").unwrap_or_default();
+        let length = key.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+        length > 0 && key[length..].starts_with(b"\":")
+    };
     let mut lines = head.split(|byte| *byte == b'\n').skip(1);
     matches!(head.trim_ascii_start(), [b'{' | b'[', ..]) || lines.any(begins_row)
 }
@@ -367,7 +371,9 @@ fn is_json(head: &[u8]) -> bool {
 /// that is none, or more broken than whole characters, is another encoding.
 fn is_utf8(head: &[u8]) -> bool {
     let header = head.split(|byte| *byte == b'\n').next().filter(|_| !is_json(head)).unwrap_or_default();
-    let zeros = memchr::memchr_iter(0, header).count() * 4 > header.len();
+    // Of UTF-16 without a byte order mark, every second byte of a header is 0.
+    let start = &head[..head.len().min(64)];
+    let zeros = memchr::memchr_iter(0, start).count() * 4 > start.len();
     let cut = |bytes: &[u8]| matches!(std::str::from_utf8(bytes), Err(error) if error.error_len().is_some());
     let (mut whole, mut broken) = (0_usize, 0_usize);
     for chunk in head.utf8_chunks() {

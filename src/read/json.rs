@@ -17,6 +17,9 @@ use crate::read::vocabulary::{Vocabulary, missing};
 use crate::read::window::{ROW_LIMIT, Window};
 use crate::read::{Next, ReadRows, cut_short, malformed, not_utf8};
 
+/// So many bytes may be looked at in vain at the start of an input, and 16 for each that was read.
+const SEARCH: u64 = 1 << 20;
+
 /// Keys of an API's answer under which its rows are.
 const LISTS: [&[u8]; 8] = [b"data", b"items", b"logs", b"rows", b"records", b"list", b"result", b"results"];
 
@@ -28,6 +31,8 @@ pub struct JsonReader {
     lines: bool,
     /// The line on which the last row ended.
     last_line: u64,
+    /// How many bytes were looked at in vain for a row behind a broken one.
+    searched: u64,
     read: Arc<AtomicU64>,
 }
 
@@ -68,7 +73,7 @@ impl JsonReader {
         lines: Option<bool>,
     ) -> Result<JsonReader, OpenErrorKind> {
         let keys = Keys::new(vocabulary);
-        let mut reader = JsonReader { window, keys, state: State::Top, lines: true, last_line: 0, read };
+        let mut reader = JsonReader { window, keys, state: State::Top, lines: true, last_line: 0, searched: 0, read };
         reader.window.skip(|byte| byte.is_ascii_whitespace());
         reader.lines = lines.unwrap_or_else(|| !reader.is_pretty());
         reader.check_first()?;
@@ -93,13 +98,12 @@ impl JsonReader {
 
     /// Whether this is a log: the first object is a row of one, or cannot be read, or is followed by a row of one.
     fn check_first(&mut self) -> Result<(), OpenErrorKind> {
-        let nothing = OpenErrorKind::NotALog { columns: Vec::new(), missing: "`model`: the array holds no objects" };
         let problem = match self.locate() {
             Located::Object => match self.parse(|object| object.length) {
                 Ok(length) => self.keys.check(&self.window.bytes()[..length]),
                 Err(_) => Ok(()),
             },
-            Located::Stray => Err(nothing),
+            Located::Stray => Err(OpenErrorKind::NoObjects),
             Located::Cut | Located::End => Ok(()),
         };
         if problem.is_err() && self.row_follows() { Ok(()) } else { problem }
@@ -109,7 +113,7 @@ impl JsonReader {
     fn row_follows(&mut self) -> bool {
         let bytes = self.window.bytes();
         let is_row = |at| Object::parse(&bytes[at..], &mut self.keys).is_ok_and(|object| missing(object.columns).is_none());
-        memchr::memchr_iter(b'{', bytes).any(is_row)
+        memchr::memchr_iter(b'{', bytes).take(200).any(is_row)
     }
 
     /// Goes to the next object that should be a row.
@@ -196,7 +200,8 @@ impl JsonReader {
         }
     }
 
-    fn object(&mut self, row: &mut Row) -> Next {
+    /// Reads the object as a row. None if it is a page without rows.
+    fn object(&mut self, row: &mut Row) -> Option<Next> {
         let place = Place { input: row.place.input, line: self.window.line() };
         let read = self.parse(|object| {
             let is_row = object.is_row();
@@ -209,10 +214,10 @@ impl JsonReader {
         match read {
             Ok((length, true)) => {
                 self.consume(length);
-                Next::Row
+                Some(Next::Row)
             }
             Ok((length, false)) => self.foreign(row, length),
-            Err(error) => self.broken(row, &error),
+            Err(error) => Some(self.broken(row, &error)),
         }
     }
 
@@ -225,19 +230,16 @@ impl JsonReader {
     }
 
     /// An object that is no row of a log.
-    fn foreign(&mut self, row: &mut Row, length: usize) -> Next {
+    fn foreign(&mut self, row: &mut Row, length: usize) -> Option<Next> {
         let bytes = &self.window.bytes()[..length];
         let error = match answer(bytes) {
-            Answer::Error(message) => RowError::new("row", &message, "rows of a log, no error of the gateway"),
-            Answer::Empty => {
-                self.consume(length);
-                return self.next(row);
-            }
-            Answer::None => RowError::new("row", &keys(bytes).join(", "), "the keys of a log's row"),
+            Answer::Error(message) => Some(RowError::new("row", &message, "rows of a log, no error of the gateway")),
+            Answer::Empty => None,
+            Answer::None => Some(RowError::new("row", &keys(bytes).join(", "), "the keys of a log's row")),
         };
         let line = self.window.line();
         self.consume(length);
-        malformed(row, line, error)
+        error.map(|error| malformed(row, line, error))
     }
 
     /// An object that cannot be read.
@@ -250,7 +252,8 @@ impl JsonReader {
             false if too_long => RowError::new("row", &excerpt(self.window.bytes(), error), "an object of at most 16 MiB"),
             false => self.why(error),
         };
-        self.go_on();
+        self.searched += (error.line() + error.column()) as u64;
+        let found = self.go_on(found);
         if cut && self.window.bytes().is_empty() {
             self.state = State::Done;
         }
@@ -266,8 +269,8 @@ impl JsonReader {
         }
     }
 
-    /// Goes behind something that cannot be read.
-    fn go_on(&mut self) {
+    /// Goes behind something that cannot be read. Gives back the error, or the one that ends the reading.
+    fn go_on(&mut self, error: RowError) -> RowError {
         match self.state {
             State::Array { .. } => self.next_element(),
             State::Top if self.window.line() == self.last_line => self.next_on_line(),
@@ -276,6 +279,11 @@ impl JsonReader {
                 self.next_value();
             }
         }
+        if !self.is_hopeless() {
+            return error;
+        }
+        self.state = State::Done;
+        RowError::new("input", &error.found, "rows (too much is broken, the rest is not read)")
     }
 
     /// Goes behind a broken value: to the next line, or, where values have many lines, to the next that begins one.
@@ -295,7 +303,7 @@ impl JsonReader {
     fn next_element(&mut self) {
         loop {
             self.window.consume(1);
-            if self.window.skip(|byte| byte != b'{').is_none() {
+            if self.window.skip(|byte| byte != b'{').is_none() || self.is_hopeless() {
                 self.state = State::Done;
                 return;
             }
@@ -309,14 +317,26 @@ impl JsonReader {
     fn next_on_line(&mut self) {
         loop {
             self.window.consume(1);
-            if self.window.skip(|byte| !matches!(byte, b'{' | b'\n')) != Some(b'{') || self.begins_row() {
+            let found = self.window.skip(|byte| !matches!(byte, b'{' | b'\n'));
+            if found != Some(b'{') || self.is_hopeless() || self.begins_row() {
                 return;
             }
         }
     }
 
     fn begins_row(&mut self) -> bool {
-        self.parse(|object| missing(object.columns).is_none()).unwrap_or(false)
+        let (is_row, length) = match self.parse(|object| (missing(object.columns).is_none(), object.length)) {
+            Ok(found) => found,
+            // At least so many bytes lie before the error.
+            Err(error) => (false, error.line() + error.column()),
+        };
+        self.searched += if is_row { 0 } else { length as u64 };
+        is_row
+    }
+
+    /// Objects nested in broken ones by the thousand: a search among them would take the square of their number.
+    fn is_hopeless(&self) -> bool {
+        self.searched > SEARCH + 16 * self.window.offset()
     }
 
     /// Something between rows that is no object.
@@ -325,8 +345,8 @@ impl JsonReader {
         let bytes = self.window.bytes();
         let end = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
         let found = String::from_utf8_lossy(&bytes[..end.min(400)]).into_owned();
-        self.go_on();
-        malformed(row, line, RowError::new("row", &found, "a JSON object"))
+        let error = self.go_on(RowError::new("row", &found, "a JSON object"));
+        malformed(row, line, error)
     }
 
     fn cut(&mut self, row: &mut Row) -> Next {
@@ -337,11 +357,16 @@ impl JsonReader {
 
 impl ReadRows for JsonReader {
     fn next(&mut self, row: &mut Row) -> Next {
-        match self.locate() {
-            Located::Object => self.object(row),
-            Located::Stray => self.stray(row),
-            Located::Cut => self.cut(row),
-            Located::End => Next::End,
+        loop {
+            match self.locate() {
+                Located::Object => match self.object(row) {
+                    Some(next) => return next,
+                    None => continue,
+                },
+                Located::Stray => return self.stray(row),
+                Located::Cut => return self.cut(row),
+                Located::End => return Next::End,
+            }
         }
     }
 

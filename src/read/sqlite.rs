@@ -198,6 +198,18 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_lie_in_a_write_ahead_log_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("live.db");
+        let writer = Connection::open(&path).unwrap();
+        let script = "PRAGMA journal_mode = wal; CREATE TABLE logs (id integer primary key, model_name, quota);
+             INSERT INTO logs VALUES (1, 'm', 2);";
+        writer.execute_batch(script).unwrap();
+        let mut input = open_path(&path, &OpenOptions::default()).unwrap();
+        assert_eq!(input.rows.next(&mut Row::default()), Next::Row);
+    }
+
+    #[test]
     fn a_database_without_logs_names_its_tables() {
         let (_folder, path) = database("x.db", "CREATE TABLE users (id); CREATE TABLE options (key, value);");
         let error = open_path(&path, &OpenOptions::default()).unwrap_err();

@@ -134,7 +134,7 @@ fn write_one(priced: &Priced<'_>, extras: &Extras, out: &mut dyn Write) -> io::R
         table.add_row([
             printable(&line.component),
             quantity(line),
-            exact_usd(&line.price_per_million),
+            if line.unit == Unit::Summand { String::new() } else { exact_usd(&line.price_per_million) },
             line.ratio.as_ref().map(ToString::to_string).unwrap_or_default(),
             exact_usd(&line.usd),
         ]);
@@ -204,7 +204,11 @@ fn align(table: &mut Table, columns: std::ops::Range<usize>) {
 
 fn quantity(line: &ChargeLine) -> String {
     let count = grouped(line.quantity.into());
-    if line.unit == Unit::Tokens { count } else { format!("{count} {}", line.unit.word()) }
+    match line.unit {
+        Unit::Tokens => count,
+        Unit::Calls => format!("{count} calls"),
+        Unit::Summand => String::new(),
+    }
 }
 
 /// All digits of an amount, at least two decimals.
@@ -246,7 +250,7 @@ pub fn formula(terms: &Terms, charge: &Charge, requests: i64) -> String {
         Formula::Expression(tiered) => {
             format!("({}) / 1000000 × {} × {}", tiered.expression.source(), terms.quota_per_unit, terms.group_ratio)
         }
-        Formula::Free => "0".to_owned(),
+        Formula::Free | Formula::InDecimals(_) => "0".to_owned(),
     };
     let surcharge = |multiplied: bool| -> String {
         let parts = terms.surcharges.iter().filter(|s| s.multiplied == multiplied);
@@ -270,6 +274,6 @@ pub fn formula(terms: &Terms, charge: &Charge, requests: i64) -> String {
 
 fn classes(terms: &Terms) -> String {
     let parts: Vec<String> =
-        lines(terms).iter().filter_map(|line| Some(format!("{} × {}", line.quantity, line.ratio.as_ref()?))).collect();
+        lines(terms).iter().filter_map(|line| Some(format!("{} × {}", line.quantity, line.rate.as_ref()?))).collect();
     if parts.is_empty() { "0".to_owned() } else { parts.join(" + ") }
 }

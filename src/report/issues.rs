@@ -3,7 +3,9 @@
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use crate::read::config::issue::{Issue, Severity};
+use crate::float::expr::ExprError;
+
+use crate::config::issue::{Issue, Severity};
 
 /// Columns that a rendered line may take: an excerpt and its margin.
 const WIDTH: usize = 240;
@@ -32,6 +34,15 @@ pub fn render(issue: &Issue, colour: bool) -> String {
     // An excerpt is a window, so its place is said apart from it; the renderer marks that gap by a line that says nothing.
     let lines = plain.lines().zip(styled.lines()).filter(|(plain, _)| plain.trim() != ":::");
     lines.map(|(_, line)| line).collect::<Vec<_>>().join("\n")
+}
+
+/// An error of a price expression, with the text that it is in.
+pub fn render_expression(text: &str, error: &ExprError, colour: bool) -> String {
+    let snippet = Snippet::source(text).line_start(1).fold(false).annotation(AnnotationKind::Primary.span(error.span.clone()));
+    let title = format!("the expression cannot be read: {}", error.message);
+    let group = Group::with_title(Level::ERROR.primary_title(title)).element(snippet);
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    renderer.decor_style(DecorStyle::Ascii).term_width(160).render(&[group])
 }
 
 #[cfg(test)]

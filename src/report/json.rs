@@ -8,7 +8,7 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::text::time_text;
 use super::{InputInfo, Report};
-use crate::audit::{Finding, Judged, Span, Summary};
+use crate::audit::{ClassCauses, Finding, Judged, Span, Summary};
 use crate::config::Source;
 use crate::exact::{Exact, Points};
 use crate::pricing::{Class, Mode, Terms};
@@ -81,11 +81,11 @@ struct Body<'a> {
     totals: TotalsPart,
     unrated_reasons: Ordered<&'static str, u64>,
     presumed: Ordered<&'static str, u64>,
-    causes: Vec<CausePart<'a>>,
+    causes: Vec<CausePart>,
     drift: Vec<DriftPart<'a>>,
-    policy: [(); 0],
+    policy: Vec<PolicyPart<'a>>,
     quirks: Vec<QuirkPart>,
-    by: Ordered<&'static str, Vec<ByPart<'a>>>,
+    by: Ordered<&'static str, Vec<ByPart>>,
 }
 
 #[derive(Serialize)]
@@ -110,12 +110,12 @@ struct TotalsPart {
 }
 
 #[derive(Serialize)]
-struct CausePart<'a> {
-    cause: &'static str,
+struct CausePart {
+    cause: String,
     rows: u64,
     net_points: i128,
-    models: Vec<&'a str>,
-    groups: Vec<&'a str>,
+    models: Vec<String>,
+    groups: Vec<String>,
     #[serde(flatten)]
     times: Times,
     implied: BTreeMap<String, String>,
@@ -134,6 +134,16 @@ struct DriftPart<'a> {
 }
 
 #[derive(Serialize)]
+struct PolicyPart<'a> {
+    finding: &'static str,
+    level: &'static str,
+    rows: u64,
+    detail: &'a str,
+    #[serde(flatten)]
+    times: Times,
+}
+
+#[derive(Serialize)]
 struct QuirkPart {
     quirk: &'static str,
     rows: u64,
@@ -144,8 +154,8 @@ struct QuirkPart {
 }
 
 #[derive(Serialize)]
-struct ByPart<'a> {
-    key: &'a str,
+struct ByPart {
+    key: String,
     rows: u64,
     charged_points: i128,
     expected_points: i128,
@@ -161,8 +171,8 @@ struct FindingPart<'a> {
     request_id: Option<&'a str>,
     time: Option<String>,
     verdict: &'static str,
-    cause: Option<&'static str>,
-    also: [(); 0],
+    cause: Option<String>,
+    also: Vec<String>,
     implied: BTreeMap<String, String>,
     model: Option<&'a str>,
     group: Option<&'a str>,
@@ -193,6 +203,7 @@ enum Id<'a> {
 /// Writes the whole report.
 pub fn write_json(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let summary = &report.summary;
+    let causes = summary.causes();
     let document = Document {
         schema: "quota.audit/1",
         quota: env!("CARGO_PKG_VERSION"),
@@ -206,7 +217,7 @@ pub fn write_json(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         },
         period: summary.period.into(),
         body: body(report),
-        findings: summary.findings().into_iter().map(|f| finding(f, report.input_name(f.place.input))).collect(),
+        findings: summary.findings().into_iter().map(|f| finding(f, report.input_name(f.place.input), Some(&causes))).collect(),
         findings_omitted: summary.findings_omitted(),
     };
     serde_json::to_writer_pretty(&mut *out, &document)?;
@@ -215,7 +226,7 @@ pub fn write_json(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 
 /// Writes one row as a line of NDJSON.
 pub fn write_finding(found: &Finding, input: &str, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &finding(found, input))?;
+    serde_json::to_writer(&mut *out, &finding(found, input, None))?;
     writeln!(out)
 }
 
@@ -235,15 +246,16 @@ fn source(source: &Source) -> SourcePart<'_> {
 
 fn body(report: &Report) -> Body<'_> {
     let summary = &report.summary;
+    let class_causes = summary.causes();
     Body {
         totals: totals(report),
         unrated_reasons: Ordered(summary.unrated_reasons.iter().map(|(reason, rows)| (reason.word(), *rows)).collect()),
         presumed: Ordered(summary.presumed.iter().map(|(reason, rows)| (reason.word(), *rows)).collect()),
-        causes: causes(summary),
+        causes: causes(&class_causes),
         drift: drift(summary),
-        policy: [],
+        policy: policy(summary),
         quirks: quirks(summary),
-        by: Ordered(by(summary)),
+        by: Ordered(by(summary, &class_causes)),
     }
 }
 
@@ -271,15 +283,15 @@ fn totals(report: &Report) -> TotalsPart {
     }
 }
 
-fn causes(summary: &Summary) -> Vec<CausePart<'_>> {
-    let parts = summary.causes.iter().map(|(cause, sum)| CausePart {
-        cause: cause.word(),
-        rows: sum.rows,
-        net_points: sum.net_points,
-        models: sum.models.iter().map(String::as_str).collect(),
-        groups: sum.groups.iter().map(String::as_str).collect(),
-        times: sum.span.into(),
-        implied: BTreeMap::new(),
+fn causes(causes: &ClassCauses) -> Vec<CausePart> {
+    let parts = causes.totals.iter().map(|(cause, total)| CausePart {
+        cause: cause.to_string(),
+        rows: total.told.tally.rows,
+        net_points: total.told.tally.charged_points - total.told.tally.expected_points,
+        models: total.models.iter().cloned().collect(),
+        groups: total.groups.iter().cloned().collect(),
+        times: total.told.span.into(),
+        implied: total.implied.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
     });
     parts.collect()
 }
@@ -297,6 +309,17 @@ fn drift(summary: &Summary) -> Vec<DriftPart<'_>> {
     parts.collect()
 }
 
+fn policy(summary: &Summary) -> Vec<PolicyPart<'_>> {
+    let parts = summary.policy.iter().map(|((policy, detail), (rows, span))| PolicyPart {
+        finding: policy.word(),
+        level: policy.level().word(),
+        rows: *rows,
+        detail,
+        times: (*span).into(),
+    });
+    parts.collect()
+}
+
 fn quirks(summary: &Summary) -> Vec<QuirkPart> {
     let parts = summary.quirks.iter().map(|(quirk, sum)| QuirkPart {
         quirk: quirk.word(),
@@ -308,9 +331,9 @@ fn quirks(summary: &Summary) -> Vec<QuirkPart> {
     parts.collect()
 }
 
-fn by(summary: &Summary) -> Vec<(&'static str, Vec<ByPart<'_>>)> {
-    let parts = summary.by.iter().map(|(by, parts)| {
-        let rows = parts.iter().map(|(key, tally)| ByPart {
+fn by(summary: &Summary, causes: &ClassCauses) -> Vec<(&'static str, Vec<ByPart>)> {
+    let parts = summary.breakdowns(causes).into_iter().map(|(by, parts)| {
+        let rows = parts.into_iter().map(|(key, tally)| ByPart {
             key,
             rows: tally.rows,
             charged_points: tally.charged_points,
@@ -323,8 +346,9 @@ fn by(summary: &Summary) -> Vec<(&'static str, Vec<ByPart<'_>>)> {
     parts.collect()
 }
 
-fn finding<'a>(finding: &'a Finding, input: &'a str) -> FindingPart<'a> {
+fn finding<'a>(finding: &'a Finding, input: &'a str, causes: Option<&ClassCauses>) -> FindingPart<'a> {
     let charge = finding.charge();
+    let told = finding.told(causes);
     let terms = charge.and_then(|judged| judged.terms.as_ref());
     FindingPart {
         input,
@@ -333,9 +357,9 @@ fn finding<'a>(finding: &'a Finding, input: &'a str) -> FindingPart<'a> {
         request_id: some(&finding.request_id),
         time: finding.time.map(time_text),
         verdict: finding.verdict.class.word(),
-        cause: charge.and_then(|judged| judged.cause).map(|cause| cause.word()),
-        also: [],
-        implied: implied(charge),
+        cause: told.as_ref().map(|told| told.cause.to_string()),
+        also: told.as_ref().map_or(Vec::new(), |told| told.also.iter().map(ToString::to_string).collect()),
+        implied: told.map_or(BTreeMap::new(), |told| told.implied),
         model: some(&finding.model),
         group: some(&finding.group),
         token: some(&finding.token),
@@ -371,13 +395,6 @@ fn reason(finding: &Finding) -> Option<&'static str> {
     let skip = finding.verdict.skip.map(|skip| skip.word());
     let unrated = finding.charge().and_then(|judged| judged.reason).map(|reason| reason.word());
     skip.or(unrated).or(finding.verdict.error.as_ref().map(|_| "malformed"))
-}
-
-/// The ratios that were used in place of the config's, for `ratio-drift`.
-fn implied(charge: Option<&Judged>) -> BTreeMap<String, String> {
-    let drifted = charge.filter(|judged| judged.cause == Some(crate::audit::Cause::RatioDrift));
-    let numbers = drifted.map_or(&[][..], |judged| &judged.drift);
-    numbers.iter().map(|difference| (difference.key.to_owned(), difference.logged.clone())).collect()
 }
 
 /// The numbers that enter the charge.

@@ -6,7 +6,7 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 
 use super::Report;
 use super::text::{grouped, points_text, printable, time_text, usd_of, usd_text};
-use crate::audit::{Class, Finding, Summary};
+use crate::audit::{Class, ClassCauses, Finding, Summary};
 use crate::exact::Exact;
 
 /// How the table is drawn.
@@ -30,6 +30,7 @@ pub fn write_table(report: &Report, style: Style, out: &mut dyn Write) -> io::Re
     write_reasons(&report.summary, out)?;
     write_causes(report, style, out)?;
     write_drift(&report.summary, style, out)?;
+    write_policy(&report.summary, style, out)?;
     write_quirks(&report.summary, style, out)?;
     write_breakdowns(&report.summary, style, out)?;
     write_findings(report, style, out)
@@ -149,19 +150,21 @@ fn write_section(title: &str, table: &Table, out: &mut dyn Write) -> io::Result<
 }
 
 fn write_causes(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    if report.summary.causes.is_empty() {
+    let causes = report.summary.causes();
+    if causes.totals.is_empty() {
         return Ok(());
     }
     let mut table = table(style, &["cause", "rows", "net points", "net USD", "models", "groups"], &[1, 2, 3]);
-    for (cause, sum) in &report.summary.causes {
-        let usd = usd_of(&Exact::from(num_bigint::BigInt::from(sum.net_points)), report.quota_per_unit);
+    for (cause, total) in &causes.totals {
+        let net = total.told.tally.charged_points - total.told.tally.expected_points;
+        let usd = usd_of(&Exact::from(num_bigint::BigInt::from(net)), report.quota_per_unit);
         table.add_row([
-            cause.word().to_owned(),
-            grouped(sum.rows.into()),
-            grouped(sum.net_points),
+            cause.to_string(),
+            grouped(total.told.tally.rows.into()),
+            grouped(net),
             usd_text(&usd),
-            some_of(sum.models.iter()),
-            some_of(sum.groups.iter()),
+            some_of(total.models.iter()),
+            some_of(total.groups.iter()),
         ]);
     }
     write_section("Causes", &table, out)
@@ -196,6 +199,17 @@ fn write_drift(summary: &Summary, style: Style, out: &mut dyn Write) -> io::Resu
     write_section("Drift: ratios in the log that are not the config's", &table, out)
 }
 
+fn write_policy(summary: &Summary, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    if summary.policy.is_empty() {
+        return Ok(());
+    }
+    let mut table = table(style, &["finding", "level", "rows", "what"], &[2]);
+    for ((policy, detail), (rows, _)) in &summary.policy {
+        table.add_row([policy.word().to_owned(), policy.level().word().to_owned(), grouped((*rows).into()), printable(detail)]);
+    }
+    write_section("Beside the charges", &table, out)
+}
+
 fn write_quirks(summary: &Summary, style: Style, out: &mut dyn Write) -> io::Result<()> {
     if summary.quirks.is_empty() {
         return Ok(());
@@ -213,7 +227,7 @@ fn write_quirks(summary: &Summary, style: Style, out: &mut dyn Write) -> io::Res
 }
 
 fn write_breakdowns(summary: &Summary, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    for (by, parts) in &summary.by {
+    for (by, parts) in &summary.breakdowns(&summary.causes()) {
         let mut table = table(style, &[by.word(), "rows", "charged", "expected", "net", "wrong"], &[1, 2, 3, 4, 5]);
         for (key, tally) in parts {
             table.add_row([
@@ -235,10 +249,11 @@ fn write_findings(report: &Report, style: Style, out: &mut dyn Write) -> io::Res
     if findings.is_empty() {
         return Ok(());
     }
+    let causes = report.summary.causes();
     let header = ["row", "model", "group", "charged", "expected", "difference", "cause"];
     let mut table = table(style, &header, &[3, 4, 5]);
     for finding in findings {
-        table.add_row(finding_cells(report, finding));
+        table.add_row(finding_cells(report, finding, &causes));
     }
     write_section("Findings", &table, out)?;
     match report.summary.findings_omitted() {
@@ -247,7 +262,7 @@ fn write_findings(report: &Report, style: Style, out: &mut dyn Write) -> io::Res
     }
 }
 
-fn finding_cells(report: &Report, finding: &Finding) -> Vec<Cell> {
+fn finding_cells(report: &Report, finding: &Finding, causes: &ClassCauses) -> Vec<Cell> {
     let place = format!("{}:{}", printable(report.input_name(finding.place.input)), finding.place.line);
     let charge = finding.charge();
     let expected = charge.and_then(|judged| judged.expected.as_ref());
@@ -259,6 +274,6 @@ fn finding_cells(report: &Report, finding: &Finding) -> Vec<Cell> {
         Cell::new(charge.map_or_else(String::new, |judged| grouped(judged.charged.0.into()))),
         Cell::new(expected.map_or_else(String::new, |expected| grouped(expected.points.0.into()))),
         Cell::new(charge.map_or_else(String::new, |judged| format!("{sign}{}", grouped(judged.delta())))),
-        Cell::new(charge.and_then(|judged| judged.cause).map_or("", |cause| cause.word())),
+        Cell::new(finding.told(Some(causes)).map_or_else(String::new, |told| told.cause.to_string())),
     ]
 }

@@ -213,6 +213,18 @@ impl Expression {
         self.tree.below(self.tree.root()).into_iter().filter_map(reader).min().map(|(_, name)| name)
     }
 
+    /// The tiers that have a fixed name: the name, and the text of the `tier` call.
+    pub fn tiers(&self) -> Vec<(String, String)> {
+        let tier = |id: Id| match &self.tree[id] {
+            Node::Call(Function::Tier, arguments) => match self.tree[*arguments.first()?] {
+                Node::Text(ref name) => Some((name.to_string(), self.source.get(self.tree.span(id))?.to_owned())),
+                _ => None,
+            },
+            _ => None,
+        };
+        self.tree.below(self.tree.root()).into_iter().filter_map(tier).collect()
+    }
+
     /// The value for these token counts.
     pub fn evaluate(&self, variables: &Variables) -> Result<Outcome, EvalError> {
         self.outcome(variables, None).map(|(outcome, _)| outcome)

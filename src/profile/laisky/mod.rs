@@ -41,6 +41,17 @@ pub fn rate(entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) 
     })
 }
 
+/// The tool prices of a row's channel: USD for one call.
+pub fn tool_prices(entry: &LogEntry<'_>, config: &Config) -> Vec<(String, Ratio)> {
+    let prices = price::tools(channel_of(entry, config), config).into_iter();
+    prices.map(|(name, usd)| (name.to_owned(), usd)).collect()
+}
+
+/// The channel as the config names it. The answers of the API name channels by uuid alone, the database by id too.
+fn channel_of<'a>(entry: &LogEntry<'a>, config: &Config) -> &'a str {
+    if config.channels.contains_key(entry.channel_uuid) { entry.channel_uuid } else { entry.channel }
+}
+
 fn rating(charged: Charged, terms: Result<Terms, Reason>, own: Option<Terms>, departures: Vec<Departure>) -> Rating {
     Rating::Charge(Box::new(Rated { charged, terms, own, departures }))
 }
@@ -197,9 +208,7 @@ impl Row<'_, '_> {
     fn asked(&self, config: &Config) -> Asked<'_> {
         let model = if let Content::Image(image) = self.content { self.image_model(image) } else { self.entry.model };
         let Usage { prompt, completion, .. } = *self.usage;
-        // The answers of the API name channels by uuid alone, the database by id too.
-        let by_uuid = config.channels.contains_key(self.entry.channel_uuid);
-        let channel = if by_uuid { self.entry.channel_uuid } else { self.entry.channel };
+        let channel = channel_of(self.entry, config);
         Asked { channel, model, prompt, completion, printed: self.printed_model() }
     }
 
@@ -358,7 +367,7 @@ fn departures_of(terms: &Terms, price: &Price) -> Vec<Departure> {
         found.push(by_the_rules(Quirk::ImageGroupZero, Terms { usage: Default::default(), ..terms.clone() }));
     }
     if matches!(terms.formula, Formula::Sum(Sum::Laisky) | Formula::Product(_)) {
-        let mut rules = Terms { exact: true, ..terms.clone() };
+        let mut rules = terms.in_decimals();
         if matches!(terms.formula, Formula::Sum(_)) {
             rules.rates[Class::Output] = price.completion;
         }

@@ -28,7 +28,7 @@ const ALL: [&str; 3] = ["options.json", "channels.json", "models-display.json"];
 
 fn verdict(cells: &Cells, config: &Config, basis: Basis) -> Verdict {
     let entry = LogEntry::parse(cells, &Reading { time: &|text| text.parse().ok(), currency: None }).unwrap();
-    let context = Context { config, basis, quota_per_unit: QUOTA_PER_UNIT, veloera: false };
+    let context = Context { config, basis, quota_per_unit: QUOTA_PER_UNIT, veloera: false, other_mode: false };
     Auditor::default().judge(&entry, &context, &mut Past::default())
 }
 

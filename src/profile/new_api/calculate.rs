@@ -1,16 +1,19 @@
 //! What one request would cost: usage and prices that were typed, by the rules of the family.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::Rules;
+use super::expression::{self, Priced};
 use super::names::Names;
 use super::quote::{self, Asked, Fallback, Figure, Quote, points_of_a_dollar};
 use super::terms;
-use super::usage::{Tool, Usage};
+use super::usage::{Audio, Tool, Usage};
 use crate::config::Config;
 use crate::defaults;
 use crate::details::Details;
 use crate::exact::{Exact, Ratio};
+use crate::float::expr::Expression;
 use crate::log::{Field, LogEntry, Reading, Row};
 use crate::pricing::{Multiplier, Reason, Terms};
 use crate::profile::tables::Tables;
@@ -34,8 +37,10 @@ pub struct Request {
 }
 
 /// Prices that were typed and win over the config.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Overrides {
+    /// A tiered expression; the ratios do not count then.
+    pub expression: Option<Arc<Expression>>,
     pub model_ratio: Option<Ratio>,
     pub completion_ratio: Option<Ratio>,
     pub cache_ratio: Option<Ratio>,
@@ -49,7 +54,8 @@ pub struct Overrides {
 
 impl Overrides {
     fn has_price(&self) -> bool {
-        self.model_ratio.or(self.model_price).or(self.input_price).or(self.output_price).is_some()
+        let prices = self.model_ratio.or(self.model_price).or(self.input_price).or(self.output_price);
+        self.expression.is_some() || prices.is_some()
     }
 }
 
@@ -70,7 +76,7 @@ pub fn calculate(
     let entry = LogEntry::parse(&row, &reading).map_err(|_| Reason::UnknownModel)?;
     let details = Details::default();
     let names = Names::of(entry.model, "");
-    let asked = Asked { entry: &entry, details: &details, usage: &usage, names, quota_per_unit };
+    let asked = Asked::new(&entry, &details, &usage, names, quota_per_unit);
     let tables = Tables { config, defaults: defaults::new_api() };
     let typed = overrides.has_price();
     let mut quote = match quote::of_config(&asked, &tables, None, rules) {
@@ -78,9 +84,38 @@ pub fn calculate(
         quote => quote?,
     };
     apply(&mut quote, overrides, quota_per_unit);
-    let mut terms = terms::of(&usage, &quote, rules, quota_per_unit);
+    let mut terms = match expression_of(&asked, overrides, config)? {
+        Some(priced) => expression::terms(&as_expression_sees(usage), &quote, &priced, quota_per_unit)?,
+        None => terms::of(&usage, &quote, rules, quota_per_unit),
+    };
     terms.multipliers.extend(request.multipliers.iter().map(|(name, value)| Multiplier { name: name.clone(), value: *value }));
     Ok(terms)
+}
+
+/// The expression that was typed, or the model's in the config.
+fn expression_of(asked: &Asked<'_, '_>, overrides: &Overrides, config: &Config) -> Result<Option<Priced>, Reason> {
+    let configured = || config.expressions.get(asked.names.bare).filter(|_| !overrides.has_price());
+    let expression = match (&overrides.expression, configured()) {
+        (Some(typed), _) => Arc::clone(typed),
+        (None, Some(text)) => Arc::new(Expression::parse(text).map_err(|_| Reason::ExpressionNotSupported)?),
+        (None, None) => return Ok(None),
+    };
+    // All classes are as they were typed, none is hidden.
+    Ok(Some(Priced { expression, matched: None, audio_is_told: true }))
+}
+
+/// Cache writes by how long they are kept are Claude's: there the prompt excludes what is cached and written.
+fn as_expression_sees(mut usage: Usage<'_>) -> Usage<'_> {
+    if usage.writes != 0 {
+        usage.prompt = usage.prompt.saturating_sub(usage.cached).saturating_sub(usage.writes);
+        usage.excludes_cache = true;
+        usage.anthropic = true;
+    }
+    let (input, output) = usage.audio_within;
+    if input != 0 || output != 0 {
+        usage.audio = Some(Audio { audio_input: input, audio_output: output, ..Audio::default() });
+    }
+    usage
 }
 
 fn usage(request: &Request) -> Usage<'_> {
@@ -110,6 +145,7 @@ fn usage(request: &Request) -> Usage<'_> {
 fn bare(asked: &Asked<'_, '_>) -> Quote {
     let one = Figure::sure(Ratio::ONE);
     Quote {
+        expression: None,
         price: None,
         model: one,
         input: Ratio::ONE,

@@ -57,8 +57,12 @@ fn served(asked: &Asked<'_, '_>) -> Result<Served, RowError> {
     if asked.details.is_empty() {
         return Ok(Served::Unsaid);
     }
-    let special = asked.details.ratio("user_group_ratio")?.is_some_and(|ratio| ratio != Ratio::from(-1));
-    Ok(if special { Served::Special } else { Served::Plain })
+    Ok(match asked.details.ratio("user_group_ratio")? {
+        Some(ratio) if ratio != Ratio::from(-1) => Served::Special,
+        // Settlements, refunds and fees never carry the key.
+        None if asked.details.has("task_id") || asked.details.has("violation_fee") => Served::Unsaid,
+        _ => Served::Plain,
+    })
 }
 
 /// The special ratios for a group: that of the user's own group, and all.
@@ -117,15 +121,25 @@ fn plain_ratio(plain: Known, own: Option<Ratio>, tables: &Tables<'_>) -> GroupRa
     }
 }
 
-/// Nothing says which ratio was used: that of the user's group if it is known, else the plain one is presumed.
+/// Nothing says which ratio was used: the row's own if it is one that may have been, else that of the user's group, else the plain one.
 fn unsaid_ratio(special: &Special, plain: Known, own: Option<Ratio>, tables: &Tables<'_>) -> GroupRatio {
-    match special.mine {
-        Some(Some(mine)) => GroupRatio::sure(mine),
-        Some(None) => plain_ratio(plain, own, tables),
-        None => {
-            let plain = plain_ratio(plain, own, tables);
-            let others = special.all.iter().copied().filter(|ratio| *ratio != plain.figure.value).collect();
-            GroupRatio { others, ..plain }
+    let plain = plain_ratio(plain, own, tables);
+    let presumed = special.mine.flatten().unwrap_or(plain.figure.value);
+    match own {
+        Some(own) if own != presumed && (special.all.contains(&own) || own == plain.figure.value) => {
+            GroupRatio::one_of(own, vec![presumed])
         }
+        _ if special.mine.is_some() => GroupRatio { figure: Figure { value: presumed, ..plain.figure }, others: plain.others },
+        _ => GroupRatio { others: special.all.iter().copied().filter(|ratio| *ratio != presumed).collect(), ..plain },
+    }
+}
+
+/// The ratio of a settlement: the special one of (group, group), else the group's, whoever the user is.
+pub fn of_settlement(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<Ratio>) -> Figure {
+    let group = asked.entry.group;
+    let special = tables.config.group_group_ratio.as_ref().and_then(|ratios| ratios.get(group)?.get(group));
+    match special {
+        Some(number) => Figure::sure(number.ratio),
+        None => plain_ratio(tables.get(MapName::GroupRatio, group), own, tables).figure,
     }
 }

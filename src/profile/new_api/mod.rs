@@ -2,27 +2,35 @@
 //!
 //! A row's usage ([`usage`]) and its prices ([`quote`], from the row or from the config) make its terms ([`terms`]).
 
+mod base64;
 mod calculate;
 pub mod completion;
+mod expression;
 mod group;
 mod names;
 mod quote;
+mod special;
+mod task;
 mod terms;
 mod tools;
 mod usage;
 
 pub use calculate::{Overrides, Request, calculate};
 pub use quote::points_of_a_dollar;
+pub use tools::built_in as tool_prices;
 
 use crate::config::Config;
 use crate::defaults;
 use crate::details::Details;
+use crate::exact::Charged;
 use crate::log::{Kind, LogEntry, RowError};
 use crate::pricing::{Class, Formula, Reason, Slot, Terms};
 use crate::profile::tables::Tables;
 use crate::profile::{Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Skip, charge_of};
+use expression::Priced;
 use names::Names;
 use quote::{Asked, Fallback, Quote};
+use task::Job;
 use usage::Usage;
 
 /// What one period of the family does and another does not.
@@ -55,26 +63,104 @@ pub fn rate(
     entry: &LogEntry<'_>,
     details: &Details<'_>,
     context: &Context<'_>,
-    _memory: &mut Memory,
+    memory: &mut Memory,
 ) -> Result<Rating, RowError> {
-    let rules = if profile == Profile::Exact { Rules::DOCUMENT } else { Rules::OF_2026 };
     if let Some(skip) = skipped(entry.kind) {
         return Ok(Rating::Skipped(skip));
     }
-    let charged = charge_of(entry)?;
+    let rules = if profile == Profile::Exact { Rules::DOCUMENT } else { Rules::OF_2026 };
+    let charged = signed(charge_of(entry)?, entry.kind);
     let usage = Usage::of(entry, details)?;
     let names = Names::of(entry.model, entry.content);
-    let asked = Asked { entry, details, usage: &usage, names, quota_per_unit: context.quota_per_unit };
-    let own = quote::of_row(&asked)?;
-    let build = |quote: &Quote| terms::of(&usage, quote, &rules, context.quota_per_unit);
-    let quote = quote_of(&asked, context, own.as_ref(), &rules);
-    let terms = quote.as_ref().map(build).map_err(|reason| *reason);
+    let asked = Asked { other_mode: context.other_mode, ..Asked::new(entry, details, &usage, names, context.quota_per_unit) };
+    let rated = if details.flag("violation_fee") {
+        Rated { charged, terms: special::fee_terms(&asked, context)?, own: None, departures: Vec::new() }
+    } else if let Some(job) = Job::of(entry.kind, entry.content, details) {
+        let task::Task { terms, own, departures } = task::rate(job, &asked, context, memory)?;
+        Rated { charged, terms, own, departures }
+    } else {
+        rate_usage(&asked, charged, context, memory, &rules)?
+    };
+    Ok(Rating::Charge(Box::new(rated)))
+}
+
+/// A row of type 6 gives its amount back.
+fn signed(charged: Charged, kind: Kind) -> Charged {
+    if kind == Kind::Code(REFUND) { charged.negated() } else { charged }
+}
+
+/// The type of refunds.
+const REFUND: i64 = 6;
+
+fn rate_usage(
+    asked: &Asked<'_, '_>,
+    charged: Charged,
+    context: &Context<'_>,
+    memory: &mut Memory,
+    rules: &Rules,
+) -> Result<Rated, RowError> {
+    let own = quote::of_row(asked)?;
+    let own = own.map(|quote| with_expression_of_row(quote, asked, context, memory)).transpose()?;
+    let quote = quote_of(asked, context, own.as_ref(), rules).map(|quote| with_expression(quote, asked, context, memory));
+    let build = |quote: &Quote| terms_of(asked, quote, rules);
+    let terms = quote.as_ref().map_err(|reason| *reason).and_then(build);
     let departures = match (&quote, &terms) {
-        (Ok(quote), Ok(terms)) => departures(&asked, quote, terms),
+        (Ok(quote), Ok(terms)) => departures(asked, quote, terms, rules),
         _ => Vec::new(),
     };
-    let own = own.filter(|_| context.basis == Basis::Config).map(|own| build(&own));
-    Ok(Rating::Charge(Box::new(Rated { charged, terms, own, departures })))
+    let own = own.filter(|_| context.basis == Basis::Config).and_then(|own| build(&own).ok());
+    Ok(Rated { charged, terms, own, departures })
+}
+
+/// The terms of an answer: a channel test, an expression, or by audio, by call, by token.
+fn terms_of(asked: &Asked<'_, '_>, quote: &Quote, rules: &Rules) -> Result<Terms, Reason> {
+    let (usage, quota_per_unit) = (asked.usage, asked.quota_per_unit);
+    let mut terms = match &quote.expression {
+        Some(Err(reason)) => return Err(*reason),
+        Some(Ok(priced)) => expression::terms(usage, quote, priced, quota_per_unit)?,
+        None if special::is_test(asked.entry) => special::test_terms(usage, quote, quota_per_unit),
+        None => terms::of(usage, quote, rules, quota_per_unit),
+    };
+    terms.credit = asked.entry.kind == Kind::Code(REFUND);
+    Ok(terms)
+}
+
+/// A row's own quote with the expression that the row carries.
+fn with_expression_of_row(
+    mut quote: Quote,
+    asked: &Asked<'_, '_>,
+    context: &Context<'_>,
+    memory: &mut Memory,
+) -> Result<Quote, RowError> {
+    let details = asked.details;
+    if details.text("billing_mode").as_deref() != Some("tiered_expr") {
+        return Ok(quote);
+    }
+    let encoded = details.text("expr_b64").unwrap_or_default();
+    let decoded = base64::decode(&encoded).and_then(|bytes| String::from_utf8(bytes).ok());
+    let text = decoded.ok_or_else(|| details.error("expr_b64", &encoded, "an expression in base64"))?;
+    quote.expression = Some(priced(&text, asked, context, memory));
+    Ok(quote)
+}
+
+/// A quote of the config with the model's expression, if it has one.
+fn with_expression(mut quote: Quote, asked: &Asked<'_, '_>, context: &Context<'_>, memory: &mut Memory) -> Quote {
+    if context.basis == Basis::Config
+        && let Some(text) = context.config.expressions.get(asked.names.bare)
+    {
+        quote.expression = Some(priced(text, asked, context, memory));
+    }
+    quote
+}
+
+fn priced(text: &str, asked: &Asked<'_, '_>, context: &Context<'_>, memory: &mut Memory) -> Result<Priced, Reason> {
+    let matched = asked.details.text("matched_tier").map(|tier| tier.into_owned());
+    if asked.details.has("billing_mode") && matched.is_none() {
+        return Err(Reason::ExpressionFailed);
+    }
+    let expression = memory.expression(text).map_err(|_| Reason::ExpressionNotSupported)?;
+    let tables = Tables { config: context.config, defaults: defaults::new_api() };
+    Ok(Priced { expression, matched, audio_is_told: expression::is_audio_told(&tables, asked.names.folded) })
 }
 
 fn skipped(kind: Kind) -> Option<Skip> {
@@ -115,9 +201,16 @@ fn built_in(asked: &Asked<'_, '_>, rules: &Rules) -> Result<Quote, Reason> {
 }
 
 /// Where this row departs from the gateway's own price rules.
-fn departures(asked: &Asked<'_, '_>, quote: &Quote, terms: &Terms) -> Vec<Departure> {
+fn departures(asked: &Asked<'_, '_>, quote: &Quote, terms: &Terms, rules: &Rules) -> Vec<Departure> {
     let usage = asked.usage;
+    if quote.expression.is_some() {
+        return expression::departures(usage, terms);
+    }
     let mut found = Vec::new();
+    if special::is_test(asked.entry) {
+        let rules = terms::of(usage, quote, rules, asked.quota_per_unit);
+        found.push(Departure { quirk: Quirk::ChannelTest, rules: Some(rules) });
+    }
     if terms.formula == Formula::Free {
         let rules = Terms { formula: Formula::DecimalPrice, ..terms.clone() };
         found.push(Departure { quirk: Quirk::AudioPriceFree, rules: Some(rules) });

@@ -2,6 +2,7 @@
 
 use super::Rules;
 use super::completion;
+use super::expression::Priced;
 use super::names::Names;
 use super::tools;
 use super::usage::{Image, Usage};
@@ -32,6 +33,14 @@ impl Figure {
         Figure { value, doubt: None }
     }
 
+    /// A number of which two decimals are printed.
+    pub fn rounded(printed: Ratio) -> Figure {
+        let half = Exact::from(Ratio::new(5, -3));
+        let end = |exact: Exact| exact.normalized().to_string().parse().unwrap_or(printed);
+        let ends = (end(Exact::from(printed) - half.clone()), end(Exact::from(printed) + half));
+        Figure { value: printed, doubt: Some(Doubt { reason: Reason::RatiosRounded, ends: Some(ends) }) }
+    }
+
     fn any(value: Ratio, reason: Reason) -> Figure {
         Figure { value, doubt: Some(Doubt { reason, ends: None }) }
     }
@@ -47,8 +56,10 @@ impl Figure {
 }
 
 /// All prices of a row's model and group.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Quote {
+    /// A price expression; then nothing else counts but the group and tools.
+    pub expression: Option<Result<Priced, Reason>>,
     /// USD per call; then the ratios do not count.
     pub price: Option<Ratio>,
     pub model: Figure,
@@ -104,6 +115,20 @@ pub struct Asked<'r, 'a> {
     pub usage: &'r Usage<'a>,
     pub names: Names<'r>,
     pub quota_per_unit: Ratio,
+    /// The other billing mode is asked for.
+    pub other_mode: bool,
+}
+
+impl<'r, 'a> Asked<'r, 'a> {
+    pub fn new(
+        entry: &'r LogEntry<'a>,
+        details: &'r Details<'a>,
+        usage: &'r Usage<'a>,
+        names: Names<'r>,
+        quota_per_unit: Ratio,
+    ) -> Asked<'r, 'a> {
+        Asked { entry, details, usage, names, quota_per_unit, other_mode: false }
+    }
 }
 
 /// The prices that the row itself carries; none where it carries no price of its model.
@@ -119,6 +144,7 @@ pub fn of_row(asked: &Asked<'_, '_>) -> Result<Option<Quote>, RowError> {
     let write_1h = details.ratio("cache_creation_ratio_1h")?.or(write_5m.map(of_hour));
     let read = number("cache_ratio", columns.cache)?;
     Ok(Some(Quote {
+        expression: None,
         price,
         model: Figure::sure(model),
         input: Ratio::ONE,
@@ -190,14 +216,17 @@ fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rule
     let Names { bare, folded } = asked.names;
     let number =
         |map: MapName, name: &str, fallback: Ratio, own: Option<Ratio>| Figure::configured(tables.get(map, name), fallback, own);
-    let price = backed_up(tables, MapName::ModelPrice, asked.names).map(|number| price_of(number, bare, asked.usage.image));
+    let price = call_price(asked, tables).map(|number| price_of(number, bare, asked.usage.image));
+    let has_expression = tables.config.expressions.contains_key(bare);
     let (model, fallback) = match price {
         Some(_) => (Figure::sure(Ratio::ZERO), Fallback::No),
+        None if has_expression => (Figure::sure(Ratio::ZERO), Fallback::No),
         None => model_ratio(asked, tables, own, rules)?,
     };
     let (completion, ignored_completion) = completion_ratio(tables, folded, own, rules);
     let write = number(MapName::CreateCacheRatio, bare, WRITE, own.map(|own| own.write.value));
     Ok(Quote {
+        expression: None,
         price,
         model,
         input: Ratio::ONE,
@@ -216,6 +245,16 @@ fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rule
         fallback,
         ignored_completion,
     })
+}
+
+/// The price per call of the model; where the other billing mode is asked for, none where it has one, and the built-in one where not.
+fn call_price(asked: &Asked<'_, '_>, tables: &Tables<'_>) -> Option<Number> {
+    let price = backed_up(tables, MapName::ModelPrice, asked.names);
+    if !asked.other_mode {
+        return price;
+    }
+    let built_in = Tables { config: tables.defaults, defaults: tables.defaults };
+    if price.is_some() { None } else { backed_up(&built_in, MapName::ModelPrice, asked.names) }
 }
 
 fn backed_up(tables: &Tables<'_>, map: MapName, names: Names<'_>) -> Option<Number> {
@@ -306,6 +345,7 @@ fn of_price_list(prices: &ModelPrices, quota_per_unit: Ratio) -> Quote {
     let or_input = |number: Option<Number>| Figure::sure(ratio(number).unwrap_or(input));
     let write = ratio(prices.cache_write).unwrap_or_else(|| float::product(input, WRITE).unwrap_or(input));
     Quote {
+        expression: None,
         price: ratio(prices.per_call.or(prices.per_image).or(prices.per_second)),
         model: Figure::sure(points_of_a_dollar(quota_per_unit)),
         input,

@@ -11,7 +11,7 @@ const MOST_IMAGES: i64 = 128;
 /// Ali channels count prompt extension as a factor of 2 besides.
 const MOST_IMAGE_FACTOR: i64 = 2 * MOST_IMAGES;
 
-/// The terms of a row: by audio, by call or by token, in this order.
+/// The terms of a row without an expression: by audio, by call or by token, in this order.
 pub fn of(usage: &Usage<'_>, quote: &Quote, rules: &Rules, quota_per_unit: Ratio) -> Terms {
     let mut terms = Terms::tokens(quote.model.value, quote.group.value);
     terms.quota_per_unit = quota_per_unit;
@@ -148,7 +148,7 @@ fn add_open(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote) {
     }
 }
 
-fn open_figure(terms: &mut Terms, slot: Option<Slot>, figure: Figure) {
+pub fn open_figure(terms: &mut Terms, slot: Option<Slot>, figure: Figure) {
     let Some(Doubt { reason, ends }) = figure.doubt else { return };
     let allowed = match (slot, ends) {
         (Some(slot), Some((low, high))) => Allowed::Between { slot, low, high },

@@ -17,6 +17,11 @@ const BUILT_IN: [(&str, Ratio); 7] = [
     ("image_generation", Ratio::new(150, 0)),
 ];
 
+/// The built-in prices, by tool or `tool:model-prefix*`.
+pub fn built_in() -> impl Iterator<Item = (&'static str, Ratio)> {
+    BUILT_IN.into_iter()
+}
+
 /// USD per 1000 calls of a tool by a model; the longest model prefix wins. None where nobody prices the tool.
 pub fn price(tables: &Tables<'_>, tool: &str, model: &str) -> Option<Ratio> {
     let given = match tables.config.map(MapName::ToolPrice) {

@@ -24,6 +24,8 @@ pub struct Audio {
     pub text_output: i64,
     pub audio_input: i64,
     pub audio_output: i64,
+    /// A realtime session (`ws`).
+    pub realtime: bool,
 }
 
 /// An image request, as the content tells it.
@@ -53,6 +55,8 @@ pub struct Usage<'a> {
     pub audio: Option<Audio>,
     /// The prompt excludes cache reads and writes.
     pub excludes_cache: bool,
+    /// The row says that its counts are Anthropic's.
+    pub anthropic: bool,
     /// Writes of 5 minutes and 1 hour have their own rates.
     pub split_priced: bool,
     /// Nothing but the split tells the semantics: the other reading is possible.
@@ -82,7 +86,8 @@ fn of_details<'a>(entry: &LogEntry<'a>, details: &Details<'a>) -> Result<Usage<'
     let marked = details.has("claude") || semantic.is_some();
     let (writes_5m, writes_1h) = (details.tokens("cache_creation_tokens_5m")?, details.tokens("cache_creation_tokens_1h")?);
     let split_only = !marked && (writes_5m > 0 || writes_1h > 0) && !details.has("input_tokens_total");
-    let excludes_cache = semantic.as_deref() == Some("anthropic") || (semantic.is_none() && details.flag("claude")) || split_only;
+    let anthropic = semantic.as_deref() == Some("anthropic");
+    let excludes_cache = anthropic || (semantic.is_none() && details.flag("claude")) || split_only;
     let mut usage = Usage {
         prompt: entry.tokens.prompt.unwrap_or(0),
         completion: entry.tokens.completion.unwrap_or(0),
@@ -94,6 +99,7 @@ fn of_details<'a>(entry: &LogEntry<'a>, details: &Details<'a>) -> Result<Usage<'
         separate_audio: separate_audio(details)?,
         audio: audio(details)?,
         excludes_cache,
+        anthropic,
         split_priced: excludes_cache,
         split_only,
         tools: tools(details)?,
@@ -129,6 +135,7 @@ fn audio(details: &Details<'_>) -> Result<Option<Audio>, RowError> {
         text_output: details.tokens("text_output")?,
         audio_input: details.tokens("audio_input")?,
         audio_output: details.tokens("audio_output")?,
+        realtime: details.flag("ws"),
     }))
 }
 

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::issue::Code;
 use super::json;
 use super::node::{Key, Node, Table, Value};
 use super::options::{self, unknown};
 use super::own;
 use super::reader::Reader;
 use super::words::{self, Word};
+use crate::config::issue::Code;
 use crate::config::{EffectiveCompletion, Map, MapName, Number, User};
 use crate::exact::Ratio;
 

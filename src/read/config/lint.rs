@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::issue::{Code, Severity};
 use super::reader::{Author, Reader, Spot};
+use crate::config::issue::{Code, Severity};
 use crate::config::{Map, MapName};
 use crate::exact::Ratio;
 use crate::log::shorten;

@@ -5,7 +5,6 @@
 
 mod answers;
 mod channels;
-pub mod issue;
 mod json;
 mod kind;
 mod lint;
@@ -21,10 +20,10 @@ mod words;
 
 use sha2::{Digest, Sha256};
 
-use self::issue::{Code, Issue};
 use self::kind::Kind;
 use self::node::{Fault, Node, Value};
 use self::reader::{Author, Reader};
+use crate::config::issue::{Code, Issue};
 use crate::config::{Config, Source};
 use crate::log::shorten;
 

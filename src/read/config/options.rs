@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::issue::Code;
 use super::json;
 use super::node::{Key, Node, Table, Value};
 use super::reader::Reader;
 use super::words::{self, Word};
+use crate::config::issue::Code;
 use crate::config::{EffectiveCompletion, Map, MapName};
 
 /// The two names of one option map. The gateway keeps them equal in force, but its answer shows the unsaved one as installed.

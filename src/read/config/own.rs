@@ -2,11 +2,12 @@
 
 use std::str::FromStr;
 
-use super::issue::Code;
 use super::node::{Key, Node, Table, Value, find};
 use super::options;
 use super::reader::{Author, Reader};
+use super::tariffs;
 use super::words::{self, Word};
+use crate::config::issue::Code;
 use crate::config::{Config, Currency, GroupRules, Map, MapName, ModelPrices, Number, Period, User};
 use crate::exact::{Exact, Ratio};
 use crate::log::shorten;
@@ -63,6 +64,7 @@ fn entry(reader: &mut Reader<'_>, word: Word, name: &str, key: &Key, value: Node
         Word::Group => each(reader, &value, "group", group),
         Word::User => each(reader, &value, "user", user),
         Word::Settings => settings(reader, &value),
+        Word::CompiledIn => each(reader, &value, "compiled_in", tariffs::of_provider),
         Word::Unknown => unknown_maps(reader, &value),
         Word::Period => periods(reader, value),
         _ => options::option(reader, word, name, key, value),

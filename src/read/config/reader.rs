@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::issue::{Code, Issue, Severity};
 use super::json;
 use super::node::{Fault, Node, Table, Value};
 use super::text::Text;
+use crate::config::issue::{Code, Issue, Severity};
 use crate::config::{Config, MapName, Number, Origin};
 use crate::log::shorten;
 

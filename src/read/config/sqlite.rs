@@ -8,10 +8,10 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::answers::{self, UserRow};
 use super::channels::{self, ChannelRow};
-use super::issue::{Code, Issue};
 use super::node::{Key, Node, Value};
 use super::reader::{Author, Reader};
 use super::{Loaded, finish, options};
+use crate::config::issue::{Code, Issue};
 
 /// What every SQLite file begins with.
 pub const MAGIC: &[u8] = b"SQLite format 3\0";

@@ -4,12 +4,14 @@
 use std::collections::HashMap;
 
 use super::json;
-use super::node::{Node, Table, Value};
+use super::node::{Key, Node, Table, Value};
 use super::reader::Reader;
+use crate::config::issue::Code;
 use crate::config::{AudioTariff, CompiledIn, Displayed, Extent, ImageTariff, Provider, Rates, Tariff, Tier, Window};
 use crate::defaults;
 use crate::exact::{Exact, Ratio};
 use crate::float;
+use crate::log::shorten;
 
 /// The prices that a channel's `model_configs` gives, by model. What is broken gives none, as in the gateway.
 pub(super) fn of_channel(model_configs: &str) -> HashMap<String, Tariff> {
@@ -79,6 +81,33 @@ pub(super) fn compiled_in(reader: &mut Reader<'_>, data: &Node) {
     let tools = part("tooling").as_ref().map(tools).unwrap_or_default();
     let provider = provider(&tariffs);
     reader.config.compiled_in.insert(provider, CompiledIn { tariffs, tools });
+}
+
+/// What quota's own files say is compiled in for a provider.
+pub(super) fn of_provider(reader: &mut Reader<'_>, provider: &Key, table: &Table) {
+    let Some(provider) = Provider::from_word(&provider.name) else {
+        let words = Provider::ALL.map(Provider::word).join(", ");
+        let message = format!("no provider `{}`", shorten(&provider.name));
+        return reader.error(Code::BadValue, &provider.span, message, format!("one of {words}"));
+    };
+    let mut compiled_in = CompiledIn::default();
+    for (part, numbers) in table {
+        for (name, node) in reader.table(numbers, &part.name).into_iter().flatten() {
+            let Some(number) = reader.number(node, &name.name) else { continue };
+            if part.name == "tool_call" {
+                compiled_in.tools.insert(name.name.clone(), number.ratio);
+                continue;
+            }
+            let tariff = compiled_in.tariffs.entry(name.name.clone()).or_default();
+            tariff.extent = Extent::RatioOnly;
+            match part.name.as_str() {
+                "model_ratio" => tariff.rates.input = Some(number.ratio),
+                "completion_ratio" => tariff.rates.completion = Some(number.ratio),
+                _ => {}
+            }
+        }
+    }
+    reader.config.compiled_in.insert(provider, compiled_in);
 }
 
 /// The provider whose built-in names are most like these.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::issue::Excerpt;
+use crate::config::issue::Excerpt;
 
 /// Characters that an excerpt shows to each side, and of the offending text itself.
 const WINDOW: usize = 60;

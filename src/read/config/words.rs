@@ -19,6 +19,8 @@ pub(super) enum Word {
     Period,
     User,
     Settings,
+    /// Prices that a gateway has compiled in, by provider.
+    CompiledIn,
     /// Names of maps that are not known.
     Unknown,
     /// Negative ratios are meant: a gateway wrote them.
@@ -30,8 +32,8 @@ pub(super) enum Word {
 }
 
 use Word::{
-    AllowNegative, BillingExpr, BillingMode, Bonus, CompletionMeta, Currency, Group, GroupGroup, Ignored, Map, Model, Period,
-    Profile, QuotaPerUnit, Setting, Settings, Unknown, User,
+    AllowNegative, BillingExpr, BillingMode, Bonus, CompiledIn, CompletionMeta, Currency, Group, GroupGroup, Ignored, Map, Model,
+    Period, Profile, QuotaPerUnit, Setting, Settings, Unknown, User,
 };
 
 /// Key, meaning, and whether quota's own files use it (and messages propose it).
@@ -64,6 +66,7 @@ const WORDS: &[(&str, Word, bool)] = &[
     ("period", Period, true),
     ("user", User, true),
     ("settings", Settings, true),
+    ("compiled_in", CompiledIn, true),
     ("unknown", Unknown, true),
     ("allow_negative", AllowNegative, true),
     ("SelfUseModeEnabled", Setting, false),

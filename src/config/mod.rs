@@ -3,6 +3,7 @@
 //! A [`Config`] is plain data, put together from sources (`read::config`) that lie over one another. It does not
 //! know which gateway it is for: names, fallbacks and locks are the profile's.
 
+pub mod issue;
 mod tariff;
 
 use std::collections::{BTreeMap, HashMap};

@@ -1,0 +1,201 @@
+//! Solving for a free number: what a ratio would have to be, and whether a simple decimal lies there.
+//!
+//! A charge is linear in each ratio, so two prices give the interval of a ratio within which the charge comes out. Some number
+//! always fits one row. It is earned by the row alone if it has at most four digits and lies in so narrow an interval that a
+//! chance hit is unlikely; else several rows must agree on it.
+
+use super::{Case, Explanation};
+use crate::audit::cause::{Cause, Causes};
+use crate::exact::{Exact, Ratio};
+use crate::pricing::{Class, Mode, Slot, Terms, price};
+
+/// A simple number that gives the charge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Number {
+    pub cause: Cause,
+    pub slot: Slot,
+    pub value: Ratio,
+    /// So few numbers as simple lie in the interval that chance is unlikely.
+    pub is_earned: bool,
+}
+
+/// More digits than this are no simple number.
+const MOST_DIGITS: u32 = 4;
+/// An interval with more simple numbers than this says nothing.
+const MOST_NUMBERS: usize = 12;
+/// A number is earned where one as simple lies in one of so many such intervals.
+const RARE: i64 = 1_000;
+
+/// The simple numbers that give the charge, and the simplest number of any length for each ratio.
+pub fn numbers(case: &Case<'_>) -> (Vec<Number>, Vec<(Slot, Ratio)>) {
+    let (mut numbers, mut implied) = (Vec::new(), Vec::new());
+    for (cause, slot) in slots(case.terms) {
+        let Some(interval) = Interval::of(case, slot) else { continue };
+        let simple = interval.simple();
+        let gives = |value: &Ratio| case.is_given_by(&case.terms.with(slot, *value));
+        implied.extend(simple.iter().map(|(value, _)| *value).chain(interval.simplest()).find(gives).map(|value| (slot, value)));
+        if simple.len() <= MOST_NUMBERS {
+            let giving = simple.into_iter().filter(|(value, _)| gives(value));
+            numbers.extend(giving.map(|(value, is_earned)| Number { cause, slot, value, is_earned }));
+        }
+    }
+    (numbers, implied)
+}
+
+/// The earned causes of one row, in the order of the table.
+pub fn of_one_row(numbers: &[Number]) -> Vec<Explanation> {
+    let mut found: Vec<Explanation> = Vec::new();
+    for number in numbers.iter().filter(|number| number.is_earned && number.cause != Cause::QuotaPerUnitDiffers) {
+        let causes = Causes::earned(number.cause);
+        if !found.iter().any(|explanation| explanation.causes == causes) {
+            found.push(Explanation { causes, implied: vec![(word(number.slot), number.value.to_string())] });
+        }
+    }
+    found.sort_by_key(|explanation| explanation.causes);
+    found
+}
+
+/// The word of a ratio in `implied`.
+pub fn word(slot: Slot) -> &'static str {
+    match slot {
+        Slot::ModelRatio => "model_ratio",
+        Slot::GroupRatio => "group_ratio",
+        Slot::Price => "model_price",
+        Slot::Rate(class) => class.rate_word(),
+        Slot::Multiplier(_) => "multiplier",
+        Slot::QuotaPerUnit => "quota_per_unit",
+    }
+}
+
+/// The ratios that enter a charge, each with the cause of another value.
+fn slots(terms: &Terms) -> Vec<(Cause, Slot)> {
+    let mut slots = vec![(Cause::GroupRatioDiffers, Slot::GroupRatio)];
+    match terms.formula.mode() {
+        Mode::Tokens => {
+            slots.push((Cause::ModelRatioDiffers, Slot::ModelRatio));
+            let rates = [
+                (Cause::CompletionRatioDiffers, Class::Output),
+                (Cause::CacheRatioDiffers, Class::Cached),
+                (Cause::CacheRatioDiffers, Class::CacheRead),
+                (Cause::CacheWriteRatioDiffers, Class::CacheWrite),
+                (Cause::CacheWriteRatioDiffers, Class::CacheWrite5m),
+                (Cause::CacheWriteRatioDiffers, Class::CacheWrite1h),
+            ];
+            let used = rates.into_iter().filter(|(_, class)| terms.usage[*class] != 0);
+            slots.extend(used.map(|(cause, class)| (cause, Slot::Rate(class))));
+        }
+        Mode::Call => slots.push((Cause::ModelRatioDiffers, Slot::Price)),
+        Mode::Expression | Mode::Free => {}
+    }
+    slots.extend((0..terms.multipliers.len()).map(|index| (Cause::MultiplierDiffers, Slot::Multiplier(index))));
+    if terms.formula.mode() == Mode::Call || !terms.surcharges.is_empty() {
+        slots.push((Cause::QuotaPerUnitDiffers, Slot::QuotaPerUnit));
+    }
+    slots
+}
+
+/// What a ratio may be.
+#[derive(Clone, Debug)]
+pub struct Interval {
+    low: Exact,
+    high: Exact,
+}
+
+impl Interval {
+    /// The values of a slot around the charge; none where the charge does not grow with it, or only values of 0 and less would fit.
+    fn of(case: &Case<'_>, slot: Slot) -> Option<Interval> {
+        let at = |value: Ratio| price(&case.terms.with(slot, value)).amount;
+        let none = at(Ratio::ZERO);
+        let slope = at(Ratio::ONE) - none.clone();
+        if !slope.is_positive() {
+            return None;
+        }
+        // Rounding up or down, a whole point to either side is possible.
+        let end = |offset: i64| (Exact::from(case.charged) + Exact::from(offset) - none.clone()).divided_by(&slope, 24);
+        let (low, high) = (end(-1), end(1));
+        high.is_positive().then_some(Interval { low, high })
+    }
+
+    fn width(&self) -> Exact {
+        self.high.clone() - self.low.clone()
+    }
+
+    /// The numbers of at most four digits within, the simplest first, and whether each is earned.
+    fn simple(&self) -> Vec<(Ratio, bool)> {
+        let mut found: Vec<(Ratio, bool)> = Vec::new();
+        let top = magnitude(&self.high);
+        for digits in 0..MOST_DIGITS {
+            let unit = Ratio::new(1, top - digits as i16);
+            let rare = self.width() * RARE <= Exact::from(unit);
+            for value in self.multiples(unit) {
+                if !found.iter().any(|(known, _)| *known == value) {
+                    found.push((value, rare));
+                }
+            }
+            if found.len() > MOST_NUMBERS {
+                break;
+            }
+        }
+        found
+    }
+
+    /// The number with the fewest digits within.
+    fn simplest(&self) -> Option<Ratio> {
+        let top = magnitude(&self.high);
+        (0..16).find_map(|digits| self.multiples(Ratio::new(1, top - digits)).next())
+    }
+
+    /// The multiples of a unit within that are above 0; a few of them.
+    fn multiples(&self, unit: Ratio) -> impl Iterator<Item = Ratio> + use<> {
+        let exact = Exact::from(unit);
+        let count = |end: &Exact| end.divided_by(&exact, 6);
+        let whole = |number: Exact| i64::try_from(number.floor()).ok();
+        let first = whole(count(&self.low)).map(|first| first.saturating_add(1).max(1));
+        let last = whole(count(&self.high));
+        let range = first.zip(last).map(|(first, last)| first..=last.min(first.saturating_add(MOST_NUMBERS as i64 + 1)));
+        range.into_iter().flatten().map(move |n| Ratio::new(n.saturating_mul(unit.mantissa()), unit.exponent()))
+    }
+}
+
+/// The power of ten of a number's first digit.
+fn magnitude(number: &Exact) -> i16 {
+    let text = number.clone().normalized().to_string();
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let whole = whole.trim_start_matches('0');
+    if whole.is_empty() {
+        let zeros = fraction.bytes().take_while(|digit| *digit == b'0').count();
+        -i16::try_from(zeros).unwrap_or(i16::MAX) - 1
+    } else {
+        i16::try_from(whole.len()).unwrap_or(i16::MAX) - 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(low: &str, high: &str, expected: &[&str]) {
+        let interval = Interval { low: Exact::parse(low).unwrap(), high: Exact::parse(high).unwrap() };
+        let simple: Vec<String> = interval.simple().into_iter().map(|(value, _)| value.to_string()).collect();
+        assert_eq!(simple, expected);
+    }
+
+    #[test]
+    fn simple_numbers_come_in_the_order_of_their_digits() {
+        check("0.8499", "0.8501", &["0.85"]);
+        check("1.9", "2.1", &["2"].iter().chain(&["2.1"]).copied().collect::<Vec<_>>().as_slice());
+        check("0.066666", "0.066667", &[]);
+        check("-1", "0.00019", &["0.0001"]);
+    }
+
+    #[test]
+    fn a_narrow_interval_earns_a_number_and_a_wide_one_does_not() {
+        let earned = |low: &str, high: &str| {
+            let interval = Interval { low: Exact::parse(low).unwrap(), high: Exact::parse(high).unwrap() };
+            interval.simple().first().map(|(_, earned)| *earned)
+        };
+        assert_eq!(earned("0.849999", "0.850001"), Some(true));
+        assert_eq!(earned("0.8499", "0.8501"), Some(false));
+    }
+}

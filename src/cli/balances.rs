@@ -1,0 +1,70 @@
+//! The file of `--balances`: JSON or CSV with user, before and after, in points.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::outcome::Failure;
+use crate::audit::Opening;
+
+/// Reads the balances.
+pub fn load(path: &Path) -> Result<Vec<Opening>, Failure> {
+    let problem = |what: String| {
+        let hint = "expected JSON or CSV with `user`, `before` and `after`, in points".to_owned();
+        Failure::usage(format!("{}: {what}", path.display()), Some(hint))
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
+    let openings = if text.trim_start().starts_with(['{', '[']) { of_json(&text) } else { of_csv(&text) };
+    openings.map_err(problem)
+}
+
+fn of_json(text: &str) -> Result<Vec<Opening>, String> {
+    let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let users = value.get("users").unwrap_or(&value);
+    match users {
+        Value::Array(rows) => rows.iter().map(|row| opening(None, row)).collect(),
+        Value::Object(rows) => rows.iter().map(|(name, row)| opening(Some(name), row)).collect(),
+        _ => Err("no list of users".to_owned()),
+    }
+}
+
+fn opening(name: Option<&str>, row: &Value) -> Result<Opening, String> {
+    let text = |key: &str| match row.get(key) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => String::new(),
+    };
+    let user = name.map_or_else(
+        || ["user", "username", "name"].map(text).into_iter().find(|n| !n.is_empty()).unwrap_or_default(),
+        str::to_owned,
+    );
+    let points = |key: &str| match row.get(key).and_then(Value::as_i64) {
+        Some(points) => Ok(points),
+        None => Err(format!("user `{user}`: `{key}` is no whole number of points")),
+    };
+    Ok(Opening { before: points("before")?, after: points("after")?, user_id: text("user_id"), user })
+}
+
+fn of_csv(text: &str) -> Result<Vec<Opening>, String> {
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+    let header = reader.headers().map_err(|error| error.to_string())?.clone();
+    let column = |names: &[&str]| header.iter().position(|name| names.contains(&name.to_lowercase().as_str()));
+    let needed = |names: &[&str]| column(names).ok_or_else(|| format!("no column `{}`", names[0]));
+    let (user, before, after) = (needed(&["user", "username", "name"])?, needed(&["before"])?, needed(&["after"])?);
+    let user_id = column(&["user_id", "id"]);
+    let mut openings = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|error| error.to_string())?;
+        let cell = |index: usize| record.get(index).unwrap_or("");
+        let points = |index: usize| {
+            cell(index).parse().map_err(|_| format!("user `{}`: `{}` is no whole number of points", cell(user), cell(index)))
+        };
+        openings.push(Opening {
+            user: cell(user).to_owned(),
+            user_id: user_id.map_or(String::new(), |index| cell(index).to_owned()),
+            before: points(before)?,
+            after: points(after)?,
+        });
+    }
+    Ok(openings)
+}

@@ -1,0 +1,290 @@
+//! Tasks (video, music) and Midjourney: what is taken at the submit, what is settled, what is given back.
+//!
+//! ```text
+//! submit    trunc(trunc(price · Q · group) · Π)            float64; without a price, half the model ratio stands for it
+//! settled   trunc(tokens · model · group' · Π) − advance   group' is the special ratio of (group, group)
+//! refund    the whole advance, back
+//! ```
+
+use super::group;
+use super::quote::{Asked, Figure};
+use crate::config::MapName;
+use crate::defaults;
+use crate::details::Details;
+use crate::exact::{Points, Ratio};
+use crate::float;
+use crate::log::{Kind, RowError};
+use crate::pricing::{Allowed, Class, Formula, Minimum, Multiplier, Open, Product, Reason, Slot, Terms, price as priced};
+use crate::profile::memory::Refundable;
+use crate::profile::tables::{Known, Tables};
+use crate::profile::{Basis, Context, Departure, Memory, Quirk};
+
+/// What a row of a task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Job {
+    Submit,
+    /// The difference between what a task really costs and its advance.
+    Settled,
+    /// A failed task gives its whole advance back.
+    Refund,
+    MidjourneySubmit,
+    MidjourneyRefund,
+}
+
+/// The submit says that the multipliers do not count.
+const WITHOUT_MULTIPLIERS: &str = "按次计费";
+
+impl Job {
+    /// What the row is, if it is one of a task.
+    pub fn of(kind: Kind, content: &str, details: &Details<'_>) -> Option<Job> {
+        if details.flag("is_task") {
+            return Some(Job::Submit);
+        }
+        if !details.has("task_id") {
+            let midjourney = content.starts_with("模型固定价格 ") && !details.has("model_ratio");
+            return midjourney.then_some(Job::MidjourneySubmit);
+        }
+        let settled = details.has("actual_quota") || details.has("quota_delta");
+        Some(match (settled, kind, details.has("group_ratio")) {
+            (true, ..) => Job::Settled,
+            (false, Kind::Code(6), false) => Job::MidjourneyRefund,
+            _ => Job::Refund,
+        })
+    }
+}
+
+/// The terms of a task's row: those that the basis asks for, the row's own, and where the gateway departs from its rules.
+pub struct Task {
+    pub terms: Result<Terms, Reason>,
+    pub own: Option<Terms>,
+    pub departures: Vec<Departure>,
+}
+
+/// Rates a row of a task.
+pub fn rate(job: Job, asked: &Asked<'_, '_>, context: &Context<'_>, memory: &mut Memory) -> Result<Task, RowError> {
+    let by_config = context.basis == Basis::Config;
+    if job == Job::MidjourneyRefund {
+        return Ok(midjourney_refund(asked, context, memory));
+    }
+    let own = Prices::of_row(job, asked)?.map(|prices| terms(job, asked, &prices, memory)).transpose()?;
+    let configured = if by_config { Some(Prices::of_config(job, asked, context, own.as_ref())) } else { None };
+    let terms = match configured {
+        Some(Ok(prices)) => Ok(terms(job, asked, &prices, memory)?),
+        Some(Err(reason)) => Err(reason),
+        None => own.clone().ok_or(Reason::NoRatios),
+    };
+    remember(job, asked, &terms, own.as_ref(), memory);
+    let departures = terms.as_ref().map_or(Ok(Vec::new()), |terms| departures(job, asked, terms))?;
+    Ok(Task { terms, own: own.filter(|_| by_config), departures })
+}
+
+/// Price, ratio and group of a task.
+#[derive(Clone, Copy)]
+struct Prices {
+    price: Option<Ratio>,
+    model: Ratio,
+    group: Figure,
+}
+
+impl Prices {
+    fn of_row(job: Job, asked: &Asked<'_, '_>) -> Result<Option<Prices>, RowError> {
+        let details = asked.details;
+        let price = details.ratio("model_price")?.filter(|price| !price.is_negative());
+        let Some(model) = details.ratio("model_ratio")?.or(price.map(|_| Ratio::ZERO)) else { return Ok(None) };
+        let Some(printed) = details.ratio("group_ratio")? else { return Ok(None) };
+        let group = if job == Job::Settled { settled_group(asked.entry.content, printed) } else { Figure::sure(printed) };
+        Ok(Some(Prices { price, model, group }))
+    }
+
+    fn of_config(job: Job, asked: &Asked<'_, '_>, context: &Context<'_>, own: Option<&Terms>) -> Result<Prices, Reason> {
+        let tables = Tables { config: context.config, defaults: defaults::new_api() };
+        let name = asked.names.folded;
+        let price = price_of(&tables, name);
+        let model = match (price, tables.get(MapName::ModelRatio, name)) {
+            (_, Known::Number(number)) => number.ratio,
+            (Some(_), _) => Ratio::ZERO,
+            (None, Known::Unknown) => return Err(Reason::RatioUnknown),
+            (None, Known::Absent) => return Err(Reason::UnknownModel),
+        };
+        let group = match job {
+            Job::Settled => group::of_settlement(asked, &tables, own.map(|own| own.group_ratio)),
+            _ => group::of_config(asked, &tables, own.map(|own| own.group_ratio))?.figure,
+        };
+        Ok(Prices { price, model, group })
+    }
+}
+
+/// The price of a task: tasks look into the built-in table, too, where the option map lacks the name.
+fn price_of(tables: &Tables<'_>, name: &str) -> Option<Ratio> {
+    let built_in = || Tables { config: tables.defaults, defaults: tables.defaults }.get(MapName::ModelPrice, name);
+    match tables.get(MapName::ModelPrice, name) {
+        Known::Number(number) => Some(number.ratio),
+        _ => match built_in() {
+            Known::Number(number) => Some(number.ratio),
+            _ => None,
+        },
+    }
+}
+
+/// The ratio that a settlement took stands in its content with two decimals; the row's own is the submit's.
+fn settled_group(content: &str, printed: Ratio) -> Figure {
+    let said: Option<Ratio> =
+        content.split_once("groupRatio=").and_then(|(_, rest)| rest.split([',', '，', ' ']).next()?.parse().ok());
+    match said {
+        Some(said) if !is_printed_as(printed, said) => Figure::rounded(said),
+        _ => Figure::sure(printed),
+    }
+}
+
+fn is_printed_as(exact: Ratio, printed: Ratio) -> bool {
+    let half = Ratio::new(5, -3);
+    let distance = crate::exact::Exact::from(exact) - crate::exact::Exact::from(printed);
+    distance <= half.into() && -distance <= half.into()
+}
+
+fn terms(job: Job, asked: &Asked<'_, '_>, prices: &Prices, memory: &Memory) -> Result<Terms, RowError> {
+    let mut terms = Terms::tokens(prices.model, prices.group.value);
+    terms.quota_per_unit = asked.quota_per_unit;
+    terms.minimum = Minimum::NONE;
+    terms.price = prices.price.unwrap_or_default();
+    terms.formula = Formula::Product(match (job, prices.price) {
+        (Job::MidjourneySubmit, _) => Product::PRICE,
+        (_, Some(_)) => Product::TASK,
+        (_, None) => Product::TASK_BY_RATIO,
+    });
+    match job {
+        Job::Settled => settle(&mut terms, asked)?,
+        Job::Refund => give_back(&mut terms, asked, memory),
+        Job::Submit => add_printed_multipliers(&mut terms, asked.entry.content),
+        Job::MidjourneySubmit | Job::MidjourneyRefund => {}
+    }
+    super::terms::open_figure(&mut terms, Some(Slot::GroupRatio), prices.group);
+    Ok(terms)
+}
+
+/// The actual cost by the tokens that the content names, less the advance.
+fn settle(terms: &mut Terms, asked: &Asked<'_, '_>) -> Result<(), RowError> {
+    let details = asked.details;
+    terms.advance = details.whole("pre_consumed_quota")?.or(details.whole("pre_consumed")?).unwrap_or(0);
+    terms.multipliers = own_multipliers(details);
+    let said = asked.entry.content.split_once("tokens=").and_then(|(_, rest)| rest.split([',', '，']).next()?.trim().parse().ok());
+    match said.or(details.whole("total_tokens")?) {
+        Some(tokens) => {
+            terms.formula = Formula::Product(Product::TASK_TOKENS);
+            terms.usage[Class::Input] = tokens;
+        }
+        // An amount by a rule of the provider: only the row's own sum can be held against it.
+        None => {
+            terms.formula = Formula::Free;
+            terms.advance = terms.advance.saturating_sub(details.whole("actual_quota")?.unwrap_or(0));
+            terms.open.push(Open { reason: Reason::CountNotLogged, allowed: Allowed::Any });
+        }
+    }
+    Ok(())
+}
+
+/// The whole advance. Only the submit shows whether the multipliers counted; without it, both are possible.
+fn give_back(terms: &mut Terms, asked: &Asked<'_, '_>, memory: &Memory) {
+    terms.credit = true;
+    if memory.is_without_multipliers(asked.entry.model) {
+        return;
+    }
+    let bare = terms.clone();
+    terms.multipliers = own_multipliers(asked.details);
+    if terms.multipliers.iter().any(|multiplier| multiplier.value != Ratio::ONE) {
+        terms.open.push(Open { reason: Reason::PriceAmbiguous, allowed: Allowed::Readings(vec![bare]) });
+    }
+}
+
+/// Every number of the row that is none of its prices.
+fn own_multipliers(details: &Details<'_>) -> Vec<Multiplier> {
+    const PRICES: [&str; 11] = [
+        "group_ratio",
+        "model_ratio",
+        "model_price",
+        "user_group_ratio",
+        "pre_consumed_quota",
+        "actual_quota",
+        "pre_consumed",
+        "quota_delta",
+        "total_tokens",
+        "completion_ratio",
+        "status_code",
+    ];
+    let factors = details.numbers().filter(|(key, _)| !PRICES.contains(key));
+    factors.map(|(name, value)| Multiplier { name: name.to_owned(), value }).collect()
+}
+
+/// `计算参数：seconds: 4.00, size: 1.67`: two decimals of the factors.
+fn add_printed_multipliers(terms: &mut Terms, content: &str) {
+    if content.contains(WITHOUT_MULTIPLIERS) {
+        return;
+    }
+    let Some((_, printed)) = content.split_once("计算参数：") else { return };
+    for (name, text) in printed.split(", ").filter_map(|part| part.split_once(": ")) {
+        let Ok(value) = text.trim().parse::<Ratio>() else { continue };
+        let known = true_value(name, value);
+        terms.multipliers.push(Multiplier { name: name.to_owned(), value: known.unwrap_or(value) });
+        // A factor of whole tenths is printed whole; another one may have further digits.
+        if known.is_none() && value.exponent() <= -2 {
+            let Figure { doubt: Some(doubt), .. } = Figure::rounded(value) else { continue };
+            let Some((low, high)) = doubt.ends else { continue };
+            let slot = Slot::Multiplier(terms.multipliers.len() - 1);
+            terms.open.push(Open { reason: doubt.reason, allowed: Allowed::Between { slot, low, high } });
+        }
+    }
+}
+
+/// The factors that the gateway has compiled in, by the two decimals that it prints of them.
+fn true_value(name: &str, printed: Ratio) -> Option<Ratio> {
+    const VIDEO_INPUT: [(i64, i64); 6] = [(28, 46), (51, 46), (31, 46), (26, 46), (16, 46), (22, 37)];
+    let fits = |value: &Ratio| is_printed_as(*value, printed);
+    match name {
+        "size" => Some(Ratio::new(1_666_667, -6)).filter(fits),
+        "resolution" => Some(Ratio::new(2_333_333, -6)).filter(fits),
+        "video_input" => VIDEO_INPUT.iter().filter_map(|(a, b)| float::quotient(Ratio::from(*a), Ratio::from(*b))).find(fits),
+        _ if name.starts_with("resolution-") => {
+            [Ratio::new(3, -1), Ratio::new(6, -1)].iter().filter_map(|d| float::quotient(Ratio::ONE, *d)).find(fits)
+        }
+        _ => None,
+    }
+}
+
+/// Remembers what later rows give back, and which models take no multipliers.
+fn remember(job: Job, asked: &Asked<'_, '_>, terms: &Result<Terms, Reason>, own: Option<&Terms>, memory: &mut Memory) {
+    let content = asked.entry.content;
+    if job == Job::Submit && content.contains(WITHOUT_MULTIPLIERS) {
+        memory.remember_without_multipliers(asked.entry.model);
+    }
+    if let (Job::MidjourneySubmit, Ok(terms), Some((_, id))) = (job, terms, content.rsplit_once("，ID ")) {
+        let own = own.map(|own| priced(own).points);
+        memory.remember_charge(id.trim(), Refundable { expected: priced(terms).points, own });
+    }
+}
+
+/// A Midjourney refund names only the job; its amount is that of the submit, or of the gateway's own table.
+fn midjourney_refund(asked: &Asked<'_, '_>, context: &Context<'_>, memory: &Memory) -> Task {
+    let id = asked.details.text("task_id").unwrap_or_default();
+    let back = |points: Points| Terms {
+        formula: Formula::Free,
+        advance: points.0,
+        quota_per_unit: asked.quota_per_unit,
+        ..Terms::tokens(Ratio::ZERO, Ratio::ONE)
+    };
+    let listed = || context.config.task_charges.get(id.as_ref()).map(|points| Refundable { expected: Points(*points), own: None });
+    let Some(charge) = memory.charge(&id).or_else(listed) else {
+        return Task { terms: Err(Reason::NoChargeFound), own: None, departures: Vec::new() };
+    };
+    let own = charge.own.filter(|own| *own != charge.expected && context.basis == Basis::Config);
+    Task { terms: Ok(back(charge.expected)), own: own.map(back), departures: Vec::new() }
+}
+
+fn departures(job: Job, asked: &Asked<'_, '_>, terms: &Terms) -> Result<Vec<Departure>, RowError> {
+    let submitted = asked.details.ratio("group_ratio")?;
+    Ok(match (job, submitted) {
+        (Job::Settled, Some(ratio)) if ratio != terms.group_ratio => {
+            vec![Departure { quirk: Quirk::TaskSettledAtOtherGroup, rules: Some(terms.with(Slot::GroupRatio, ratio)) }]
+        }
+        _ => Vec::new(),
+    })
+}

@@ -1,0 +1,82 @@
+//! Images: the price of one, times a factor of size, quality and number.
+
+use crate::exact::Ratio;
+use crate::float;
+
+/// An image request as the content tells it (`大小 1024x1024, 品质 hd`); the number stands in the prompt tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Image<'a> {
+    size: &'a str,
+    quality: &'a str,
+}
+
+/// What an image of model ratio 1 is meant to cost, in USD: the gateway works it out and then charges something else.
+const OF_RATIO: Ratio = Ratio::new(25, -4);
+
+impl<'a> Image<'a> {
+    pub fn of(content: &'a str) -> Option<Image<'a>> {
+        let part = |name: &str| content.split(", ").find_map(|part| part.strip_prefix(name));
+        Some(Image { size: part("大小 ")?, quality: part("品质 ")? })
+    }
+
+    /// `price · ((size · quality) · n)` in float64. Only dall-e-3, by its upstream name, has a quality.
+    pub fn price(self, one: Ratio, upstream: &str, number: i64) -> Ratio {
+        let factor = times(times(self.size(), self.quality(upstream)), Ratio::from(number));
+        times(one, factor)
+    }
+
+    /// The price that the row of a model priced by ratio shows.
+    pub fn price_of_ratio(self, model: Ratio, upstream: &str, number: i64) -> Ratio {
+        self.price(times(OF_RATIO, model), upstream, number)
+    }
+
+    fn is_tall(self) -> bool {
+        matches!(self.size, "1024x1792" | "1792x1024")
+    }
+
+    fn size(self) -> Ratio {
+        match self.size {
+            "256x256" => Ratio::new(4, -1),
+            "512x512" => Ratio::new(45, -2),
+            _ if self.is_tall() => Ratio::from(2),
+            _ => Ratio::ONE,
+        }
+    }
+
+    fn quality(self, upstream: &str) -> Ratio {
+        match (upstream, self.quality) {
+            ("dall-e-3", "hd") if self.is_tall() => Ratio::new(15, -1),
+            ("dall-e-3", "hd") => Ratio::from(2),
+            _ => Ratio::ONE,
+        }
+    }
+}
+
+fn times(a: Ratio, b: Ratio) -> Ratio {
+    float::product(a, b).unwrap_or(a)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(content: &str, one: &str, upstream: &str, number: i64, price: &str) {
+        let image = Image::of(content).unwrap();
+        assert_eq!(image.price(one.parse().unwrap(), upstream, number).to_string(), price);
+    }
+
+    #[test]
+    fn the_factor_is_multiplied_first_as_float64() {
+        check("模型价格 0.01，分组倍率 1.00, 大小 256x256, 品质 hd", "0.0123", "img-p", 1, "0.004920000000000001");
+        check("模型价格 0.03，分组倍率 1.00, 大小 1792x1024, 品质 hd", "0.033", "dall-e-3", 3, "0.29700000000000004");
+        check("模型价格 0.03，分组倍率 1.00, 大小 1024x1024, 品质 hd", "0.033", "dall-e-2", 2, "0.066");
+        check("模型价格 -0.02，分组倍率 1.00, 大小 1024x1024, 品质 standard", "0.0123", "img-p", -2, "-0.0246");
+    }
+
+    #[test]
+    fn other_contents_are_no_images() {
+        assert_eq!(Image::of("模型倍率 1.00，补全倍率 5.00，分组倍率 1.00"), None);
+        assert_eq!(Image::of(""), None);
+    }
+}

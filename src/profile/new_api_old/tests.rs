@@ -1,0 +1,281 @@
+//! Logs of the three real gateways, and rows that they do not have.
+
+use std::path::{Path, PathBuf};
+
+use crate::audit::{Auditor, Cause, Class, Past, Verdict};
+use crate::config::{Channel, Config, Map, MapName, Number, Origin};
+use crate::exact::{Charged, Points, Ratio};
+use crate::log::{Field, LogEntry, Reading, Row};
+use crate::pricing::QUOTA_PER_UNIT;
+use crate::profile::{Basis, Context, Profile, Quirk, is_veloera};
+use crate::read::config;
+use crate::read::input::{OpenOptions, open_path};
+use crate::read::{Next, ReadRows as _};
+
+const READING: Reading<'static> = Reading { time: &|text| text.parse().ok(), currency: None };
+
+fn file(gateway: &str, name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/logs").join(gateway).join(name)
+}
+
+fn config_of(gateway: &str) -> Config {
+    let mut config = Config::default();
+    for name in ["options.json", "users.json", "channels.json"] {
+        let bytes = std::fs::read(file(gateway, name)).unwrap();
+        config.overlay(config::read(name, &bytes).unwrap().config);
+    }
+    config
+}
+
+/// Audits a log with what is added to each charge.
+fn audit(gateway: &str, log: &str, basis: Basis, added: i64) -> Vec<(String, Verdict)> {
+    let config = config_of(gateway);
+    let quota_per_unit = config.quota_per_unit.map_or(QUOTA_PER_UNIT, |number| number.ratio);
+    let context = Context { config: &config, basis, quota_per_unit, veloera: is_veloera(&config) };
+    let mut input = open_path(&file(gateway, log), &OpenOptions::default()).unwrap();
+    let (mut row, mut past, mut verdicts) = (Row::default(), Past::default(), Vec::new());
+    while input.rows.next(&mut row) != Next::End {
+        let mut entry = LogEntry::parse(&row, &READING).unwrap();
+        if let Some(Charged::Points(points)) = &mut entry.charged {
+            points.0 += added;
+        }
+        verdicts.push((entry.model.to_owned(), Auditor::default().judge(&entry, &context, &mut past)));
+    }
+    verdicts
+}
+
+const LOGS: [(&str, &str); 5] = [
+    ("new-api-2024", "logs.csv"),
+    ("new-api-2024", "kinds.csv"),
+    ("new-api-2025", "logs.csv"),
+    ("veloera", "logs.csv"),
+    ("veloera", "kinds.csv"),
+];
+
+#[test]
+fn real_rows_match_but_for_those_from_before_a_price_change() {
+    for (gateway, log) in LOGS {
+        for basis in [Basis::Config, Basis::Logged] {
+            for (model, verdict) in audit(gateway, log, basis, 0) {
+                let cause = verdict.charge.as_ref().and_then(|judged| judged.cause);
+                let drift = basis == Basis::Config && model == "reprice" && cause == Some(Cause::RatioDrift);
+                assert!(drift || matches!(verdict.class, Class::Matched | Class::Skipped), "{gateway} {model}: {verdict:#?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_point_more_or_less_is_a_mismatch() {
+    for (gateway, log) in LOGS {
+        for basis in [Basis::Config, Basis::Logged] {
+            for (added, class) in [(1, Class::Overcharged), (-1, Class::Undercharged)] {
+                for (model, verdict) in audit(gateway, log, basis, added) {
+                    let right = verdict.class == class || verdict.class == Class::Skipped || model == "reprice";
+                    assert!(right, "{gateway} {model} {added:+}: {verdict:#?}");
+                }
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn check_quirks(gateway: &str, log: &str, expected: &[(Quirk, usize)]) {
+    let verdicts = audit(gateway, log, Basis::Config, 0);
+    let shown = |quirk: Quirk| {
+        let quirks = verdicts.iter().filter_map(|(_, verdict)| verdict.charge.as_ref()?.quirk);
+        quirks.filter(|(other, _)| *other == quirk).count()
+    };
+    let said: Vec<(Quirk, usize)> = expected.iter().map(|(quirk, _)| (*quirk, shown(*quirk))).collect();
+    assert_eq!(said, expected, "{gateway}");
+}
+
+#[test]
+fn departures_have_names() {
+    check_quirks("new-api-2024", "kinds.csv", &[(Quirk::RoundedInSteps, 3), (Quirk::FloatTie, 1), (Quirk::ImageByRatio, 2)]);
+    check_quirks(
+        "new-api-2025",
+        "logs.csv",
+        &[(Quirk::SmallRequestFree, 5), (Quirk::FreeGroupMinimum, 3), (Quirk::CacheOnlyFree, 1)],
+    );
+    check_quirks("veloera", "kinds.csv", &[(Quirk::AudioPriceFree, 2), (Quirk::FallbackRatio, 5), (Quirk::PriceLocked, 8)]);
+}
+
+#[test]
+fn a_wrong_profile_is_no_crash() {
+    for profile in Profile::ALL {
+        for (gateway, log) in LOGS {
+            let config = config_of(gateway);
+            let context = Context { config: &config, basis: Basis::Config, quota_per_unit: QUOTA_PER_UNIT, veloera: false };
+            let auditor = Auditor { profile: Some(profile), ..Auditor::default() };
+            let mut input = open_path(&file(gateway, log), &OpenOptions::default()).unwrap();
+            let (mut row, mut past) = (Row::default(), Past::default());
+            while input.rows.next(&mut row) != Next::End {
+                auditor.judge(&LogEntry::parse(&row, &READING).unwrap(), &context, &mut past);
+            }
+        }
+    }
+}
+
+/// A config with these ratios and prices; groups are those of a fresh install.
+fn config(maps: &[(MapName, &[(&str, &str)])]) -> Config {
+    let mut config = Config::default();
+    for (map, numbers) in maps {
+        let number = |text: &str| Number { ratio: text.parse().unwrap(), origin: Origin::default() };
+        *config.map_mut(*map) = Map::Given(numbers.iter().map(|(name, text)| ((*name).to_owned(), number(text))).collect());
+    }
+    config
+}
+
+/// Judges one row by a config (or by its own ratios, where there is none).
+fn judge(profile: Profile, config: Option<&Config>, fields: &[(Field, &str)]) -> Verdict {
+    let nothing = Config::default();
+    let mut row = Row::default();
+    row.set(Field::Type, "2");
+    fields.iter().for_each(|(field, text)| row.set(*field, text));
+    row.columns = fields.iter().map(|(field, _)| *field).collect();
+    let entry = LogEntry::parse(&row, &READING).unwrap();
+    let basis = if config.is_some() { Basis::Config } else { Basis::Logged };
+    let context = Context { config: config.unwrap_or(&nothing), basis, quota_per_unit: QUOTA_PER_UNIT, veloera: false };
+    Auditor { profile: Some(profile), ..Auditor::default() }.judge(&entry, &context, &mut Past::default())
+}
+
+#[track_caller]
+fn check(verdict: &Verdict, class: Class, reason: Option<&str>, expected: i64) {
+    let judged = verdict.charge.as_ref().unwrap();
+    let said = (verdict.class, judged.reason.map(|reason| reason.word()), judged.expected.as_ref().map(|charge| charge.points));
+    assert_eq!(said, (class, reason, Some(Points(expected))), "{judged:#?}");
+}
+
+/// `tts` mapped to `cheap`: speech costs what the requested name costs.
+fn speech(quota: &str, own: &str) -> Verdict {
+    let other = format!(
+        r#"{{"cache_ratio":1,"cache_tokens":0,"completion_ratio":1,"group_ratio":1,"model_price":-1,"model_ratio":{own},"is_model_mapped":true,"upstream_model_name":"cheap"}}"#
+    );
+    let config = config(&[(MapName::ModelRatio, &[("tts", "7.5"), ("cheap", "0.5")]), (MapName::ModelPrice, &[])]);
+    let fields = [
+        (Field::Model, "tts"),
+        (Field::Quota, quota),
+        (Field::PromptTokens, "40"),
+        (Field::CompletionTokens, "0"),
+        (Field::Group, "default"),
+        (Field::Content, "模型倍率 7.50，补全倍率 1.00，分组倍率 1.00"),
+        (Field::Other, &other),
+    ];
+    judge(Profile::Veloera, Some(&config), &fields)
+}
+
+#[test]
+fn speech_is_priced_by_the_requested_name_where_the_row_shows_it() {
+    check(&speech("300", "7.5"), Class::Matched, Some("price-ambiguous"), 300);
+    check(&speech("20", "0.5"), Class::Matched, None, 20);
+    check(&speech("300", "0.5"), Class::Overcharged, None, 20);
+    check(&speech("300", "3"), Class::Unrated, Some("price-ambiguous"), 20);
+}
+
+fn prefixed(channel: Option<&str>, quota: &str, own: &str) -> Verdict {
+    let mut config =
+        config(&[(MapName::ModelRatio, &[("m", "2"), ("pp/m", "9")]), (MapName::ModelPrice, &[]), (MapName::CompletionRatio, &[])]);
+    if let Some(prefix) = channel {
+        let channel = Channel { model_prefix: prefix.to_owned(), ..Channel::default() };
+        config.channels.insert("11".to_owned(), channel);
+    }
+    let other = format!(
+        r#"{{"cache_ratio":1,"cache_tokens":0,"completion_ratio":1,"group_ratio":1,"model_price":-1,"model_ratio":{own}}}"#
+    );
+    let fields = [
+        (Field::Model, "pp/m"),
+        (Field::Quota, quota),
+        (Field::PromptTokens, "10"),
+        (Field::CompletionTokens, "5"),
+        (Field::Channel, "11"),
+        (Field::Other, &other),
+    ];
+    judge(Profile::Veloera, Some(&config), &fields)
+}
+
+#[test]
+fn a_channels_prefix_is_left_out() {
+    check(&prefixed(Some("pp/"), "30", "2"), Class::Matched, None, 30);
+    check(&prefixed(Some("pp/"), "135", "9"), Class::Overcharged, None, 30);
+    check(&prefixed(Some(""), "30", "2"), Class::Undercharged, None, 135);
+    check(&prefixed(None, "30", "2"), Class::Matched, Some("price-ambiguous"), 30);
+    check(&prefixed(None, "31", "2"), Class::Overcharged, None, 30);
+}
+
+#[test]
+fn an_export_without_other_has_rounded_ratios() {
+    let row = |quota| {
+        let fields = [
+            (Field::Model, "gpt-4o-mini"),
+            (Field::Quota, quota),
+            (Field::PromptTokens, "1000"),
+            (Field::CompletionTokens, "100"),
+            (Field::CachedTokens, "0"),
+            (Field::Content, "模型倍率 0.07，补全倍率 4.00，分组倍率 1.00"),
+        ];
+        judge(Profile::NewApi2025, None, &fields)
+    };
+    check(&row("98"), Class::Matched, Some("ratios-rounded"), 98);
+    check(&row("105"), Class::Unrated, Some("ratios-rounded"), 98);
+    check(&row("120"), Class::Overcharged, None, 98);
+}
+
+#[test]
+fn prices_in_usd_become_ratios() {
+    let toml = "[model.x]\ninput = 2.5\noutput = 10\ncached = 1.25\n";
+    let config = config::read("quota.toml", toml.as_bytes()).unwrap().config;
+    let other =
+        r#"{"cache_ratio":0.5,"cache_tokens":200,"completion_ratio":4,"group_ratio":1,"model_price":-1,"model_ratio":1.25}"#;
+    let fields = [
+        (Field::Model, "x"),
+        (Field::Quota, "1625"),
+        (Field::PromptTokens, "1000"),
+        (Field::CompletionTokens, "100"),
+        (Field::Group, "default"),
+        (Field::Other, other),
+    ];
+    for profile in [Profile::NewApi2025, Profile::Veloera] {
+        check(&judge(profile, Some(&config), &fields), Class::Matched, None, 1625);
+    }
+}
+
+#[test]
+fn the_first_rows_have_no_group() {
+    let config = config(&[
+        (MapName::ModelRatio, &[("x", "1")]),
+        (MapName::ModelPrice, &[]),
+        (MapName::GroupRatio, &[("vip", "0.8"), ("default", "1")]),
+    ]);
+    let row = |group: &str, quota: &str| {
+        let other = format!(r#"{{"completion_ratio":1,"group_ratio":{group},"model_price":-1,"model_ratio":1}}"#);
+        let fields = [
+            (Field::Model, "x"),
+            (Field::Quota, quota),
+            (Field::PromptTokens, "100"),
+            (Field::CompletionTokens, "0"),
+            (Field::Other, &other),
+        ];
+        judge(Profile::NewApi2024, Some(&config), &fields)
+    };
+    check(&row("0.8", "80"), Class::Matched, Some("price-ambiguous"), 80);
+    check(&row("0.5", "50"), Class::Undercharged, None, 100);
+}
+
+#[test]
+fn realtime_is_charged_at_the_audio_ratio_of_the_name_that_the_row_shows() {
+    let other = r#"{"ws":true,"text_input":10,"text_output":5,"audio_input":3,"audio_output":2,"audio_ratio":20,"audio_completion_ratio":2,"completion_ratio":4,"group_ratio":1,"model_price":-1,"model_ratio":0.3,"cache_ratio":0,"cache_tokens":0}"#;
+    let fields = [
+        (Field::Model, "gpt-4o-mini-realtime-preview"),
+        (Field::Quota, "44"),
+        (Field::PromptTokens, "13"),
+        (Field::CompletionTokens, "7"),
+        (Field::Group, "default"),
+        (Field::Other, other),
+    ];
+    let ratio = Ratio::new(3, -1).to_string();
+    let config = config(&[(MapName::ModelRatio, &[("gpt-4o-mini-realtime-preview", &ratio)]), (MapName::ModelPrice, &[])]);
+    for config in [None, Some(&config)] {
+        check(&judge(Profile::NewApi2025, config, &fields), Class::Matched, None, 44);
+    }
+}

@@ -1,0 +1,151 @@
+//! Other prices that the config knows, for the causes of a wrong charge: other groups, other models, the other billing mode.
+
+use super::{Basis, Context, Memory, Profile, Rating, laisky, new_api, rate};
+use crate::config::{Config, Map, MapName};
+use crate::details::Details;
+use crate::exact::Ratio;
+use crate::log::LogEntry;
+use crate::pricing::{Formula, Mode, PerClass, Terms};
+
+/// What else might have been charged.
+#[derive(Clone, Debug, Default)]
+pub struct Related {
+    /// Other groups of the config, special ratios included.
+    pub groups: Vec<(String, Ratio)>,
+    /// The gateway's model ratio for models without a price.
+    pub fallback: Option<Ratio>,
+    /// Known completion ratios of the model: the configured and the gateway's own.
+    pub completions: Vec<Ratio>,
+    /// Known prices of tools, USD per 1000 calls (Laisky: for one).
+    pub tools: Vec<(String, Ratio)>,
+    /// The row by the other billing mode, where the config has a price of it.
+    pub other_mode: Option<Terms>,
+    pub models: Vec<RelatedModel>,
+}
+
+/// Another model's price.
+#[derive(Clone, Debug)]
+pub struct RelatedModel {
+    pub name: String,
+    /// It is the model that the request was sent to.
+    pub is_upstream: bool,
+    formula: Formula,
+    model_ratio: Ratio,
+    rates: PerClass<Ratio>,
+    price: Ratio,
+}
+
+impl RelatedModel {
+    /// The terms at this model's price; none where they are the same, or of another mode.
+    pub fn price(&self, terms: &Terms) -> Option<Terms> {
+        let differs = self.model_ratio != terms.model_ratio || self.rates != terms.rates || self.price != terms.price;
+        let same_mode = self.formula.mode() == terms.formula.mode() && self.formula.mode() != Mode::Expression;
+        (differs && same_mode).then(|| Terms {
+            model_ratio: self.model_ratio,
+            rates: self.rates,
+            price: self.price,
+            ..terms.clone()
+        })
+    }
+}
+
+/// Looks up what is related to a row. Only the given config is asked for models and groups.
+pub fn related(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) -> Related {
+    let by_config = Context { basis: Basis::Config, ..*context };
+    let upstream = upstream_of(entry, details);
+    let price = |name: &str| {
+        let entry = LogEntry { model: name, ..entry.clone() };
+        match rate(profile, &entry, details, &by_config, &mut Memory::default()) {
+            Ok(Rating::Charge(rated)) => rated.terms.ok(),
+            _ => None,
+        }
+    };
+    let names = names(context.config);
+    let models = names.iter().filter(|name| **name != entry.model).filter_map(|name| {
+        let terms = price(name)?;
+        Some(RelatedModel {
+            name: (*name).to_owned(),
+            is_upstream: upstream.as_deref() == Some(name),
+            formula: terms.formula,
+            model_ratio: terms.model_ratio,
+            rates: terms.rates,
+            price: terms.price,
+        })
+    });
+    let other = Context { other_mode: true, ..by_config };
+    let other_mode = match rate(profile, entry, details, &other, &mut Memory::default()) {
+        Ok(Rating::Charge(rated)) => rated.terms.ok(),
+        _ => None,
+    };
+    Related {
+        groups: groups(context.config),
+        fallback: fallback(profile),
+        completions: completions(profile, entry.model, context.config),
+        tools: if profile == Profile::Laisky { laisky::tool_prices(entry, context.config) } else { tools(context.config) },
+        other_mode,
+        models: models.collect(),
+    }
+}
+
+fn upstream_of(entry: &LogEntry<'_>, details: &Details<'_>) -> Option<String> {
+    let named = details.text("upstream_model_name").map(|name| name.into_owned());
+    named.or_else(|| Some(entry.upstream_model.to_owned()).filter(|name| !name.is_empty()))
+}
+
+/// The models that the config prices, in the order of their names.
+fn names(config: &Config) -> Vec<&str> {
+    let maps = [MapName::ModelRatio, MapName::ModelPrice].into_iter().filter_map(|map| match config.map(map) {
+        Map::Given(numbers) => Some(numbers.keys()),
+        _ => None,
+    });
+    let mut names: Vec<&str> = maps.flatten().chain(config.model_prices.keys()).map(String::as_str).collect();
+    names.extend(config.price_list.iter().map(|price| price.model.as_str()));
+    names.extend(config.channels.values().flat_map(|channel| channel.tariffs.keys()).map(String::as_str));
+    names.extend(config.displayed.keys().map(String::as_str));
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn groups(config: &Config) -> Vec<(String, Ratio)> {
+    let mut groups: Vec<(String, Ratio)> = match config.map(MapName::GroupRatio) {
+        Map::Given(numbers) => numbers.iter().map(|(name, number)| (name.clone(), number.ratio)).collect(),
+        _ => Vec::new(),
+    };
+    let special = config.group_group_ratio.iter().flatten();
+    groups.extend(special.flat_map(|(user, ratios)| {
+        ratios.iter().map(move |(group, number)| (format!("{group} for users of {user}"), number.ratio))
+    }));
+    groups.sort();
+    groups
+}
+
+fn fallback(profile: Profile) -> Option<Ratio> {
+    match profile {
+        Profile::NewApi | Profile::NewApi2025 | Profile::NewApi2024 | Profile::Veloera => Some(Ratio::new(375, -1)),
+        Profile::OneApi | Profile::OneApi2023 | Profile::OneHub => Some(Ratio::from(30)),
+        Profile::Laisky => Some(Ratio::new(125, -2)),
+        Profile::Exact => None,
+    }
+}
+
+fn completions(profile: Profile, model: &str, config: &Config) -> Vec<Ratio> {
+    let configured = match config.map(MapName::CompletionRatio) {
+        Map::Given(numbers) => numbers.get(model).map(|number| number.ratio),
+        _ => None,
+    };
+    let built_in = (profile == Profile::NewApi).then(|| new_api::completion::builtin(model).ratio);
+    configured.into_iter().chain(built_in).collect()
+}
+
+fn tools(config: &Config) -> Vec<(String, Ratio)> {
+    let tool = |key: &str| key.split(':').next().unwrap_or(key).to_owned();
+    let mut tools: Vec<(String, Ratio)> = match config.map(MapName::ToolPrice) {
+        Map::Given(numbers) => numbers.iter().map(|(key, number)| (tool(key), number.ratio)).collect(),
+        _ => Vec::new(),
+    };
+    tools.extend(new_api::tool_prices().map(|(key, price)| (tool(key), price)));
+    tools.sort();
+    tools.dedup();
+    tools
+}
