@@ -99,7 +99,12 @@ pub fn of(ratio: Ratio) -> f64 {
     format!("{mantissa}e{exponent}").parse().unwrap_or(f64::NAN)
 }
 
-/// `a / b` as float64, back as a ratio; none where it is no finite number.
+/// The float64 with so many decimals, as Go's `%.2f` and its like print it.
+pub fn written(ratio: Ratio, places: usize) -> String {
+    format!("{:.places$}", of(ratio))
+}
+
+/// `a / b` as float64, back as a ratio.
 pub fn quotient(a: Ratio, b: Ratio) -> Option<Ratio> {
     to_ratio(of(a) / of(b))
 }
@@ -114,4 +119,16 @@ pub fn usd_for(points: i64) -> Option<Ratio> {
 /// `a · b` as float64, back as a ratio (a 1-hour write ratio is the 5-minute one times 6 / 3.75).
 pub fn product(a: Ratio, b: Ratio) -> Option<Ratio> {
     to_ratio(of(a) * of(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_decimals_are_those_of_the_float() {
+        for (ratio, text) in [("0.075", "0.07"), ("0.125", "0.12"), ("0.375", "0.38"), ("-0.001", "-0.00"), ("0.953", "0.95")] {
+            assert_eq!(written(ratio.parse().unwrap(), 2), text);
+        }
+    }
 }

@@ -79,10 +79,7 @@ impl Rounding {
         match self {
             Rounding::HalfAway => amount.round_half_away(),
             Rounding::Truncate => amount.truncate(),
-            Rounding::Ceil => {
-                let cut = amount.truncate();
-                if Exact::from(cut.clone()) < *amount { cut + 1 } else { cut }
-            }
+            Rounding::Ceil => amount.ceil(),
         }
     }
 }
@@ -90,7 +87,7 @@ impl Rounding {
 impl Terms {
     /// The same terms, computed in exact decimals instead of float64.
     pub fn in_decimals(&self) -> Terms {
-        Terms { formula: Formula::InDecimals(Box::new(self.formula.clone())), ..self.clone() }
+        Terms { formula: Formula::InDecimals(Box::new(self.formula.clone())), open: Vec::new(), ..self.clone() }
     }
 }
 

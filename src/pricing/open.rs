@@ -68,8 +68,10 @@ pub enum Allowed {
     Readings(Vec<Terms>),
     /// A whole number of tokens of `from` may be of class `of` instead, at most `most`.
     Tokens { of: Class, from: Class, most: i64 },
-    /// A whole number as the multiplier at this index.
+    /// A whole number as the multiplier at this index, not 0. From [`Allowed::MANY`] on it has no limit.
     Count { multiplier: usize, least: i64, most: i64 },
+    /// One of some values of a slot; the presumed one need not be named.
+    OneOf { slot: Slot, values: Vec<Ratio> },
     /// A decimal between two.
     Between { slot: Slot, low: Ratio, high: Ratio },
 }
@@ -114,6 +116,9 @@ impl Terms {
 }
 
 impl Allowed {
+    /// More than anybody asks for.
+    pub const MANY: i64 = 1_000_000_000;
+
     /// The terms at the ends of what is allowed; none where it has no ends.
     fn ends(&self, terms: &Terms) -> Option<Vec<Terms>> {
         Some(match self {
@@ -121,6 +126,8 @@ impl Allowed {
             Allowed::Presumed => vec![terms.clone()],
             Allowed::Readings(readings) => readings.iter().chain([terms]).cloned().collect(),
             Allowed::Tokens { of, from, most } => vec![terms.clone(), terms.with_moved(*from, *of, *most)],
+            Allowed::OneOf { .. } => self.listed(terms)?,
+            Allowed::Count { most: Allowed::MANY.., .. } => return None,
             Allowed::Count { multiplier, least, most } => {
                 [*least, *most].map(|count| terms.with(Slot::Multiplier(*multiplier), Ratio::from(count))).to_vec()
             }
@@ -128,7 +135,19 @@ impl Allowed {
         })
     }
 
-    /// The terms at a whole number of a range, with the range.
+    /// The terms of each possibility, where these are listed one by one. What else is open stays so.
+    fn listed(&self, terms: &Terms) -> Option<Vec<Terms>> {
+        let others = match self {
+            Allowed::Readings(readings) => {
+                readings.iter().map(|reading| Terms { open: terms.open.clone(), ..reading.clone() }).collect()
+            }
+            Allowed::OneOf { slot, values } => values.iter().map(|value| terms.with(*slot, *value)).collect(),
+            _ => return None,
+        };
+        Some([vec![terms.clone()], others].concat())
+    }
+
+    /// The range of whole numbers.
     fn whole(&self) -> Option<(i64, i64)> {
         match self {
             Allowed::Tokens { most, .. } => Some((0, *most)),
@@ -149,7 +168,10 @@ impl Allowed {
 /// The smallest and the largest charge that what is open allows, ends included; none where it has no bounds.
 pub fn bounds(terms: &Terms) -> Option<(Points, Points)> {
     let mut corners = vec![terms.clone()];
-    for open in &terms.open {
+    // A reading is a whole row: the other things are open in it too.
+    let is_reading = |open: &&Open| matches!(open.allowed, Allowed::Readings(_));
+    let (readings, others): (Vec<&Open>, Vec<&Open>) = terms.open.iter().partition(is_reading);
+    for open in readings.into_iter().chain(others) {
         let mut next = Vec::new();
         for corner in &corners {
             next.extend(open.allowed.ends(corner)?);
@@ -157,10 +179,9 @@ pub fn bounds(terms: &Terms) -> Option<(Points, Points)> {
         corners = next;
     }
     let charges = corners.iter().map(|corner| price(corner).points);
-    Some(charges.fold(None, |ends: Option<(Points, Points)>, points| {
+    charges.fold(None, |ends: Option<(Points, Points)>, points| {
         Some(ends.map_or((points, points), |(low, high)| (low.min(points), high.max(points))))
-    }))
-    .flatten()
+    })
 }
 
 /// Whether some allowed value gives the charge.
@@ -168,33 +189,132 @@ pub(super) fn possible(terms: &Terms, charged: &Charged, agrees: &dyn Fn(&Terms)
     if terms.open.iter().any(|open| open.allowed == Allowed::Any) {
         return true;
     }
-    match terms.open.as_slice() {
-        [] => false,
-        [Open { allowed: Allowed::Readings(readings), .. }] => readings.iter().any(agrees),
-        [Open { allowed: Allowed::Presumed, .. }] => false,
-        [open] if open.allowed.whole().is_some() && terms.formula.mode() != Mode::Expression => {
-            found_between(terms, &open.allowed, charged, agrees)
-        }
-        _ => {
+    let gives = |terms: &Terms| agrees(terms) || possible(terms, charged, agrees);
+    let listed = (0..terms.open.len()).find_map(|at| {
+        let (open, rest) = without(terms, at)?;
+        open.allowed.listed(&rest)
+    });
+    if let Some(variants) = listed {
+        return variants.iter().any(gives);
+    }
+    let is_count = |open: &Open| matches!(open.allowed, Allowed::Count { .. });
+    let is_alone = terms.open.len() == 1 && terms.formula.mode() != Mode::Expression;
+    match terms.open.iter().position(|open| is_count(open) || (is_alone && open.allowed.whole().is_some())) {
+        Some(at) => found_between(terms, at, charged, &gives),
+        None if terms.open.iter().all(|open| open.allowed == Allowed::Presumed) => false,
+        None => {
             let points = charged.points(terms.quota_per_unit);
             bounds(terms).is_some_and(|(low, high)| low <= points && points <= high)
         }
     }
 }
 
+/// One open thing, and the terms with all others.
+fn without(terms: &Terms, at: usize) -> Option<(Open, Terms)> {
+    let mut rest = terms.clone();
+    (at < rest.open.len()).then(|| (rest.open.remove(at), rest))
+}
+
 /// Searches the whole numbers of a range for one that gives the charge; the charge rises or falls with them.
-fn found_between(terms: &Terms, allowed: &Allowed, charged: &Charged, agrees: &dyn Fn(&Terms) -> bool) -> bool {
+fn found_between(terms: &Terms, at: usize, charged: &Charged, gives: &dyn Fn(&Terms) -> bool) -> bool {
+    let Some((Open { allowed, .. }, rest)) = without(terms, at) else { return false };
     let Some((mut low, mut high)) = allowed.whole() else { return false };
     let target = charged.points(terms.quota_per_unit);
-    let points = |number| price(&allowed.at(terms, number)).points;
+    let points = |number| price(&allowed.at(&rest, number)).points;
     let rising = points(low) <= points(high);
+    let is_number = |number: i64| number != 0 || !matches!(allowed, Allowed::Count { .. });
     while low <= high {
         let middle = low + (high - low) / 2;
-        let there = points(middle);
-        if agrees(&allowed.at(terms, middle)) {
+        let there = allowed.at(&rest, middle);
+        if is_number(middle) && gives(&there) {
             return true;
         }
-        if (there < target) == rising { low = middle + 1 } else { high = middle - 1 }
+        match bounds(&there) {
+            Some((_, most)) if most < target => {
+                if rising {
+                    low = middle + 1
+                } else {
+                    high = middle - 1
+                }
+            }
+            Some((least, _)) if least > target => {
+                if rising {
+                    high = middle - 1
+                } else {
+                    low = middle + 1
+                }
+            }
+            _ => return false,
+        }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pricing::{Formula, Judgement, Minimum, Multiplier, Product, Standing, judge};
+
+    /// An image at 7 · 0.95, of some size, some of them.
+    fn image(least: i64, most: i64) -> Terms {
+        let mut terms = Terms::tokens(Ratio::from(7), Ratio::new(95, -2));
+        terms.formula = Formula::Product(Product::IMAGE);
+        terms.minimum = Minimum::NONE;
+        for name in ["size", "n"] {
+            terms.multipliers.push(Multiplier { name: name.to_owned(), value: Ratio::ONE });
+        }
+        let count = Allowed::Count { multiplier: 1, least, most };
+        let size = Allowed::OneOf { slot: Slot::Multiplier(0), values: vec![Ratio::from(2), Ratio::from(3)] };
+        terms.open.extend([count, size].map(|allowed| Open { reason: Reason::CountNotLogged, allowed }));
+        terms
+    }
+
+    #[track_caller]
+    fn check(terms: &Terms, charged: i64, word: &str) {
+        let Judgement { standing, .. } = judge(terms, &Charged::Points(Points(charged)), 0);
+        let found = match standing {
+            Standing::Matched { .. } => "matched",
+            Standing::Unrated { .. } => "unrated",
+            Standing::Mismatch => "mismatch",
+        };
+        assert_eq!(found, word, "{charged}");
+    }
+
+    #[test]
+    fn a_count_and_a_list_are_tried_together() {
+        let terms = image(1, 4);
+        // 7 · 0.95 is a little below 6.65 in floats; at double size it is cut to 13299.
+        for (charged, word) in [
+            (6_649, "matched"),
+            (4 * 6_649, "unrated"),
+            (5 * 6_649, "mismatch"),
+            (3 * 13_299, "unrated"),
+            (13_300, "mismatch"),
+            (0, "mismatch"),
+            (-6_649, "mismatch"),
+        ] {
+            check(&terms, charged, word);
+        }
+        assert_eq!(bounds(&terms), Some((Points(6_649), Points(4 * 19_950))));
+    }
+
+    #[test]
+    fn a_count_without_limit_has_no_bounds_and_is_never_zero() {
+        let terms = image(-Allowed::MANY, Allowed::MANY);
+        for (charged, word) in [(-6_649, "unrated"), (1_000 * 13_299, "unrated"), (0, "mismatch"), (6_650, "mismatch")] {
+            check(&terms, charged, word);
+        }
+        assert_eq!(bounds(&terms), None);
+    }
+
+    #[test]
+    fn a_count_leaves_room_for_rounded_ratios() {
+        let mut terms = image(1, 4);
+        terms.open.remove(1);
+        let allowed = Allowed::Between { slot: Slot::GroupRatio, low: Ratio::new(945, -3), high: Ratio::new(955, -3) };
+        terms.open.push(Open { reason: Reason::RatiosRounded, allowed });
+        for (charged, word) in [(6_650, "unrated"), (2 * 6_671, "unrated"), (6_700, "mismatch"), (14_000, "mismatch")] {
+            check(&terms, charged, word);
+        }
+    }
 }

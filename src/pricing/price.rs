@@ -73,7 +73,9 @@ fn exactly(terms: &Terms, formula: &Formula) -> Charge {
     let Some((amount, rounding)) = in_decimals::amount(terms, formula) else {
         return whole(&Terms { formula: formula.clone(), ..terms.clone() });
     };
-    let (points, adjustment) = settle(terms, &amount, &rounding.round(&amount), terms.no_usage);
+    // What does not fit 64 bits becomes the smallest number, as in the gateway: that is no matter of floats.
+    let whole = BigInt::from(i64::try_from(rounding.round(&amount)).unwrap_or(i64::MIN));
+    let (points, adjustment) = settle(terms, &amount, &whole, terms.no_usage);
     Charge { amount, rounding, adjustment, points }
 }
 

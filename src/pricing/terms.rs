@@ -98,7 +98,7 @@ impl Product {
     /// `trunc(trunc(price · Q · group ratio) · Π)`: tasks.
     pub const TASK: Product = Product { after: After::Multiplied, ..Product::PRICE };
     /// `ceil(price · Q · tier · group ratio) · n`: images of Laisky.
-    pub const IMAGE: Product = Product {
+    pub const IMAGE_BY_PRICE: Product = Product {
         factors: &[Factor::Price, Factor::QuotaPerUnit, Factor::FirstMultiplier, Factor::GroupRatio],
         rounding: FloatRounding::Ceil,
         after: After::TimesLast,
@@ -118,6 +118,14 @@ impl Product {
     /// The same with half the model ratio, for tasks without a price.
     pub const TASK_BY_RATIO: Product =
         Product { factors: &[Factor::HalfModelRatio, Factor::QuotaPerUnit, Factor::GroupRatio], ..Product::TASK };
+    /// `trunc(model ratio · group ratio · size · 1000) · n`: one-api's images.
+    pub const IMAGE: Product = Product {
+        factors: &[Factor::ModelRatio, Factor::GroupRatio, Factor::FirstMultiplier, Factor::Thousand],
+        rounding: FloatRounding::Truncate,
+        after: After::TimesLast,
+    };
+    /// As many points as there are tokens.
+    pub const COUNT: Product = Product { factors: &[Factor::Tokens], ..Product::PRICE };
     /// `trunc(tokens · model ratio · group ratio · Π)`: what a settled task really costs.
     pub const TASK_TOKENS: Product =
         Product { factors: &[Factor::Tokens, Factor::ModelRatio, Factor::GroupRatio, Factor::Multipliers], ..Product::PRICE };
@@ -176,8 +184,8 @@ impl Formula {
             Formula::DecimalPrice => Mode::Call,
             Formula::Product(product) if product.factors.contains(&Factor::Price) => Mode::Call,
             Formula::Product(_) => Mode::Tokens,
-            Formula::Expression(_) => Mode::Expression,
             Formula::InDecimals(formula) => formula.mode(),
+            Formula::Expression(_) => Mode::Expression,
             Formula::Free => Mode::Free,
         }
     }

@@ -197,7 +197,7 @@ pub fn speech(ratio: Ratio, group: Ratio) -> Terms {
 
 /// Images: `ceil(price·500000·factor·group)·n`, and the tokens of image models.
 pub fn image(image: &Image<'_>, usage: &Usage, model: &str, price: Ratio, factor: Ratio, group: Ratio) -> Terms {
-    let product = if image.has_tokens { Product { after: After::TimesLastAndTokens, ..Product::IMAGE } } else { Product::IMAGE };
+    let product = if image.has_tokens { Product { after: After::TimesLastAndTokens, ..Product::IMAGE_BY_PRICE } } else { Product::IMAGE_BY_PRICE };
     let mut terms = empty(Ratio::ZERO, group, Formula::Product(product));
     terms.price = price;
     let multiplier = |name: &str, value: Ratio| Multiplier { name: name.to_owned(), value };
@@ -245,7 +245,7 @@ pub fn printed_image(row: &Image<'_>, usage: &Usage, model: &str, configured: Op
 
 /// Videos, at the numbers that the row prints; no other source has them.
 pub fn printed_usd(usd: Printed, factors: &[Printed], group: Printed) -> Terms {
-    let mut terms = empty(Ratio::ZERO, group.value, Formula::Product(Product::IMAGE));
+    let mut terms = empty(Ratio::ZERO, group.value, Formula::Product(Product::IMAGE_BY_PRICE));
     terms.price = usd.value;
     let product = factors.iter().try_fold(Ratio::ONE, |product, factor| float::product(product, factor.value));
     let multiplier = |name: &str, value: Ratio| Multiplier { name: name.to_owned(), value };
