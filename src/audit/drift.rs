@@ -32,7 +32,7 @@ pub fn differences(configured: &Terms, logged: &Terms) -> Vec<Difference> {
     } else {
         match mode {
             Mode::Free => return found,
-            Mode::Call => compare(&mut found, "model_price", configured.price, logged.price),
+            Mode::Call => compare(&mut found, configured.price_word(), configured.price, logged.price),
             Mode::Tokens => compare_rates(&mut found, configured, logged),
             Mode::Expression => compare_expressions(&mut found, configured, logged),
         }
@@ -64,21 +64,21 @@ fn push(found: &mut Vec<Difference>, key: &'static str, configured: String, logg
     found.push(Difference { key, configured, logged });
 }
 
-/// A relative rate is held against the price of plain input, which a price list gives in USD and an option map as 1; an absolute one stands
-/// for itself.
+/// Rates are relative to the price of plain input, which a price list gives in USD and an option map as 1; an absolute rate is
+/// compared as such.
 fn compare_rates(found: &mut Vec<Difference>, configured: &Terms, logged: &Terms) {
     let input = |terms: &Terms| Exact::from(terms.rates[Class::Input]);
     let (model, own_model) = (input(configured) * configured.model_ratio, input(logged) * logged.model_ratio);
     let used = || configured.usage.iter().filter(|(_, tokens)| *tokens != 0);
     let by_ratio = matches!(configured.formula, Formula::Product(_));
     if model != own_model && (by_ratio || used().next().is_some()) {
-        push(found, "model_ratio", model.normalized().to_string(), own_model.normalized().to_string());
+        push(found, configured.rate_word(Class::Input), model.normalized().to_string(), own_model.normalized().to_string());
     }
     for (class, _) in used().filter(|(class, _)| *class != Class::Input) {
         let (rate, own) = (configured.rates[class], logged.rates[class]);
         let same = if configured.is_absolute(class) { rate == own } else { input(logged) * rate == input(configured) * own };
         if !same {
-            push(found, class.rate_word(), rate.to_string(), own.to_string());
+            push(found, configured.rate_word(class), rate.to_string(), own.to_string());
         }
     }
 }

@@ -27,7 +27,7 @@ pub use summary::{By, DriftKey, QuirkKey, Span, Summary, Tally, Totals};
 use crate::config::{Found, MapName};
 use crate::details::Details;
 use crate::exact::Points;
-use crate::log::{Kind, LogEntry, RowError};
+use crate::log::{Field, Kind, LogEntry, RowError};
 use crate::pricing::{Adjustment, Charge, Judgement, Reason, Standing, Terms, judge, price};
 use crate::profile::{self, Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Related, Skip};
 
@@ -66,6 +66,8 @@ pub struct Verdict {
     pub profile: Option<Profile>,
     pub charge: Option<Box<Judged>>,
     pub skip: Option<Skip>,
+    /// The departure that a skipped row shows.
+    pub noted: Option<(Quirk, i128)>,
     pub error: Option<RowError>,
 }
 
@@ -102,11 +104,11 @@ impl Judged {
 
 impl Verdict {
     fn skipped(skip: Skip) -> Verdict {
-        Verdict { class: Class::Skipped, profile: None, charge: None, skip: Some(skip), error: None }
+        Verdict { class: Class::Skipped, profile: None, charge: None, skip: Some(skip), noted: None, error: None }
     }
 
     pub fn malformed(error: RowError) -> Verdict {
-        Verdict { class: Class::Malformed, profile: None, charge: None, skip: None, error: Some(error) }
+        Verdict { class: Class::Malformed, profile: None, charge: None, skip: None, noted: None, error: Some(error) }
     }
 }
 
@@ -133,7 +135,8 @@ impl Auditor {
     }
 
     fn try_judge(&self, entry: &LogEntry<'_>, context: &Context<'_>, past: &mut Past) -> Result<Verdict, RowError> {
-        let details = Details::parse("other", entry.details)?;
+        let name = if entry.marks.contains(Field::Metadata) { "metadata" } else { "other" };
+        let details = Details::parse(name, entry.details)?;
         if profile::is_veloera_row(entry, &details) {
             past.memory.remember_veloera(entry.place.input);
         }
@@ -141,6 +144,10 @@ impl Auditor {
         let profile = self.profile.unwrap_or_else(|| profile::recognise(entry, &details, veloera));
         let rated = match profile::rate(profile, entry, &details, context, &mut past.memory)? {
             Rating::Skipped(skip) => return Ok(Verdict::skipped(skip)),
+            Rating::Noted(skip, quirk, net) => {
+                let noted = self.filter.admits(entry).then_some((quirk, net));
+                return Ok(Verdict { noted, ..Verdict::skipped(skip) });
+            }
             Rating::Charge(_) if !self.filter.admits(entry) => return Ok(Verdict::skipped(Skip::Filtered)),
             Rating::Charge(_) if past.repeats.is_repeated(entry) => return Ok(Verdict::skipped(Skip::Repeated)),
             Rating::Charge(rated) => rated,
@@ -149,7 +156,7 @@ impl Auditor {
         let prompt = entry.tokens.prompt.unwrap_or(0);
         let (class, mut judged) = self.weigh(*rated, context, prompt, &look);
         judged.notices = notices(entry, context, class, &judged);
-        Ok(Verdict { class, profile: Some(profile), charge: Some(Box::new(judged)), skip: None, error: None })
+        Ok(Verdict { class, profile: Some(profile), charge: Some(Box::new(judged)), skip: None, noted: None, error: None })
     }
 
     fn weigh(&self, rated: Rated, context: &Context<'_>, prompt: i64, look: &dyn Fn() -> Related) -> (Class, Judged) {

@@ -227,6 +227,9 @@ impl Summary {
         if let Some(error) = verdict.error.as_ref().filter(|_| self.malformed.len() < MALFORMED_TOLD) {
             self.malformed.push((place, error.to_string()));
         }
+        if let Some((quirk, net)) = verdict.noted {
+            self.add_quirk(quirk, Some(net), Span::of(entry.and_then(|entry| entry.time)));
+        }
         if let (Some(entry), Some(judged)) = (entry, verdict.charge.as_deref()) {
             self.add_charge(entry, verdict, judged, day);
         }
@@ -245,7 +248,9 @@ impl Summary {
             _ => {}
         }
         self.add_drift(entry, judged, span);
-        self.add_quirk(judged, span);
+        if let Some((quirk, net)) = judged.quirk {
+            self.add_quirk(quirk, net, span);
+        }
         for policy in &judged.notices {
             let detail = match policy {
                 Policy::GroupUnknown => format!("`{}`: {}", entry.group, policy.sentence()),
@@ -285,8 +290,7 @@ impl Summary {
         }
     }
 
-    fn add_quirk(&mut self, judged: &Judged, span: Span) {
-        let Some((quirk, net)) = judged.quirk else { return };
+    fn add_quirk(&mut self, quirk: Quirk, net: Option<i128>, span: Span) {
         let told = QuirkKey { rows: 1, net_points: net, span };
         self.quirks.entry(quirk).and_modify(|sum| sum.merge(&told)).or_insert(told);
     }

@@ -195,6 +195,12 @@ pub struct ListedPrice {
     pub extra_ratios: HashMap<String, Number>,
 }
 
+impl ListedPrice {
+    fn numbers_mut(&mut self) -> impl Iterator<Item = &mut Number> {
+        [&mut self.input, &mut self.output].into_iter().chain(self.extra_ratios.values_mut())
+    }
+}
+
 /// The second currency that is shown beside USD.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Currency {
@@ -335,6 +341,7 @@ impl Config {
         self.group_group_ratio.iter_mut().flat_map(HashMap::values_mut).flat_map(HashMap::values_mut).for_each(&mut *visit);
         self.effective_completion.values_mut().for_each(|effective| visit(&mut effective.number));
         self.model_prices.values_mut().for_each(|prices| prices.numbers_mut().for_each(&mut *visit));
+        self.price_list.iter_mut().flat_map(ListedPrice::numbers_mut).for_each(&mut *visit);
         self.quota_per_unit.iter_mut().for_each(&mut *visit);
         self.periods.iter_mut().for_each(|period| period.config.each_number(visit));
     }

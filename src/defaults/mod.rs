@@ -1,24 +1,27 @@
 //! The figures of fresh installs, one file a gateway: what holds where no config gives a map.
 //!
 //! A file is lines of `map TAB name TAB number` (`group_group_ratio` has two names, `quota_per_unit` none) behind head
-//! lines that say whose figures they are. Prices by provider are `tariff TAB provider TAB model TAB ratio TAB completion ratio`
-//! (the last may be missing) and `tool TAB provider TAB name TAB USD for one call`. A further gateway is a further file and a line in [`FILES`].
+//! lines that say whose figures they are. A price of one-hub is `tokens` or `times`, the name, the number of the channel type, input and
+//! output, and a cell `class=ratio` for each class with a ratio of its own. Laisky's prices by provider are `tariff`, the provider, the
+//! model, its ratio and completion ratio (which may be missing), and `tool`, the provider, the name and USD for one call. A further gateway is
+//! a further file and a line in [`FILES`].
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
-use crate::config::{CompiledIn, Config, Extent, Map, MapName, Number, Origin, Provider, Rates, Source, Tariff};
+use crate::config::{CompiledIn, Config, Extent, ListedPrice, Map, MapName, Number, Origin, Provider, Rates, Source, Tariff};
 
 /// Profile and text.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     ("new-api", include_str!("new-api.tsv")),
     ("new-api-2025", include_str!("new-api-2025.tsv")),
     ("new-api-2024", include_str!("new-api-2024.tsv")),
     ("veloera", include_str!("veloera.tsv")),
     ("one-api", include_str!("one-api.tsv")),
     ("laisky", include_str!("laisky.tsv")),
+    ("one-hub", include_str!("one-hub.tsv")),
 ];
 
 static READ: [OnceLock<Defaults>; FILES.len()] = [const { OnceLock::new() }; FILES.len()];
@@ -44,8 +47,17 @@ pub fn of(profile: &str) -> Option<&'static Defaults> {
 
 /// The figures of new-api of 2026.
 pub fn new_api() -> &'static Config {
+    figures("new-api")
+}
+
+/// The figures of one-hub.
+pub fn one_hub() -> &'static Config {
+    figures("one-hub")
+}
+
+fn figures(profile: &str) -> &'static Config {
     static NOTHING: OnceLock<Config> = OnceLock::new();
-    of("new-api").map_or_else(|| NOTHING.get_or_init(Config::default), |defaults| &defaults.config)
+    of(profile).map_or_else(|| NOTHING.get_or_init(Config::default), |defaults| &defaults.config)
 }
 
 /// What is compiled into Laisky's gateway for a provider.
@@ -76,6 +88,10 @@ fn parse(profile: &'static str, text: &'static str) -> Defaults {
 }
 
 fn entry(config: &mut Config, line: &str, at: u32) -> Option<()> {
+    if let Some((kind @ ("tokens" | "times"), cells)) = line.split_once('\t') {
+        config.price_list.push(price(kind, cells, Origin { source: 0, line: at })?);
+        return Some(());
+    }
     let cells: Vec<&str> = line.split('\t').collect();
     match cells.as_slice() {
         [word @ ("tariff" | "tool"), provider, rest @ ..] => {
@@ -123,6 +139,17 @@ fn by_name(config: &mut Config, line: &str, at: u32) -> Option<()> {
     Some(())
 }
 
+/// A price of one-hub.
+fn price(kind: &str, cells: &str, origin: Origin) -> Option<ListedPrice> {
+    let number = |digits: &str| Some(Number { ratio: digits.parse().ok()?, origin });
+    let mut cells = cells.split('\t');
+    let (model, channel_kind) = (cells.next()?.to_owned(), cells.next()?.parse().ok()?);
+    let (input, output) = (number(cells.next()?)?, number(cells.next()?)?);
+    let ratio = |cell: &str| cell.split_once('=').and_then(|(class, digits)| Some((class.to_owned(), number(digits)?)));
+    let extra_ratios = cells.map(ratio).collect::<Option<_>>()?;
+    Some(ListedPrice { model, per_call: kind == "times", channel_kind, input, output, extra_ratios })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,6 +189,10 @@ mod tests {
         check("new-api", MapName::ModelRatio, "no-such-model", "Absent");
         check("new-api-2024", MapName::CacheRatio, "gpt-4o", "Absent");
         check("one-api", MapName::ModelRatio, "gpt-4o", "2.5");
+        check("one-hub", MapName::GroupRatio, "svip", "1");
+        let listed = |name: &str| one_hub().price_list.iter().find(|price| price.model == name).unwrap();
+        assert_eq!((listed("gpt-4o").input.ratio.to_string().as_str(), listed("gpt-4o").per_call), ("2.5", false));
+        assert!(listed("mj_imagine").per_call && listed("mj_imagine").input.ratio.to_string() == "50");
         check("laisky", MapName::GroupRatio, "vip", "1");
         let compiled_in = |provider, model: &str| compiled_in(provider).unwrap().tariffs[model].rates;
         assert_eq!(compiled_in(Provider::Gemini, "gemini-2.5-flash").completion.unwrap().to_string(), "8.333333333333334");

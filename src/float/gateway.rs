@@ -86,6 +86,8 @@ pub struct OneHub<'a> {
     /// Classes within the prompt, and within the completion: tokens, and their ratio to the rest.
     pub inputs: &'a [Weighted],
     pub outputs: &'a [Weighted],
+    /// The input ratio is that of a call; tokens decide only whether there was usage.
+    pub per_call: bool,
     pub input_ratio: Ratio,
     pub output_ratio: Ratio,
     pub group: Ratio,
@@ -95,19 +97,23 @@ pub struct OneHub<'a> {
 }
 
 impl OneHub<'_> {
-    /// `ceil(p'·in + c'·out) + ceil(Σ ceil(unit·Q)·calls · group)`, and whether p' + c' = 0.
-    pub fn price(&self) -> (Rounded, bool) {
+    /// `ceil(p'·in + c'·out) + ceil(Σ ceil(unit·Q)·calls · group)` (a call: `trunc(1000·in) + …`) with its second part, and whether
+    /// p' + c' = 0.
+    pub fn price(&self) -> (Rounded, i64, bool) {
         let prompt = self.prompt.wrapping_add(adjustment(self.inputs));
         let completion = self.completion.wrapping_add(adjustment(self.outputs));
         let input = of(self.input_ratio).max(0.0) * of(self.group);
         let output = of(self.output_ratio).max(0.0) * of(self.group);
-        let mut rounded = round(prompt as f64 * input + completion as f64 * output, FloatRounding::Ceil);
+        let mut rounded = if self.per_call {
+            round(1000.0 * input, FloatRounding::Truncate)
+        } else {
+            round(prompt as f64 * input + completion as f64 * output, FloatRounding::Ceil)
+        };
         let unit = |usd: Ratio| int((of(usd) * of(self.quota_per_unit)).ceil());
         let extra = self.extras.iter().map(|(calls, usd)| unit(*usd).wrapping_mul(*calls)).fold(0, i64::wrapping_add);
-        if extra > 0 {
-            rounded.whole = rounded.whole.wrapping_add(int((extra as f64 * of(self.group)).ceil()));
-        }
-        (rounded, prompt.wrapping_add(completion) == 0)
+        let beside = if extra > 0 { int((extra as f64 * of(self.group)).ceil()) } else { 0 };
+        rounded.whole = rounded.whole.wrapping_add(beside);
+        (rounded, beside, prompt.wrapping_add(completion) == 0)
     }
 }
 
@@ -200,6 +206,7 @@ mod tests {
             completion: 64,
             inputs: &[(1792, ratio("0.25"))],
             outputs: &[],
+            per_call: false,
             input_ratio: ratio("1"),
             output_ratio: ratio("4"),
             group: ratio("1.2"),

@@ -41,6 +41,17 @@ impl Terms {
     }
 }
 
+impl Terms {
+    /// The terms at the gateway's ratio for models without a price; one-hub has one for output, too.
+    pub fn with_fallback(&self, ratio: Ratio) -> Terms {
+        let mut terms = self.with_model_ratio(ratio);
+        if self.is_absolute(Class::Output) {
+            terms.rates[Class::Output] = ratio;
+        }
+        terms
+    }
+}
+
 /// The same usage in each other tier of a price expression: the tier's name, and terms whose expression is that tier alone.
 pub fn tiers(terms: &Terms) -> Vec<(String, Terms)> {
     let Formula::Expression(tiered) = &terms.formula else { return Vec::new() };

@@ -31,7 +31,7 @@ fn tokens(terms: &Terms, sum: Sum) -> Option<Exact> {
         Sum::ClaudeOf2025 => input + at(Class::Cached) + at(Class::CacheWrite) + output,
         Sum::OneApi => input + output,
         Sum::OneApiOf2023 => input + Exact::from(output.truncate()),
-        Sum::OneHub | Sum::Laisky => return None,
+        Sum::OneHub | Sum::OneHubCall | Sum::Laisky => return None,
     })
 }
 

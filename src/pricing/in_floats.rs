@@ -10,13 +10,15 @@ use crate::float::gateway::{self, Laisky, OneHub, Rounded, Weighted};
 /// A float amount, rounded; `nothing` where the gateway's own rule says that there is no usage.
 pub struct InFloats {
     pub rounded: Rounded,
+    /// Whole points that were added after the rounding.
+    pub beside: i64,
     pub nothing: bool,
 }
 
 impl InFloats {
     /// The amount before rounding; 0 where it is no finite number.
     pub fn amount(&self) -> Exact {
-        exact(self.rounded.before)
+        exact(self.rounded.before) + Exact::from(self.beside)
     }
 }
 
@@ -37,19 +39,17 @@ pub fn sum(terms: &Terms, sum: Sum) -> InFloats {
         Sum::ClaudeOf2025 => gateway::claude_of_2025(input, at(Class::Cached), at(Class::CacheWrite), output, model, group),
         Sum::OneApi => gateway::one_api(input, output, model, group),
         Sum::OneApiOf2023 => gateway::one_api_of_2023(input, output, model, group),
-        Sum::OneHub => return one_hub(terms),
-        Sum::Laisky => laisky(terms),
+        Sum::OneHub => return one_hub(terms, false),
+        Sum::OneHubCall => return one_hub(terms, true),
+        Sum::Laisky => return laisky(terms),
     };
-    InFloats { rounded, nothing: false }
+    InFloats { rounded, beside: 0, nothing: false }
 }
 
-fn one_hub(terms: &Terms) -> InFloats {
+fn one_hub(terms: &Terms, per_call: bool) -> InFloats {
     let within = |output: bool| -> Vec<Weighted> {
         let classes = terms.usage.iter().filter(|(class, tokens)| class.is_output() == output && *tokens != 0);
-        classes
-            .filter(|(class, _)| !matches!(class, Class::Input | Class::Output))
-            .map(|(class, tokens)| (tokens, terms.rates[class]))
-            .collect()
+        classes.filter(|(class, _)| class.is_within()).map(|(class, tokens)| (tokens, terms.rates[class])).collect()
     };
     let extras: Vec<Weighted> = terms.surcharges.iter().map(|surcharge| (surcharge.count, surcharge.price)).collect();
     let charge = OneHub {
@@ -57,17 +57,18 @@ fn one_hub(terms: &Terms) -> InFloats {
         completion: terms.usage[Class::Output],
         inputs: &within(false),
         outputs: &within(true),
-        input_ratio: terms.model_ratio,
+        per_call,
+        input_ratio: if per_call { terms.price } else { terms.model_ratio },
         output_ratio: terms.rates[Class::Output],
         group: terms.group_ratio,
         extras: &extras,
         quota_per_unit: terms.quota_per_unit,
     };
-    let (rounded, nothing) = charge.price();
-    InFloats { rounded, nothing }
+    let (rounded, beside, nothing) = charge.price();
+    InFloats { rounded, beside, nothing }
 }
 
-fn laisky(terms: &Terms) -> Rounded {
+fn laisky(terms: &Terms) -> InFloats {
     let at = |class: Class| -> Weighted { (terms.usage[class], terms.rates[class]) };
     let (audio_in, audio_out) = (at(Class::AudioInput), at(Class::AudioOutput));
     let mut rounded = Laisky {
@@ -80,16 +81,18 @@ fn laisky(terms: &Terms) -> Rounded {
         group: terms.group_ratio,
     }
     .price();
-    if (audio_in.0, audio_out.0) != (0, 0) {
-        let surcharge =
-            gateway::laisky_audio(audio_in, audio_out, terms.rates[Class::Output], terms.model_ratio, terms.group_ratio);
-        rounded.whole = rounded.whole.wrapping_add(surcharge.whole);
-    }
-    for surcharge in &terms.surcharges {
+    let calls = terms.surcharges.iter().map(|surcharge| {
         let call = gateway::product([surcharge.price, terms.quota_per_unit], gateway::FloatRounding::Ceil).whole;
-        rounded.whole = rounded.whole.wrapping_add(call.wrapping_mul(surcharge.count));
+        call.wrapping_mul(surcharge.count)
+    });
+    let mut beside = calls.fold(0, i64::wrapping_add);
+    if (audio_in.0, audio_out.0) != (0, 0) {
+        let completion = terms.rates[Class::Output];
+        let audio = gateway::laisky_audio(audio_in, audio_out, completion, terms.model_ratio, terms.group_ratio);
+        beside = beside.wrapping_add(audio.whole);
     }
-    rounded
+    rounded.whole = rounded.whole.wrapping_add(beside);
+    InFloats { rounded, beside, nothing: false }
 }
 
 /// The number that a factor stands for.
@@ -121,7 +124,7 @@ pub fn product(terms: &Terms, product: Product) -> InFloats {
             Rounded { whole: first.whole.wrapping_mul(times).wrapping_add(tokens), ..first }
         }
     };
-    InFloats { rounded, nothing: false }
+    InFloats { rounded, beside: 0, nothing: false }
 }
 
 fn image_tokens(terms: &Terms) -> Rounded {

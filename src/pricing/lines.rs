@@ -1,6 +1,7 @@
 //! The parts of a charge, as `calc` and `explain` print them. They sum to the amount that [`price`](super::price) computes.
 
 use super::in_floats;
+use super::one_hub::adjustment;
 use super::price::{points_of, usd, weighted};
 use super::terms::{Formula, Mode, Per, Terms};
 use super::usage::Class;
@@ -81,26 +82,44 @@ fn call(terms: &Terms) -> ChargeLine {
         component: "call".to_owned(),
         quantity: 1,
         unit: Unit::Calls,
-        price_per_million: (Exact::from(terms.price) * 1_000_000).normalized(),
+        price_per_million: (terms.call_price() * 1_000_000).normalized(),
         rate: None,
         ratio: None,
-        usd: Exact::from(terms.price),
+        usd: terms.call_price(),
     }
 }
 
 fn token_line(terms: &Terms, class: Class, tokens: i64) -> ChargeLine {
-    // A line with a price of its own has no rate.
-    let rate = (!terms.is_absolute(class)).then(|| weighted(terms, class, 1));
+    if terms.is_within(class) {
+        return adjustment_line(terms, class, tokens);
+    }
+    let rate = (!terms.is_absolute(class) || class.is_output()).then(|| weighted(terms, class, 1));
     let per_million = in_usd(points_of(terms, class, 1) * 1_000_000, terms.quota_per_unit);
     let usd = in_usd(points_of(terms, class, tokens), terms.quota_per_unit);
     ChargeLine {
-        component: component(class).to_owned(),
+        component: terms.usage_word(class).trim_end_matches("_tokens").to_owned(),
         quantity: tokens,
         unit: Unit::Tokens,
         price_per_million: per_million,
         ratio: rate.as_ref().and_then(|rate| relative(rate, terms.rates[Class::Input])),
         rate: rate.map(Exact::normalized),
         usd,
+    }
+}
+
+/// What a class within the prompt, or within the completion, adds to it: its tokens are counted there already.
+fn adjustment_line(terms: &Terms, class: Class, tokens: i64) -> ChargeLine {
+    let ratio = Exact::from(terms.rates[class]);
+    let unit = if class.is_output() { terms.rates[Class::Output] } else { terms.model_ratio };
+    let more = ratio.clone() - Exact::from(1);
+    ChargeLine {
+        component: class.word().trim_end_matches("_tokens").to_owned(),
+        quantity: tokens,
+        unit: Unit::Tokens,
+        price_per_million: in_usd(more.clone() * unit * 1_000_000, terms.quota_per_unit),
+        rate: Some(more.normalized()),
+        ratio: Some(ratio.normalized()),
+        usd: in_usd(adjustment(terms, class, tokens, true) * unit, terms.quota_per_unit),
     }
 }
 
@@ -116,8 +135,4 @@ fn relative(rate: &Exact, input: Ratio) -> Option<Exact> {
 pub(super) fn in_usd(points: Exact, per_unit: Ratio) -> Exact {
     let places = points.decimals() + 30;
     points.divided_by(&Exact::from(per_unit), places).normalized()
-}
-
-fn component(class: Class) -> &'static str {
-    class.word().trim_end_matches("_tokens")
 }

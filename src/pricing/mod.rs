@@ -20,6 +20,7 @@ mod in_decimals;
 mod in_floats;
 mod judge;
 mod lines;
+mod one_hub;
 mod open;
 mod price;
 mod terms;
@@ -31,6 +32,7 @@ pub use lines::{ChargeLine, Unit, lines};
 pub use open::{Allowed, Open, Reason, Slot, bounds};
 pub use price::{Adjustment, Charge, Rounding, outcome, price};
 pub use terms::{
-    After, Factor, FloatRounding, Formula, Minimum, Mode, Multiplier, Per, Product, QUOTA_PER_UNIT, Sum, Surcharge, Terms, Tiered,
+    After, Factor, FloatRounding, Formula, Minimum, Mode, Multiplier, OneHubRules, Per, Product, QUOTA_PER_UNIT, Sum, Surcharge,
+    Terms, Tiered,
 };
 pub use usage::{Class, PerClass};

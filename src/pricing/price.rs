@@ -5,6 +5,7 @@ use num_traits::Signed;
 
 use super::in_decimals;
 use super::in_floats::{self, InFloats};
+use super::one_hub;
 use super::terms::{FloatRounding, Formula, Per, Sum, Surcharge, Terms, Tiered};
 use super::usage::Class;
 use crate::exact::{Exact, Points};
@@ -60,6 +61,12 @@ fn whole(terms: &Terms) -> Charge {
         Formula::Product(product) => float(terms, in_floats::product(terms, *product), product.rounding.into()),
         Formula::Expression(tiered) => expression(terms, tiered),
         Formula::InDecimals(formula) => exactly(terms, formula),
+        Formula::OneHubRules(rules) => {
+            let sum = one_hub::price(terms, *rules);
+            let (points, adjustment) = settle(terms, &sum.amount, &sum.whole, terms.no_usage || sum.nothing);
+            let rounding = if rules.per_call { Rounding::Truncate } else { Rounding::Ceil };
+            Charge { amount: sum.amount, rounding, adjustment, points }
+        }
         Formula::Free => decimal(terms, Exact::zero()),
     }
 }
@@ -88,7 +95,7 @@ fn float(terms: &Terms, amount: InFloats, rounding: Rounding) -> Charge {
 pub(super) fn rounding_of(sum: Sum) -> Rounding {
     match sum {
         Sum::InSteps => Rounding::HalfAway,
-        Sum::ClaudeOf2025 | Sum::OneApiOf2023 => Rounding::Truncate,
+        Sum::ClaudeOf2025 | Sum::OneApiOf2023 | Sum::OneHubCall => Rounding::Truncate,
         Sum::OneApi | Sum::OneHub | Sum::Laisky => Rounding::Ceil,
     }
 }
@@ -146,7 +153,7 @@ pub(super) fn points_of(terms: &Terms, class: Class, count: i64) -> Exact {
     match terms.is_absolute(class) {
         false => weighted(terms, class, count) * terms.model_ratio,
         true if rate.is_negative() => Exact::zero(),
-        true if rate.is_zero() => Exact::from(count) * terms.model_ratio,
+        true if rate.is_zero() && !class.is_output() => Exact::from(count) * terms.model_ratio,
         true => Exact::from(count) * rate,
     }
 }
@@ -202,7 +209,8 @@ fn settle(terms: &Terms, amount: &Exact, whole: &BigInt, no_usage: bool) -> (Poi
 
 /// Only new-api charges tools for an answer without usage.
 fn is_tool_charged(terms: &Terms) -> bool {
-    !matches!(terms.formula.rules(), Formula::Sum(_)) && terms.surcharges.iter().any(|s| !s.multiplied && s.count != 0)
+    !matches!(terms.formula.rules(), Formula::Sum(_) | Formula::OneHubRules(_))
+        && terms.surcharges.iter().any(|s| !s.multiplied && s.count != 0)
 }
 
 fn saturate(terms: &Terms, whole: &BigInt) -> (Points, Option<Adjustment>) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::open::Open;
 use super::usage::{Class, PerClass};
-use crate::exact::Ratio;
+use crate::exact::{Exact, Ratio};
 use crate::float::expr::{self, Expression};
 pub use crate::float::gateway::FloatRounding;
 
@@ -24,6 +24,8 @@ pub enum Formula {
     Expression(Box<Tiered>),
     /// A sum or a product in exact decimals instead of float64, rounded as it is: what `float-tie` is measured by.
     InDecimals(Box<Formula>),
+    /// The rules of one-hub in exact decimals, to tell what its float64 and its steps change.
+    OneHubRules(OneHubRules),
     /// Nothing is computed: the gateway does not charge this kind of row (`audio-price-free`).
     Free,
 }
@@ -42,9 +44,22 @@ pub enum Sum {
     /// one-hub: the model ratio is the input ratio, and the rate of output is the absolute output ratio. `usage[Input]` is the whole prompt and
     /// `usage[Output]` the whole completion; the other classes stand within them, at rates relative to the rest.
     OneHub,
+    /// one-hub: a price by `times`, where a price of 1 is 1000 points a call. Tokens decide only whether there was usage.
+    OneHubCall,
     /// Laisky: the rates of cached and written tokens are absolute (0 as input, below 0 free). Tools are not multiplied by the group.
     /// Audio tokens cost what text does, and a surcharge that is rounded by itself.
     Laisky,
+}
+
+/// How much of one-hub's arithmetic is kept in exact decimals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OneHubRules {
+    /// As [`Sum::OneHubCall`], else as [`Sum::OneHub`].
+    pub per_call: bool,
+    /// Each class is cut by itself before the sum.
+    pub in_steps: bool,
+    /// A request whose adjusted tokens sum to 0 is free.
+    pub zero_rule: bool,
 }
 
 /// A product of float64 factors, rounded, with what comes after.
@@ -180,7 +195,8 @@ impl Formula {
 
     pub fn mode(&self) -> Mode {
         match self {
-            Formula::Decimal | Formula::Sum(_) => Mode::Tokens,
+            Formula::Sum(Sum::OneHubCall) | Formula::OneHubRules(OneHubRules { per_call: true, .. }) => Mode::Call,
+            Formula::Decimal | Formula::Sum(_) | Formula::OneHubRules(_) => Mode::Tokens,
             Formula::DecimalPrice => Mode::Call,
             Formula::Product(product) if product.factors.contains(&Factor::Price) => Mode::Call,
             Formula::Product(_) => Mode::Tokens,
@@ -255,7 +271,7 @@ pub struct Terms {
     pub rates: PerClass<Ratio>,
     pub model_ratio: Ratio,
     pub group_ratio: Ratio,
-    /// USD per call.
+    /// USD per call; one-hub: in units of 1000 points.
     pub price: Ratio,
     pub multipliers: Vec<Multiplier>,
     pub surcharges: Vec<Surcharge>,
@@ -308,16 +324,60 @@ impl Terms {
         self.rates[class] = rate;
     }
 
+    fn is_one_hub(&self) -> bool {
+        matches!(self.formula, Formula::Sum(Sum::OneHub | Sum::OneHubCall) | Formula::OneHubRules(_))
+    }
+
     /// Whether the rate of a class is a price by itself, and not relative to the model ratio.
     pub fn is_absolute(&self, class: Class) -> bool {
         match self.formula.rules() {
             Formula::Sum(Sum::Laisky) => matches!(class, Class::Cached | Class::CacheWrite5m | Class::CacheWrite1h),
-            _ => false,
+            _ => self.is_one_hub() && class == Class::Output,
         }
+    }
+
+    /// Whether the class counts tokens that another class holds already.
+    pub fn is_within(&self, class: Class) -> bool {
+        self.is_one_hub() && class.is_within()
+    }
+
+    /// The word of reports for the tokens of a class.
+    pub fn usage_word(&self, class: Class) -> &'static str {
+        if self.is_one_hub() && class == Class::Input { "prompt_tokens" } else { class.word() }
+    }
+
+    /// The word of reports for the rate of a class: what the gateway itself calls it.
+    pub fn rate_word(&self, class: Class) -> &'static str {
+        if !self.is_one_hub() {
+            return class.rate_word();
+        }
+        match class {
+            Class::Input => "input_ratio",
+            Class::Output => "output_ratio",
+            Class::Cached => "cached_tokens_ratio",
+            Class::CacheWrite => "cached_write_tokens_ratio",
+            Class::CacheRead => "cached_read_tokens_ratio",
+            Class::ImageInput => "input_image_tokens_ratio",
+            Class::AudioInput => "input_audio_tokens_ratio",
+            Class::AudioOutput => "output_audio_tokens_ratio",
+            _ => class.rate_word(),
+        }
+    }
+
+    /// The word of reports for the price of a call.
+    pub fn price_word(&self) -> &'static str {
+        if self.is_one_hub() { "input_ratio" } else { "model_price" }
+    }
+
+    /// The price of a call in USD.
+    pub fn call_price(&self) -> Exact {
+        let price = Exact::from(self.price);
+        if self.is_one_hub() { super::lines::in_usd(price * 1000, self.quota_per_unit) } else { price }
     }
 
     /// Whether a minimum can act: neither the model nor, mostly, the group is free.
     pub(super) fn has_ratio(&self) -> bool {
-        !self.model_ratio.is_zero() && (self.minimum.for_free_groups || !self.group_ratio.is_zero())
+        let unit = if matches!(self.formula, Formula::Sum(Sum::OneHubCall)) { self.price } else { self.model_ratio };
+        !unit.is_zero() && (self.minimum.for_free_groups || !self.group_ratio.is_zero())
     }
 }

@@ -2,8 +2,8 @@
 
 use std::ops::{Index, IndexMut};
 
-/// A class of tokens. The classes of one [`Terms`](super::Terms) do not overlap, but for the adjustments of
-/// [`Formula::Adjusted`](super::Formula::Adjusted).
+/// A class of tokens. The classes of one [`Terms`](super::Terms) do not overlap, but for those of one-hub
+/// ([`Sum::OneHub`](super::Sum::OneHub)), which stand within the prompt and the completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Class {
@@ -79,6 +79,11 @@ impl Class {
             Class::AudioOutput => "audio_completion_ratio",
             Class::Reasoning => "reasoning_tokens_ratio",
         }
+    }
+
+    /// Whether it is neither the prompt nor the completion itself.
+    pub fn is_within(self) -> bool {
+        !matches!(self, Class::Input | Class::Output)
     }
 
     pub fn is_output(self) -> bool {

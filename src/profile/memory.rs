@@ -25,6 +25,8 @@ pub struct Memory {
     charges: HashMap<String, Refundable>,
     order: VecDeque<String>,
     without_multipliers: HashSet<String>,
+    jobs: HashMap<String, Vec<i64>>,
+    jobs_held: usize,
     expressions: HashMap<String, Result<Arc<Expression>, ErrorKind>>,
     /// The last input with a row that only Veloera writes.
     veloera: Option<u32>,
@@ -56,6 +58,22 @@ impl Memory {
     /// Whether an earlier row of the input said that it is Veloera's.
     pub fn is_veloera(&self, input: u32) -> bool {
         self.veloera == Some(input)
+    }
+
+    /// Remembers that a refund under this key would give back so many points more than the job was charged.
+    pub fn remember_job(&mut self, key: &str, more: i64) {
+        if self.jobs_held < WINDOW {
+            self.jobs_held += 1;
+            self.jobs.entry(key.to_owned()).or_default().push(more);
+        }
+    }
+
+    /// What the job that a refund gives back was charged too little for it; of several, the one whose charge is given back best.
+    pub fn take_job(&mut self, key: &str) -> Option<i64> {
+        let jobs = self.jobs.get_mut(key)?;
+        let best = jobs.iter().enumerate().min_by_key(|(_, more)| **more)?.0;
+        self.jobs_held = self.jobs_held.saturating_sub(1);
+        Some(jobs.swap_remove(best))
     }
 
     /// Remembers that a model's tasks take no multipliers.

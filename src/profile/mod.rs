@@ -169,6 +169,8 @@ pub struct Rated {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rating {
     Skipped(Skip),
+    /// Skipped, but it shows a departure that gives or takes so many points.
+    Noted(Skip, Quirk, i128),
     Charge(Box<Rated>),
 }
 
@@ -185,7 +187,7 @@ pub fn rate(
         Profile::NewApi2025 | Profile::NewApi2024 | Profile::Veloera => new_api_old::rate(profile, entry, details, context),
         Profile::OneApi => one_api::rate(entry, details, context, one_api::Period::Since2023),
         Profile::OneApi2023 => one_api::rate(entry, details, context, one_api::Period::Before),
-        Profile::OneHub => one_hub::rate(entry, details, context),
+        Profile::OneHub => one_hub::rate(entry, details, context, memory),
         Profile::Laisky => laisky::rate(entry, details, context),
     }
 }

@@ -83,7 +83,7 @@ fn is_check_in(entry: &LogEntry<'_>) -> bool {
 }
 
 fn is_one_api_text(content: &str) -> bool {
-    content.starts_with("倍率：") || content.starts_with("模型倍率 ") || content.contains("点额度（模型倍率")
+    content.starts_with("倍率：") || content.starts_with("模型倍率 ") || content.contains("额度（模型倍率 ")
 }
 
 /// new-api of August 2024 to August 2025 names the completion ratio before that of the group; one-api behind it.

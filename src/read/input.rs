@@ -18,6 +18,7 @@ use crate::read::chunks::Chunks;
 use crate::read::csv::CsvReader;
 use crate::read::decode::Decoded;
 use crate::read::error::{OpenError, OpenErrorKind};
+use crate::read::group::WithGroups;
 use crate::read::json::JsonReader;
 use crate::read::sqlite::SqliteReader;
 use crate::read::vocabulary::Vocabulary;
@@ -122,7 +123,7 @@ impl Opening<'_> {
         let counted = Box::new(Counted { source, read: Arc::clone(&read) });
         let begun = self.decompressed(Begun::new(counted))?;
         let (format, rows) = if begun.head.starts_with(SQLITE) { self.database(begun.unpacked)? } else { self.text(begun, read)? };
-        Ok(Input { name: name.to_owned(), format, size: None, rows })
+        Ok(Input { name: name.to_owned(), format, size: None, rows: Box::new(WithGroups(rows)) })
     }
 
     /// Takes compression off, at most two layers of it.

@@ -12,6 +12,7 @@ pub mod vocabulary;
 mod chunks;
 mod csv;
 mod decode;
+mod group;
 mod json;
 mod json_row;
 mod sqlite;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::text::{grouped, printable, usd_of, usd_text};
 use crate::config::Currency;
 use crate::exact::{Exact, Points, Ratio};
-use crate::pricing::{Adjustment, Charge, ChargeLine, Formula, Terms, Unit, lines, price};
+use crate::pricing::{Adjustment, Charge, ChargeLine, Class, Formula, Sum, Terms, Unit, lines, price};
 
 /// A priced request.
 #[derive(Clone, Debug)]
@@ -240,9 +240,21 @@ fn rule(charge: &Charge) -> &'static str {
     }
 }
 
+/// Prompt and completion of one-hub, each with what its classes add.
+fn one_hub(terms: &Terms) -> String {
+    let side = |whole: Class, ratio: Ratio| {
+        let within = terms.usage.iter().filter(|(class, n)| *n != 0 && class.is_within() && class.is_output() == whole.is_output());
+        let steps: String = within.map(|(class, n)| format!(" + trunc({n} × ({} - 1))", terms.rates[class])).collect();
+        format!("({}{steps}) × {ratio} × {}", terms.usage[whole], terms.group_ratio)
+    };
+    format!("{} + {}", side(Class::Input, terms.model_ratio), side(Class::Output, terms.rates[Class::Output]))
+}
+
 /// The whole formula in points, with brackets, as a person would type it into a calculator.
 pub fn formula(terms: &Terms, charge: &Charge, requests: i64) -> String {
     let mut text = match &terms.formula {
+        Formula::Sum(Sum::OneHub) | Formula::OneHubRules(_) => one_hub(terms),
+        Formula::Sum(Sum::OneHubCall) => format!("1000 × {} × {}", terms.price, terms.group_ratio),
         Formula::Decimal | Formula::Sum(_) | Formula::InDecimals(_) => {
             format!("({}) × {} × {}", classes(terms), terms.model_ratio, terms.group_ratio)
         }

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use crate::config::{Config, EffectiveCompletion, GroupRules, Map, MapName, ModelPrices, Number, Provider, Rates, User};
+use crate::config::{
+    Config, EffectiveCompletion, GroupRules, ListedPrice, Map, MapName, ModelPrices, Number, Provider, Rates, User,
+};
 use crate::exact::Ratio;
 
 /// A value to be written.
@@ -60,6 +62,9 @@ fn table(config: &Config) -> Table {
     push(&mut table, "completion_ratio_meta", &config.effective_completion, effective);
     push(&mut table, "billing_expr", &config.expressions, |text| Value::Text(text.clone()));
     push(&mut table, "model", &config.model_prices, model);
+    if !config.price_list.is_empty() {
+        table.push(("price_list".to_owned(), Value::Tables(config.price_list.iter().map(listed).collect())));
+    }
     push(&mut table, "group", &config.groups, group);
     push(&mut table, "user", &config.users, user);
     compiled_in(&mut table, config);
@@ -166,6 +171,19 @@ fn model(prices: &ModelPrices) -> Value {
         ("per_call", &prices.per_call),
     ];
     Value::Table(fields.into_iter().filter_map(|(name, price)| Some((name.to_owned(), number(price.as_ref()?)))).collect())
+}
+
+/// A price of one-hub's list.
+fn listed(price: &ListedPrice) -> Table {
+    let mut table: Table = vec![
+        ("model".to_owned(), Value::Text(price.model.clone())),
+        ("type".to_owned(), Value::Text(if price.per_call { "times" } else { "tokens" }.to_owned())),
+        ("channel_type".to_owned(), Value::Number(price.channel_kind.to_string())),
+        ("input".to_owned(), number(&price.input)),
+        ("output".to_owned(), number(&price.output)),
+    ];
+    push(&mut table, "extra_ratios", &price.extra_ratios, number);
+    table
 }
 
 fn group(rules: &GroupRules) -> Value {
@@ -300,6 +318,11 @@ mod tests {
             r#"{"success":true,"group_ratio":{"vip":0.85},"data":[
                 {"model_name":"a","quota_type":0,"model_ratio":1.25,"model_price":0,"completion_ratio":4,"enable_groups":["vip"],"supported_endpoint_types":[]},
                 {"model_name":"b","quota_type":1,"model_ratio":0,"model_price":0.04,"completion_ratio":0,"enable_groups":["vip","x"]}]}"#,
+        );
+        check(
+            "prices.json",
+            r#"[{"model":"a \"q\"","type":"tokens","channel_type":1,"input":1,"output":4.5,"extra_ratios":{"cached_tokens":0.25}},
+                {"model":"b*","type":"times","channel_type":34,"input":50,"output":0}]"#,
         );
         check(
             "users.json",

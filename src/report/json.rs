@@ -369,14 +369,18 @@ fn finding<'a>(finding: &'a Finding, input: &'a str, causes: Option<&ClassCauses
         delta_points: charge.filter(|judged| judged.expected.is_some()).map(Judged::delta),
         expected_exact: charge.and_then(|j| j.expected.as_ref()).map(|e| e.amount.clone().normalized().to_string()),
         usage: Ordered(terms.map_or(Vec::new(), |terms| {
-            terms.usage.iter().filter(|(_, tokens)| *tokens != 0).map(|(class, tokens)| (class.word(), tokens)).collect()
+            terms.usage.iter().filter(|(_, tokens)| *tokens != 0).map(|(class, tokens)| (terms.usage_word(class), tokens)).collect()
         })),
         ratios: Ordered(terms.map_or(Vec::new(), ratios)),
         logged_ratios: Ordered(charge.map_or(Vec::new(), |judged| {
             judged.drift.iter().map(|difference| (difference.key, difference.logged.as_str())).collect()
         })),
         profile: finding.profile().map(|profile| profile.word()),
-        quirk: charge.and_then(|judged| judged.quirk).map(|(quirk, _)| quirk.word()),
+        quirk: charge
+            .and_then(|judged| judged.quirk)
+            .map(|(quirk, _)| quirk)
+            .or(finding.verdict.noted.map(|(quirk, _)| quirk))
+            .map(crate::profile::Quirk::word),
         reason: reason(finding),
         bounds: charge.and_then(|judged| judged.bounds).map(|(Points(low), Points(high))| [low, high]),
         detail: finding.verdict.error.as_ref().map(ToString::to_string),
@@ -401,13 +405,13 @@ fn reason(finding: &Finding) -> Option<&'static str> {
 fn ratios(terms: &Terms) -> Vec<(String, String)> {
     let mut used: Vec<(String, String)> = Vec::new();
     match terms.formula.mode() {
-        Mode::Call | Mode::Free => used.push(("model_price".to_owned(), terms.price.to_string())),
+        Mode::Call | Mode::Free => used.push((terms.price_word().to_owned(), terms.price.to_string())),
         Mode::Expression => {}
         Mode::Tokens => {
             let model = Exact::from(terms.model_ratio) * terms.rates[Class::Input];
-            used.push(("model_ratio".to_owned(), model.normalized().to_string()));
+            used.push((terms.rate_word(Class::Input).to_owned(), model.normalized().to_string()));
             let classes = terms.usage.iter().filter(|(class, tokens)| *tokens != 0 && *class != Class::Input);
-            used.extend(classes.map(|(class, _)| (class.rate_word().to_owned(), terms.rates[class].to_string())));
+            used.extend(classes.map(|(class, _)| (terms.rate_word(class).to_owned(), terms.rates[class].to_string())));
         }
     }
     used.push(("group_ratio".to_owned(), terms.group_ratio.to_string()));

@@ -86,6 +86,10 @@ fn sentence(report: &Report) -> String {
     if totals.under_points > 0 {
         parts.push(format!("{} ({}) too little", points_text(totals.under_points), usd_text(&report.usd.under)));
     }
+    if parts.is_empty() {
+        // Money may be wrong in a digit that is no whole point.
+        parts.push("by less than a point".to_owned());
+    }
     let verb = if wrong == 1 { "is" } else { "are" };
     format!("{} of {} {verb} wrong: {}.", grouped(wrong.into()), charges(audited), parts.join(", "))
 }
@@ -116,7 +120,8 @@ fn write_totals(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     }
     let profiles: Vec<String> =
         report.summary.profiles.iter().map(|(profile, rows)| format!("{profile} {}", grouped((*rows).into()))).collect();
-    writeln!(out, "basis     {}; profile {} ({})", report.basis.word(), report.profile, profiles.join(", "))?;
+    let profiles = if profiles.is_empty() { String::new() } else { format!(" ({})", profiles.join(", ")) };
+    writeln!(out, "basis     {}; profile {}{profiles}", report.basis.word(), report.profile)?;
     let names: Vec<String> = report.sources.iter().map(|source| printable(&source.name)).collect();
     writeln!(out, "config    {}", if names.is_empty() { "built-in defaults".to_owned() } else { names.join(", ") })
 }

@@ -205,7 +205,7 @@ fn group_ratio_other(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) 
 fn model_ratio_fallback(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     let Some(fallback) = case.related().fallback.filter(|_| by_tokens(terms)) else { return };
     if fallback != terms.model_ratio {
-        changes.push_implied(terms.with_model_ratio(fallback), "model_ratio", fallback);
+        changes.push_implied(terms.with_fallback(fallback), "model_ratio", fallback);
     }
 }
 

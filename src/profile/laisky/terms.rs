@@ -197,7 +197,11 @@ pub fn speech(ratio: Ratio, group: Ratio) -> Terms {
 
 /// Images: `ceil(price·500000·factor·group)·n`, and the tokens of image models.
 pub fn image(image: &Image<'_>, usage: &Usage, model: &str, price: Ratio, factor: Ratio, group: Ratio) -> Terms {
-    let product = if image.has_tokens { Product { after: After::TimesLastAndTokens, ..Product::IMAGE_BY_PRICE } } else { Product::IMAGE_BY_PRICE };
+    let product = if image.has_tokens {
+        Product { after: After::TimesLastAndTokens, ..Product::IMAGE_BY_PRICE }
+    } else {
+        Product::IMAGE_BY_PRICE
+    };
     let mut terms = empty(Ratio::ZERO, group, Formula::Product(product));
     terms.price = price;
     let multiplier = |name: &str, value: Ratio| Multiplier { name: name.to_owned(), value };

@@ -170,3 +170,21 @@ pub(super) fn user_groups(reader: &mut Reader<'_>, table: &Table) {
     *reader.config.map_mut(MapName::GroupRatio) = Map::Given(numbers);
     reader.config.group_group_unknown = true;
 }
+
+/// `/api/task/` and `/api/mj/`: what each job was charged.
+pub(super) fn tasks(reader: &mut Reader<'_>, rows: &[Node]) {
+    for row in rows {
+        let id = row.get("task_id").or_else(|| row.get("mj_id")).and_then(Node::text).unwrap_or_default();
+        let quota = row.get("quota").and_then(Node::scalar).unwrap_or_default();
+        task(reader, id, &quota);
+    }
+}
+
+/// The points of a job, by the id that log rows name.
+pub(super) fn task(reader: &mut Reader<'_>, id: &str, quota: &str) {
+    if let Ok(points) = quota.parse()
+        && !id.is_empty()
+    {
+        reader.config.task_charges.insert(id.to_owned(), points);
+    }
+}

@@ -18,6 +18,12 @@ pub(super) enum Kind {
     Displayed(Table),
     /// The `data` of what is compiled in for a type of channels.
     CompiledIn(Node),
+    /// one-hub's price list.
+    PriceList(Vec<Node>),
+    /// one-hub's groups, by symbol.
+    GroupList(Vec<Node>),
+    /// Jobs with what they were charged, as `/api/task` and `/api/mj` list them.
+    Tasks(Vec<Node>),
     /// quota's own words, or the gateways' option maps.
     Own(Table),
     /// Option rows as one object, maps packed into JSON strings.
@@ -76,7 +82,7 @@ fn is_map(key: &super::node::Key) -> bool {
 fn of_named(table: &Table) -> Kind {
     let all = |name: &str| !table.is_empty() && table.iter().all(|(_, value)| value.has(name));
     if all("symbol") && all("ratio") {
-        Kind::Later("user groups of one-hub")
+        Kind::GroupList(table.iter().map(|(_, value)| value.clone()).collect())
     } else if all("ratio") && all("desc") {
         Kind::UserGroups(table.clone())
     } else if all("channel_name") {
@@ -96,13 +102,15 @@ fn rows_of(rows: &[Node]) -> Kind {
     } else if has(&["model_name", "quota_type"]) {
         Kind::Pricing(rows.to_vec())
     } else if has(&["model", "channel_type", "input", "output"]) {
-        Kind::Later("the price list of one-hub")
+        Kind::PriceList(rows.to_vec())
     } else if has(&["symbol", "ratio"]) {
-        Kind::Later("user groups of one-hub")
+        Kind::GroupList(rows.to_vec())
     } else if has(&["username", "group", "role"]) {
         Kind::Users(rows.to_vec())
     } else if has(&["models", "type", "base_url"]) {
         Kind::Channels(rows.to_vec())
+    } else if has(&["quota", "task_id"]) || has(&["quota", "mj_id"]) {
+        Kind::Tasks(rows.to_vec())
     } else if has(&["quota", "model_name"]) || has(&["prompt_tokens"]) {
         Kind::No("a log")
     } else {

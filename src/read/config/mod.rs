@@ -9,6 +9,7 @@ mod json;
 mod kind;
 mod lint;
 mod node;
+mod one_hub;
 mod options;
 mod own;
 mod reader;
@@ -28,8 +29,8 @@ use crate::config::{Config, Source};
 use crate::log::shorten;
 
 const ACCEPTED: &str = "accepted are ratio JSON, saved answers of /api/option/, /api/pricing, /api/ratio_config, /api/status, /api/user/, /api/channel/, \
-                        /api/models/display and /api/channel/default-pricing, \
-                        a gateway's SQLite file, and quota's own TOML";
+                        /api/models/display and /api/channel/default-pricing, one-hub's price and group lists, a gateway's SQLite file, \
+                        and quota's own TOML";
 
 /// A config that was read, and what is doubtful about it.
 #[derive(Debug)]
@@ -168,6 +169,9 @@ fn read_root(reader: &mut Reader<'_>, root: &Node) -> &'static str {
         Kind::Displayed(table) => by_gateway(reader, "models_display", |reader| tariffs::displayed(reader, &table)),
         Kind::CompiledIn(data) => by_gateway(reader, "default_pricing", |reader| tariffs::compiled_in(reader, &data)),
         Kind::UserGroups(table) => by_gateway(reader, "user_groups", |reader| answers::user_groups(reader, &table)),
+        Kind::PriceList(rows) => by_gateway(reader, "prices", |reader| one_hub::prices(reader, &rows)),
+        Kind::GroupList(rows) => by_gateway(reader, "user_groups", |reader| one_hub::groups(reader, &rows)),
+        Kind::Tasks(rows) => by_gateway(reader, "tasks", |reader| answers::tasks(reader, &rows)),
         Kind::BareGroups => {
             own::bare_groups(reader, root);
             "groups"
@@ -420,10 +424,7 @@ mod tests {
         }
         wrong(r#"{"success":true,"data":{"items":[{"id":1,"model_name":"a","quota":5}]}}"#, &[no]);
         wrong(r#"{"success":false,"message":"无权进行此操作"}"#, &["1:1 error api-error"]);
-        wrong(
-            r#"{"data":[{"model":"a","type":"tokens","channel_type":1,"input":1,"output":4}],"success":true}"#,
-            &["1:1 error not-supported"],
-        );
+        wrong(r#"{"data":{"gpt-4o":{"groups":["default"],"price":{}}},"success":true}"#, &["1:1 error not-supported"]);
         let utf16 = read("x", b"\xFF\xFE{\0}\0").unwrap_err();
         assert!(utf16[0].message.contains("UTF-16"), "{}", utf16[0].message);
     }

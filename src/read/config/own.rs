@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use super::node::{Key, Node, Table, Value, find};
+use super::one_hub;
 use super::options;
 use super::reader::{Author, Reader};
 use super::tariffs;
@@ -67,7 +68,18 @@ fn entry(reader: &mut Reader<'_>, word: Word, name: &str, key: &Key, value: Node
         Word::CompiledIn => each(reader, &value, "compiled_in", tariffs::of_provider),
         Word::Unknown => unknown_maps(reader, &value),
         Word::Period => periods(reader, value),
+        Word::PriceList => price_list(reader, &value),
         _ => options::option(reader, word, name, key, value),
+    }
+}
+
+/// one-hub's list, a table for each price.
+fn price_list(reader: &mut Reader<'_>, node: &Node) {
+    for row in reader.list(node, "price_list").unwrap_or_default() {
+        if let Some(table) = reader.table(row, "price_list") {
+            known_keys(reader, table, &["model", "type", "channel_type", "input", "output", "locked", "extra_ratios"]);
+            one_hub::price(reader, row);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! A gateway's SQLite file: its `options`, `users` and `channels`.
+//! A gateway's SQLite file: `options`, `users`, `channels`, one-hub's `prices` and `user_groups`, and what jobs were charged.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::answers::{self, UserRow};
 use super::channels::{self, ChannelRow};
 use super::node::{Key, Node, Value};
+use super::one_hub::{self, Packed};
 use super::reader::{Author, Reader};
 use super::{Loaded, finish, options};
 use crate::config::issue::{Code, Issue};
@@ -40,52 +41,71 @@ fn escape(path: &Path) -> String {
     text
 }
 
-/// What a database says, table by table; a table that it lacks is empty.
-struct Tables {
-    options: Vec<(String, String)>,
-    users: Vec<UserRow>,
-    channels: Vec<ChannelRow>,
-}
-
 /// Reads what a database says of prices.
 pub fn read(name: &str, sha256: String, database: &Connection) -> Result<Loaded, Vec<Issue>> {
+    let found = Rows::of(database);
     let mut reader = Reader::new(name, "");
     reader.author = Author::Gateway;
-    match tables(database) {
+    match &found {
         Err(error) => {
             let message = format!("the database cannot be read: {error}");
             reader.error(Code::NotAConfig, &(0..0), message, "copy the file again, with its -wal file");
         }
-        Ok(Err(found)) => {
+        Ok(rows) if !rows.of_gateway => {
+            let found = rows.tables.join(", ");
             let message = format!("no gateway's database: it has no `options` and no `users`, but {}", crate::log::shorten(&found));
             reader.error(Code::NotAConfig, &(0..0), message, "give the gateway's own file, such as one-api.db");
         }
-        Ok(Ok(tables)) => {
-            read_options(&mut reader, &tables.options);
-            tables.users.iter().for_each(|user| answers::user(&mut reader, user));
-            channels::add(&mut reader, &tables.channels);
-            return finish(reader, "sqlite", sha256);
-        }
+        Ok(rows) => read_rows(&mut reader, rows),
     }
     finish(reader, "sqlite", sha256)
 }
 
-/// The tables that say something of prices, or the names of the others where there are none.
-fn tables(database: &Connection) -> rusqlite::Result<Result<Tables, String>> {
-    let names = rows(database, "SELECT name, type FROM sqlite_master WHERE type = 'table'")?;
-    let has = |table: &str| names.iter().any(|(name, _)| name == table);
-    if !["options", "users", "channels"].into_iter().any(has) {
-        return Ok(Err(names.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")));
-    }
-    Ok(Ok(Tables {
-        options: if has("options") { rows(database, "SELECT key, value FROM options")? } else { Vec::new() },
-        users: if has("users") { user_rows(database)? } else { Vec::new() },
-        channels: if has("channels") { channel_rows(database)? } else { Vec::new() },
-    }))
+/// The rows of a gateway's tables, as text. A table or column that is not there is empty.
+#[derive(Debug)]
+struct Rows {
+    tables: Vec<String>,
+    of_gateway: bool,
+    options: Vec<(String, String)>,
+    users: Vec<UserRow>,
+    channels: Vec<ChannelRow>,
+    prices: Vec<Packed>,
+    groups: Vec<Packed>,
+    /// Id and quota of tasks and Midjourney jobs.
+    jobs: Vec<[String; 2]>,
 }
 
-fn read_options<'a>(reader: &mut Reader<'a>, options: &'a [(String, String)]) {
+impl Rows {
+    fn of(database: &Connection) -> rusqlite::Result<Rows> {
+        let tables: Vec<String> =
+            rows(database, "SELECT name FROM sqlite_master WHERE type = 'table'")?.into_iter().map(|[name]| name).collect();
+        let has = |table: &str| tables.iter().any(|name| name == table);
+        let of_gateway = has("options") || has("users") || has("channels") || (has("prices") && has("user_groups"));
+        let users = cells(database, &tables, "users", ["id", "username", "group", "setting"])?;
+        let channels = cells(database, &tables, "channels", channels::COLUMNS)?;
+        let prices = cells(database, &tables, "prices", ["model", "type", "channel_type", "input", "output", "extra_ratios"])?;
+        let groups = cells(database, &tables, "user_groups", ["symbol", "ratio"])?;
+        let mut jobs = cells(database, &tables, "tasks", ["task_id", "quota"])?;
+        jobs.append(&mut cells(database, &tables, "midjourneys", ["mj_id", "quota"])?);
+        Ok(Rows {
+            options: cells(database, &tables, "options", ["key", "value"])?.into_iter().map(Into::into).collect(),
+            users: users.into_iter().map(|[id, name, group, setting]| UserRow { id, name, group, setting }).collect(),
+            channels: channels.into_iter().map(ChannelRow::of).collect(),
+            prices: prices
+                .iter()
+                .map(|[model, kind, channel, input, output, extra]| Packed::price(model, kind, [channel, input, output], extra))
+                .collect(),
+            groups: groups.iter().map(|[symbol, ratio]| Packed::group(symbol, ratio)).collect(),
+            tables,
+            of_gateway,
+            jobs,
+        })
+    }
+}
+
+fn read_rows<'a>(reader: &mut Reader<'a>, rows: &'a Rows) {
     let value = |text: &str| Node { span: 0..text.len(), value: Value::Text(text.to_owned()) };
+    let options = &rows.options;
     let mut table = options.iter().map(|(key, text)| (Key { name: key.clone(), span: 0..text.len() }, value(text))).collect();
     options::drop_twins(reader, &mut table);
     for (key, text) in options.iter().filter(|(key, _)| table.iter().any(|(kept, _)| kept.name == *key)) {
@@ -93,38 +113,40 @@ fn read_options<'a>(reader: &mut Reader<'a>, options: &'a [(String, String)]) {
         options::read_text(reader, key, text);
     }
     options::settle_expressions(reader, false);
+    rows.users.iter().for_each(|user| answers::user(reader, user));
+    channels::add(reader, &rows.channels);
+    one_hub::tables(reader, &rows.prices, &rows.groups);
+    rows.jobs.iter().for_each(|[id, quota]| answers::task(reader, id, quota));
 }
 
-fn user_rows(database: &Connection) -> rusqlite::Result<Vec<UserRow>> {
-    let rows = columns_of(database, "users", ["id", "username", "group", "setting"])?;
-    Ok(rows.into_iter().map(|[id, name, group, setting]| UserRow { id, name, group, setting }).collect())
-}
-
-fn channel_rows(database: &Connection) -> rusqlite::Result<Vec<ChannelRow>> {
-    let rows = columns_of(database, "channels", channels::COLUMNS)?;
-    Ok(rows.into_iter().map(ChannelRow::of).collect())
-}
-
-/// The texts of some columns of a table; one that the table lacks is empty.
-fn columns_of<const N: usize>(database: &Connection, table: &str, columns: [&str; N]) -> rusqlite::Result<Vec<[String; N]>> {
+/// Some columns of a table.
+fn cells<const N: usize>(
+    database: &Connection,
+    tables: &[String],
+    table: &str,
+    columns: [&str; N],
+) -> rusqlite::Result<Vec<[String; N]>> {
+    if !tables.iter().any(|name| name == table) {
+        return Ok(Vec::new());
+    }
     let statement = database.prepare(&format!("SELECT * FROM {table} LIMIT 0"))?;
-    let there: Vec<&str> = statement.column_names().collect();
-    let select = columns.map(|name| if there.contains(&name) { format!("\"{name}\"") } else { "''".to_owned() });
-    let mut statement = database.prepare(&format!("SELECT {} FROM {table}", select.join(", ")))?;
-    let rows = statement.query_map([], |row| {
-        let mut texts = [const { String::new() }; N];
-        for (at, slot) in texts.iter_mut().enumerate() {
-            *slot = text(row.get_ref(at)?);
-        }
-        Ok(texts)
-    })?;
-    rows.collect()
+    let column =
+        |name: &str| if statement.column_names().any(|column| column == name) { format!("\"{name}\"") } else { "''".to_owned() };
+    rows(database, &format!("SELECT {} FROM {table}", columns.map(column).join(", ")))
 }
 
-fn rows(database: &Connection, query: &str) -> rusqlite::Result<Vec<(String, String)>> {
+fn rows<const N: usize>(database: &Connection, query: &str) -> rusqlite::Result<Vec<[String; N]>> {
     let mut statement = database.prepare(query)?;
-    let rows = statement.query_map([], |row| Ok((text(row.get_ref(0)?), text(row.get_ref(1)?))))?;
-    rows.collect()
+    let mut found = Vec::new();
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let mut cells = [const { String::new() }; N];
+        for (at, cell) in cells.iter_mut().enumerate() {
+            *cell = text(row.get_ref(at)?);
+        }
+        found.push(cells);
+    }
+    Ok(found)
 }
 
 fn text(value: ValueRef<'_>) -> String {
@@ -185,6 +207,26 @@ mod tests {
         let issues = read("x.db", String::new(), &database).unwrap_err();
         assert_eq!(issues[0].part.as_deref(), Some("option `GroupRatio`"));
         assert_eq!((issues[0].code, issues[0].column), (Code::Syntax, 13));
+    }
+
+    #[test]
+    fn prices_groups_and_jobs_are_read() {
+        let database = database(
+            r#"CREATE TABLE prices (model text, type text, channel_type integer, input real, output real, extra_ratios JSON);
+               CREATE TABLE user_groups (symbol text, ratio decimal(10,2));
+               CREATE TABLE tasks (task_id text, quota integer); CREATE TABLE midjourneys (mj_id text, quota integer);
+               INSERT INTO prices VALUES ('a "q"', 'tokens', 1, 0.06666667, 2.0, '{"cached_tokens":0.25}'), ('b*', 'times', 34, 50.0, 0.0, NULL);
+               INSERT INTO user_groups VALUES ('odd', 0.06666667), ('default', 1);
+               INSERT INTO tasks VALUES ('c97d', 50000), ('', 7); INSERT INTO midjourneys VALUES ('1795474424575733', 333);"#,
+        );
+        let config = read("one-hub.db", String::new(), &database).unwrap().config;
+        let [first, second] = config.price_list.as_slice() else { panic!("{:?}", config.price_list) };
+        assert_eq!((first.model.as_str(), first.input.ratio.to_string().as_str()), ("a \"q\"", "0.06666667"));
+        assert_eq!(first.extra_ratios["cached_tokens"].ratio.to_string(), "0.25");
+        assert!(second.per_call && second.extra_ratios.is_empty());
+        assert!(matches!(config.map(MapName::GroupRatio).get("odd"), Found::Number(n) if n.ratio.to_string() == "0.06666667"));
+        assert_eq!((config.task_charges["c97d"], config.task_charges["1795474424575733"]), (50_000, 333));
+        assert_eq!(config.task_charges.len(), 2);
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub(super) enum Word {
     Model,
     Group,
     Period,
+    PriceList,
     User,
     Settings,
     /// Prices that a gateway has compiled in, by provider.
@@ -33,7 +34,7 @@ pub(super) enum Word {
 
 use Word::{
     AllowNegative, BillingExpr, BillingMode, Bonus, CompiledIn, CompletionMeta, Currency, Group, GroupGroup, Ignored, Map, Model,
-    Period, Profile, QuotaPerUnit, Setting, Settings, Unknown, User,
+    Period, PriceList, Profile, QuotaPerUnit, Setting, Settings, Unknown, User,
 };
 
 /// Key, meaning, and whether quota's own files use it (and messages propose it).
@@ -64,6 +65,7 @@ const WORDS: &[(&str, Word, bool)] = &[
     ("model", Model, true),
     ("group", Group, true),
     ("period", Period, true),
+    ("price_list", PriceList, true),
     ("user", User, true),
     ("settings", Settings, true),
     ("compiled_in", CompiledIn, true),

@@ -493,7 +493,7 @@ fn small_reads_change_nothing() {
         let opening = Opening { options: &OpenOptions::default(), path: None };
         let opened = if is_json(&bytes) { opening.json(window, Arc::default()) } else { opening.csv(window, Arc::default()) };
         let (format, rows) = opened.unwrap();
-        let mut input = Input { name: String::new(), format, size: None, rows };
+        let mut input = Input { name: String::new(), format, size: None, rows: Box::new(WithGroups(rows)) };
         assert_eq!(drain(&mut input, 100), Found { entries, malformed: Vec::new() });
     }
 }
