@@ -1,6 +1,6 @@
 //! Other prices that the config knows, for the causes of a wrong charge: other groups, other models, the other billing mode.
 
-use super::{Basis, Context, Memory, Profile, Rating, new_api, new_api_old, rate};
+use super::{Basis, Context, Memory, Profile, Rating, laisky, new_api, new_api_old, rate};
 use crate::config::{Config, Map, MapName};
 use crate::details::Details;
 use crate::exact::Ratio;
@@ -16,7 +16,7 @@ pub struct Related {
     pub fallback: Option<Ratio>,
     /// Known completion ratios of the model: the configured and the gateway's own.
     pub completions: Vec<Ratio>,
-    /// Known prices of tools, USD per 1000 calls.
+    /// Known prices of tools, USD per 1000 calls (Laisky: for one).
     pub tools: Vec<(String, Ratio)>,
     /// The row by the other billing mode, where the config has a price of it.
     pub other_mode: Option<Terms>,
@@ -84,7 +84,7 @@ pub fn related(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, co
         groups: groups(context.config),
         fallback: fallback(profile),
         completions: completions(profile, entry.model, context.config),
-        tools: tools(context.config),
+        tools: if profile == Profile::Laisky { laisky::tool_prices(entry, context.config) } else { tools(context.config) },
         other_mode,
         models: models.collect(),
     }
@@ -103,6 +103,8 @@ fn names(config: &Config) -> Vec<&str> {
     });
     let mut names: Vec<&str> = maps.flatten().chain(config.model_prices.keys()).map(String::as_str).collect();
     names.extend(config.price_list.iter().map(|price| price.model.as_str()));
+    names.extend(config.channels.values().flat_map(|channel| channel.tariffs.keys()).map(String::as_str));
+    names.extend(config.displayed.keys().map(String::as_str));
     names.sort_unstable();
     names.dedup();
     names
