@@ -4,10 +4,13 @@
 //! know which gateway it is for: names, fallbacks and locks are the profile's.
 
 pub mod issue;
+mod tariff;
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::exact::Ratio;
+
+pub use tariff::{AudioTariff, CompiledIn, Displayed, Extent, ImageTariff, Provider, Rates, Tariff, Tier, Window};
 
 /// The maps of numbers by name that gateways keep in their options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -210,6 +213,10 @@ pub struct Channel {
     pub model_configs: String,
     /// Laisky: the channel's `config` column, as JSON (tool prices).
     pub settings: String,
+    /// What `model_configs` says, by model.
+    pub tariffs: HashMap<String, Tariff>,
+    /// What `settings` says of tools: USD for one call.
+    pub tools: HashMap<String, Ratio>,
 }
 
 /// A price of one-hub's list.
@@ -278,6 +285,10 @@ pub struct Config {
     pub users: HashMap<String, User>,
     /// By channel id as decimal text; also by uuid and by name where a gateway names channels so.
     pub channels: HashMap<String, Channel>,
+    /// Laisky: effective prices as the gateway shows them, by model.
+    pub displayed: HashMap<String, Vec<Displayed>>,
+    /// Laisky: compiled-in prices.
+    pub compiled_in: HashMap<Provider, CompiledIn>,
     /// one-hub's prices, in the order of the list; names may end in `*`.
     pub price_list: Vec<ListedPrice>,
     /// What the gateway's own tables say that a task or Midjourney job was charged, by its id.
@@ -323,6 +334,8 @@ impl Config {
         }
         self.users.extend(later.users);
         self.channels.extend(later.channels);
+        self.displayed.extend(later.displayed);
+        self.compiled_in.extend(later.compiled_in);
         if !later.price_list.is_empty() {
             self.price_list = later.price_list;
         }

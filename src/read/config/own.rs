@@ -6,6 +6,7 @@ use super::node::{Key, Node, Table, Value, find};
 use super::one_hub;
 use super::options;
 use super::reader::{Author, Reader};
+use super::tariffs;
 use super::words::{self, Word};
 use crate::config::issue::Code;
 use crate::config::{Config, Currency, GroupRules, Map, MapName, ModelPrices, Number, Period, User};
@@ -64,6 +65,7 @@ fn entry(reader: &mut Reader<'_>, word: Word, name: &str, key: &Key, value: Node
         Word::Group => each(reader, &value, "group", group),
         Word::User => each(reader, &value, "user", user),
         Word::Settings => settings(reader, &value),
+        Word::CompiledIn => each(reader, &value, "compiled_in", tariffs::of_provider),
         Word::Unknown => unknown_maps(reader, &value),
         Word::Period => periods(reader, value),
         Word::PriceList => price_list(reader, &value),
