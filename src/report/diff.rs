@@ -250,10 +250,20 @@ fn priced(config: &Config, request: Request) -> Option<Parts> {
         return None;
     }
     let lines = lines(&terms).into_iter().map(|line| match line.unit {
-        Unit::Calls => (line.component, Figure::Number(line.usd.normalized(), "USD per call")),
-        _ => (line.component, Figure::Number(line.price_per_million.normalized(), "USD per 1M")),
+        Unit::Calls => (word(line.component), Figure::Number(line.usd.normalized(), "USD per call")),
+        _ => (word(line.component), Figure::Number(line.price_per_million.normalized(), "USD per 1M")),
     });
     Some(lines.collect())
+}
+
+/// The word that quota's own TOML has for the part.
+fn word(component: String) -> String {
+    match component.as_str() {
+        "uncached" => "input".to_owned(),
+        "completion" => "output".to_owned(),
+        "cache_write_5m" => "cache_write".to_owned(),
+        _ => component,
+    }
 }
 
 fn groups(config: &Config, figures: &mut Figures) {
@@ -457,6 +467,6 @@ mod tests {
             let config = &defaults::of(profile).unwrap().config;
             assert_eq!(Diff::of(config, config), Diff::default());
         }
-        assert!(Diff::of(&Config::default(), defaults::new_api()).is_empty(), "what is not given is built in");
+        assert_eq!(Diff::of(&Config::default(), defaults::new_api()), Diff::default(), "what is not given is built in");
     }
 }
