@@ -15,7 +15,7 @@ mod summary;
 
 pub use balances::{Balances, Imbalance, Opening};
 pub use cause::{Cause, Causes, Kind as CauseKind};
-pub use diagnose::{Case, ClassCauses, Diagnosis, Explanation, diagnose};
+pub use diagnose::{Case, ClassCauses, Diagnosis, Explanation, Look, diagnose};
 pub use diagnose::{ClassKey, Told};
 pub use drift::{Difference, differences};
 pub use filter::Filter;
@@ -25,10 +25,14 @@ pub use repeats::Repeats;
 pub use summary::{By, DriftKey, QuirkKey, Span, Summary, Tally, Totals};
 
 use crate::config::{Found, MapName};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use crate::details::Details;
 use crate::exact::Points;
 use crate::log::{Field, Kind, LogEntry, RowError};
-use crate::pricing::{Adjustment, Charge, Judgement, Reason, Standing, Terms, judge, price};
+use crate::pricing::{Adjustment, Charge, Judgement, Mode, Reason, Standing, Terms, judge, price};
 use crate::profile::{self, Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Related, Skip};
 
 /// The class of a row.
@@ -117,6 +121,80 @@ impl Verdict {
 pub struct Past {
     pub repeats: Repeats,
     pub memory: Memory,
+    /// Prices that were looked up for wrong charges; what it holds never changes a result.
+    related: RefCell<HashMap<RelatedKey, Rc<Related>>>,
+}
+
+impl Past {
+    pub fn new(repeats: Repeats) -> Past {
+        Past { repeats, ..Past::default() }
+    }
+}
+
+/// Wrong charges with the same key have the same related prices.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct RelatedKey {
+    profile: Profile,
+    config: usize,
+    model: String,
+    group: String,
+    channel: String,
+    upstream: Option<String>,
+    mode: Mode,
+    classes: u32,
+}
+
+/// So many keys are remembered.
+const MOST_RELATED: usize = 4_096;
+
+/// Looks up the prices that are related to a row.
+struct Lookup<'l, 'a> {
+    profile: Profile,
+    entry: &'l LogEntry<'a>,
+    details: &'l Details<'a>,
+    context: &'l Context<'l>,
+    known: &'l RefCell<HashMap<RelatedKey, Rc<Related>>>,
+}
+
+impl Lookup<'_, '_> {
+    fn key(&self, terms: &Terms) -> RelatedKey {
+        let used = terms.usage.iter().filter(|(_, tokens)| *tokens != 0);
+        RelatedKey {
+            profile: self.profile,
+            config: std::ptr::from_ref(self.context.config).addr(),
+            model: self.entry.model.to_owned(),
+            group: self.entry.group.to_owned(),
+            channel: self.entry.channel.to_owned(),
+            upstream: profile::upstream_of(self.entry, self.details),
+            mode: terms.formula.mode(),
+            classes: used.fold(0, |mask, (class, _)| mask | 1 << class as u32),
+        }
+    }
+}
+
+impl Look for Lookup<'_, '_> {
+    fn related(&self, terms: &Terms) -> Rc<Related> {
+        let find = || Rc::new(profile::related(self.profile, self.entry, self.details, self.context));
+        // The price of an image depends on what its row says of it.
+        if !terms.multipliers.is_empty() {
+            return find();
+        }
+        let key = self.key(terms);
+        if let Some(known) = self.known.borrow().get(&key) {
+            return Rc::clone(known);
+        }
+        let related = find();
+        let mut known = self.known.borrow_mut();
+        if known.len() >= MOST_RELATED {
+            known.clear();
+        }
+        known.insert(key, Rc::clone(&related));
+        related
+    }
+
+    fn other_mode(&self) -> Option<Terms> {
+        profile::other_mode(self.profile, self.entry, self.details, self.context)
+    }
 }
 
 /// How rows are judged; the same for a whole run.
@@ -152,14 +230,14 @@ impl Auditor {
             Rating::Charge(_) if past.repeats.is_repeated(entry) => return Ok(Verdict::skipped(Skip::Repeated)),
             Rating::Charge(rated) => rated,
         };
-        let look = || profile::related(profile, entry, &details, context);
+        let look = Lookup { profile, entry, details: &details, context, known: &past.related };
         let prompt = entry.tokens.prompt.unwrap_or(0);
         let (class, mut judged) = self.weigh(*rated, context, prompt, &look);
         judged.notices = notices(entry, context, class, &judged);
         Ok(Verdict { class, profile: Some(profile), charge: Some(Box::new(judged)), skip: None, noted: None, error: None })
     }
 
-    fn weigh(&self, rated: Rated, context: &Context<'_>, prompt: i64, look: &dyn Fn() -> Related) -> (Class, Judged) {
+    fn weigh(&self, rated: Rated, context: &Context<'_>, prompt: i64, look: &dyn Look) -> (Class, Judged) {
         let Rated { charged, terms, own, departures } = rated;
         let terms = match terms {
             Ok(terms) => terms,
