@@ -37,6 +37,13 @@ impl<'a> Details<'a> {
         }
     }
 
+    /// The same object without some of its keys.
+    pub fn without(&self, keys: &[&str]) -> Details<'a> {
+        let mut rest = self.clone();
+        rest.entries.retain(|(key, _)| !keys.contains(&key.as_ref()));
+        rest
+    }
+
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

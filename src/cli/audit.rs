@@ -220,6 +220,12 @@ struct Run<'c> {
     options: OpenOptions,
 }
 
+/// What rows leave behind for later ones.
+struct Kept {
+    past: Past,
+    books: Balances,
+}
+
 /// The prices of one input.
 struct Pricing {
     timeline: Timeline,
@@ -274,14 +280,15 @@ impl<'c> Run<'c> {
             summary: Summary::new(self.command.limit(), &by),
             usd: UsdTotals::default(),
         };
-        let mut books = match &self.command.balances {
+        let books = match &self.command.balances {
             Some(path) => Balances::new(super::balances::load(path)?),
             None => Balances::default(),
         };
-        let mut past = Past { repeats: Repeats::among(self.command.files.len()), ..Past::default() };
+        let past = Past { repeats: Repeats::among(self.command.files.len()), ..Past::default() };
+        let mut kept = Kept { past, books };
         for (index, path) in self.command.files.iter().enumerate() {
             let before = report.summary.totals.clone();
-            let pricing = self.audit_input(path, index, &mut report, &mut past, &mut books, out)?;
+            let pricing = self.audit_input(path, index, &mut report, &mut kept, out)?;
             report.usd.add(&before, &report.summary.totals, pricing.quota_per_unit);
             if index == 0 {
                 report.quota_per_unit = pricing.quota_per_unit;
@@ -289,7 +296,7 @@ impl<'c> Run<'c> {
             }
         }
         add_sources(&mut report.sources, &self.chosen.config);
-        for imbalance in books.imbalances() {
+        for imbalance in kept.books.imbalances() {
             report.summary.add_policy(Policy::BalanceMismatch, imbalance.detail, imbalance.rows, Span::default());
         }
         self.write_report(&report, out)?;
@@ -302,8 +309,7 @@ impl<'c> Run<'c> {
         path: &Path,
         index: usize,
         report: &mut Report,
-        past: &mut Past,
-        books: &mut Balances,
+        kept: &mut Kept,
         out: &mut dyn Write,
     ) -> Result<Pricing, Failure> {
         let mut input = self.open(path)?;
@@ -317,7 +323,7 @@ impl<'c> Run<'c> {
             row.place.input = number;
             match next {
                 Next::End => break,
-                Next::Row => self.audit_row(&row, &pricing, &info, report, past, books, out)?,
+                Next::Row => self.audit_row(&row, &pricing, &info, report, kept, out)?,
                 Next::Malformed(error) => {
                     self.note(row.place, None, Verdict::malformed(error), &info, report, out)?;
                 }
@@ -335,8 +341,7 @@ impl<'c> Run<'c> {
         pricing: &Pricing,
         info: &InputInfo,
         report: &mut Report,
-        past: &mut Past,
-        books: &mut Balances,
+        kept: &mut Kept,
         out: &mut dyn Write,
     ) -> Result<(), Failure> {
         let currency = pricing.currency.as_ref().map(|(code, rate)| (code.as_str(), *rate));
@@ -352,9 +357,9 @@ impl<'c> Run<'c> {
                     veloera: pricing.veloera,
                     other_mode: false,
                 };
-                let verdict = self.auditor.judge(&entry, &context, past);
-                if !books.is_empty() && verdict.skip != Some(Skip::Repeated) {
-                    book(&entry, &context, books);
+                let verdict = self.auditor.judge(&entry, &context, &mut kept.past);
+                if !kept.books.is_empty() && verdict.skip != Some(Skip::Repeated) {
+                    book(&entry, &context, &mut kept.books);
                 }
                 self.note(row.place, Some(&entry), verdict, info, report, out)
             }

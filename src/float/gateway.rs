@@ -26,7 +26,7 @@ pub type Weighted = (i64, Ratio);
 /// Go's conversion to a 64-bit integer on amd64: what does not fit becomes the smallest one.
 fn int(value: f64) -> i64 {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    if value >= -LIMIT && value < LIMIT { value as i64 } else { i64::MIN }
+    if (-LIMIT..LIMIT).contains(&value) { value as i64 } else { i64::MIN }
 }
 
 fn round(value: f64, rounding: FloatRounding) -> Rounded {
@@ -141,7 +141,7 @@ impl Laisky {
         let input = of(self.model) * group;
         let output = (of(self.model) * of(self.completion.1)) * group;
         let own = |ratio: Ratio| match of(ratio) {
-            zero if zero == 0.0 => input,
+            0.0 => input,
             free if free < 0.0 => 0.0,
             price => price * group,
         };

@@ -119,7 +119,7 @@ pub fn product(terms: &Terms, product: Product) -> InFloats {
         After::Nothing => first,
         After::Multiplied => gateway::truncated_again(first.whole, multipliers()),
         After::TimesLast | After::TimesLastAndTokens => {
-            let times = multipliers().last().and_then(Ratio::whole).unwrap_or(1);
+            let times = multipliers().next_back().and_then(Ratio::whole).unwrap_or(1);
             let tokens = if product.after == After::TimesLast { 0 } else { image_tokens(terms).whole };
             Rounded { whole: first.whole.wrapping_mul(times).wrapping_add(tokens), ..first }
         }

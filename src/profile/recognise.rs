@@ -101,3 +101,46 @@ pub fn is_veloera(config: &Config) -> bool {
     config.settings.keys().any(|key| key.starts_with("CheckIn") || key.starts_with("Rebate"))
         || config.channels.values().any(|channel| !channel.model_prefix.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::{Reading, Row};
+
+    #[track_caller]
+    fn check(kind: &str, content: &str, other: &str, profile: Profile, tells_veloera: bool) {
+        let mut row = Row::default();
+        row.set(Field::Type, kind);
+        row.set(Field::Content, content);
+        row.set(Field::Other, other);
+        let entry = LogEntry::parse(&row, &Reading { time: &|_| None, currency: None }).unwrap();
+        let details = Details::parse("other", entry.details).unwrap();
+        assert_eq!((recognise(&entry, &details, false), is_veloera_row(&entry, &details)), (profile, tells_veloera));
+    }
+
+    #[test]
+    fn the_keys_of_a_row_decide() {
+        let of_2024 = r#"{"model_ratio":1,"completion_ratio":1,"group_ratio":1,"model_price":-1}"#;
+        let of_2025 = r#"{"model_ratio":1,"completion_ratio":1,"group_ratio":1,"model_price":-1,"cache_ratio":1,"cache_tokens":0}"#;
+        let of_2026 = r#"{"model_ratio":1,"cache_ratio":1,"group_ratio":1,"user_group_ratio":-1}"#;
+        check("2", "", of_2024, Profile::NewApi2024, false);
+        check("2", "", of_2025, Profile::NewApi2025, false);
+        check("2", "", of_2026, Profile::NewApi, false);
+        check("2", "", r#"{"cache_ratio":1,"input_content":[]}"#, Profile::Veloera, true);
+        check(
+            "2",
+            "模型固定价格 0.10，分组倍率 1.00，操作 MUSIC",
+            r#"{"group_ratio":1,"model_price":0.1}"#,
+            Profile::NewApi2025,
+            false,
+        );
+    }
+
+    #[test]
+    fn texts_tell_where_there_are_no_keys() {
+        check("5", "签到奖励 ＄0.038922 额度", "", Profile::Veloera, true);
+        check("4", "获得兑换码返佣 ＄0.01 额度，返佣比例：7.5%", "", Profile::NewApi, true);
+        check("2", "模型倍率 1.00，补全倍率 5.00，分组倍率 1.10", "", Profile::NewApi2025, false);
+        check("2", "模型倍率 1.00，分组倍率 1.10，补全倍率 5.00", "", Profile::OneApi, false);
+    }
+}

@@ -1,6 +1,6 @@
 //! Other prices that the config knows, for the causes of a wrong charge: other groups, other models, the other billing mode.
 
-use super::{Basis, Context, Memory, Profile, Rating, laisky, new_api, rate};
+use super::{Basis, Context, Memory, Profile, Rating, laisky, new_api, new_api_old, rate};
 use crate::config::{Config, Map, MapName};
 use crate::details::Details;
 use crate::exact::Ratio;
@@ -53,15 +53,18 @@ impl RelatedModel {
 pub fn related(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) -> Related {
     let by_config = Context { basis: Basis::Config, ..*context };
     let upstream = upstream_of(entry, details);
+    // Veloera prices the model that a request was mapped to, whatever the row's own model is.
+    let mapped = profile == Profile::Veloera && upstream.is_some();
+    let unmapped = if mapped { details.without(&["is_model_mapped", "upstream_model_name"]) } else { details.clone() };
     let price = |name: &str| {
         let entry = LogEntry { model: name, ..entry.clone() };
-        match rate(profile, &entry, details, &by_config, &mut Memory::default()) {
+        match rate(profile, &entry, &unmapped, &by_config, &mut Memory::default()) {
             Ok(Rating::Charge(rated)) => rated.terms.ok(),
             _ => None,
         }
     };
     let names = names(context.config);
-    let models = names.iter().filter(|name| **name != entry.model).filter_map(|name| {
+    let models = names.iter().filter(|name| mapped || **name != entry.model).filter_map(|name| {
         let terms = price(name)?;
         Some(RelatedModel {
             name: (*name).to_owned(),
@@ -134,7 +137,10 @@ fn completions(profile: Profile, model: &str, config: &Config) -> Vec<Ratio> {
         Map::Given(numbers) => numbers.get(model).map(|number| number.ratio),
         _ => None,
     };
-    let built_in = (profile == Profile::NewApi).then(|| new_api::completion::builtin(model).ratio);
+    let built_in = match profile {
+        Profile::NewApi => Some(new_api::completion::builtin(model).ratio),
+        _ => new_api_old::builtin_completion(profile, model),
+    };
     configured.into_iter().chain(built_in).collect()
 }
 

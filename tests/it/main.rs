@@ -1,5 +1,7 @@
 //! The program as a whole: its commands, its laws, its documents and the shape of its code.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
 mod cases;
 mod charges;
 mod corpus;

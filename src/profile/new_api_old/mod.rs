@@ -23,6 +23,7 @@ use super::{Basis, Context, Profile, Rated, Rating, Skip, charge_of};
 use crate::config::Config;
 use crate::defaults;
 use crate::details::Details;
+use crate::exact::Ratio;
 use crate::log::{Kind, LogEntry, RowError};
 use crate::pricing::{Allowed, Open, Reason, Terms};
 use names::Names;
@@ -88,6 +89,12 @@ impl Rules {
     }
 }
 
+/// The completion ratio that one of the three gateways has built in for a model; none for another profile.
+pub fn builtin_completion(profile: Profile, model: &str) -> Option<Ratio> {
+    let ours = matches!(profile, Profile::NewApi2024 | Profile::NewApi2025 | Profile::Veloera);
+    ours.then(|| completion::builtin(Rules::of(profile).completion, model).0)
+}
+
 /// Rates a row.
 pub fn rate(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) -> Result<Rating, RowError> {
     let rules = Rules::of(profile);
@@ -97,7 +104,15 @@ pub fn rate(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, conte
     let charged = charge_of(entry)?;
     let usage = Usage::of(entry, details, &rules)?;
     let names = Names::of(entry, details);
-    let asked = Asked { entry, details, usage: &usage, names: &names, quota_per_unit: context.quota_per_unit, rules: &rules };
+    let asked = Asked {
+        entry,
+        details,
+        usage: &usage,
+        names: &names,
+        quota_per_unit: context.quota_per_unit,
+        rules: &rules,
+        other_mode: context.other_mode,
+    };
     let own = quote::of_row(&asked)?;
     let found = found(&asked, context, own.as_ref());
     let departures = match &found {

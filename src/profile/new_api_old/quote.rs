@@ -106,6 +106,8 @@ pub struct Asked<'r, 'a> {
     pub names: &'r Names<'a>,
     pub quota_per_unit: Ratio,
     pub rules: &'r Rules,
+    /// By token what has a price per call, and by the gateway's own price what has none.
+    pub other_mode: bool,
 }
 
 /// The prices that the row itself carries; none where it carries no price of its model.
@@ -243,7 +245,15 @@ fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, pric
 /// The price per call of a name, if it has one. A job of Midjourney or Suno always has one.
 fn price(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, name: &str) -> Result<Option<Figure>, Reason> {
     let task = asked.usage.way == Way::Task;
-    match tables.get(MapName::ModelPrice, names::of_price(name)) {
+    let known = tables.get(MapName::ModelPrice, names::of_price(name));
+    if asked.other_mode && !task {
+        let built_in = Tables { config: tables.defaults, defaults: tables.defaults };
+        return Ok(match (known, built_in.get(MapName::ModelPrice, names::of_price(name))) {
+            (Known::Absent, Known::Number(number)) => Some(Figure::sure(number.ratio)),
+            _ => None,
+        });
+    }
+    match known {
         Known::Number(number) => Ok(Some(Figure::sure(number.ratio))),
         Known::Absent => Ok(task.then_some(Figure::sure(TASK))),
         Known::Unknown => {

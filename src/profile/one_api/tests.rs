@@ -32,7 +32,7 @@ fn verdict(profile: Profile, texts: &Texts, config: &Config, basis: Basis) -> (S
     let entry = LogEntry::parse(texts, &reading).unwrap();
     let context = Context { config, basis, quota_per_unit: Ratio::new(5, 5), veloera: false, other_mode: false };
     let rated = match rate_as(profile, &entry, &Details::default(), &context, &mut Default::default()).unwrap() {
-        Rating::Skipped(skip) => return (skip.word().to_owned(), None),
+        Rating::Skipped(skip) | Rating::Noted(skip, ..) => return (skip.word().to_owned(), None),
         Rating::Charge(rated) => *rated,
     };
     let told = |reason: Option<Reason>| reason.map(|reason| format!(" {}", reason.word())).unwrap_or_default();
