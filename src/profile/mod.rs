@@ -1,6 +1,6 @@
 //! What each gateway does differently: what a row's numbers mean, where its prices come from, how it rounds.
 //!
-//! A profile turns a [`LogEntry`] into [`Terms`](crate::pricing::Terms). All that differs between gateways ends here; nothing after it asks which
+//! A profile turns a [`LogEntry`] into [`Terms`]. All that differs between gateways ends here; nothing after it asks which
 //! gateway wrote the row.
 
 pub mod laisky;
