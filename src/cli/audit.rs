@@ -296,6 +296,7 @@ impl<'c> Run<'c> {
             }
         }
         add_sources(&mut report.sources, &self.chosen.config);
+        report.summary.policy.merge(kept.past.watch.close());
         for imbalance in kept.books.imbalances() {
             report.summary.add_policy(Policy::BalanceMismatch, imbalance.detail, imbalance.rows, Span::default());
         }

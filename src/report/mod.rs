@@ -4,6 +4,7 @@
 
 pub mod calc;
 pub mod config;
+pub mod diff;
 pub mod issues;
 mod json;
 mod table;
