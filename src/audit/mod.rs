@@ -9,6 +9,7 @@ mod diagnose;
 mod drift;
 mod filter;
 mod finding;
+mod lookup;
 mod policy;
 mod repeats;
 mod summary;
@@ -16,7 +17,7 @@ mod watch;
 
 pub use balances::{Balances, Imbalance, Opening};
 pub use cause::{Cause, Causes, Kind as CauseKind};
-pub use diagnose::{Case, ClassCauses, Diagnosis, Explanation, diagnose};
+pub use diagnose::{Case, ClassCauses, Diagnosis, Explanation, Look, diagnose};
 pub use diagnose::{ClassKey, Told};
 pub use drift::{Difference, differences};
 pub use filter::Filter;
@@ -26,12 +27,14 @@ pub use repeats::Repeats;
 pub use summary::{By, DriftKey, QuirkKey, Span, Summary, Tally, Totals};
 pub use watch::Watch;
 
+use lookup::{Known, Lookup};
+
 use crate::config::{Found, MapName};
 use crate::details::Details;
 use crate::exact::Points;
 use crate::log::{Field, Kind, LogEntry, RowError};
 use crate::pricing::{Adjustment, Charge, Judgement, Reason, Standing, Terms, judge, price};
-use crate::profile::{self, Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Related, Skip};
+use crate::profile::{self, Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Skip};
 
 /// The class of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -119,8 +122,16 @@ impl Verdict {
 pub struct Past {
     pub repeats: Repeats,
     pub memory: Memory,
+    /// Prices that were looked up for wrong charges.
+    related: Known,
     /// What is seen of groups and requests only over several rows.
     pub watch: Watch,
+}
+
+impl Past {
+    pub fn new(repeats: Repeats) -> Past {
+        Past { repeats, ..Past::default() }
+    }
 }
 
 /// How rows are judged; the same for a whole run.
@@ -156,7 +167,7 @@ impl Auditor {
             Rating::Charge(_) if past.repeats.is_repeated(entry) => return Ok(Verdict::skipped(Skip::Repeated)),
             Rating::Charge(rated) => rated,
         };
-        let look = || profile::related(profile, entry, &details, context);
+        let look = Lookup { profile, entry, details: &details, context, known: &past.related };
         let prompt = entry.tokens.prompt.unwrap_or(0);
         let (class, mut judged) = self.weigh(*rated, context, prompt, &look);
         judged.notices = past.watch.see(entry, &details, context, judged.charged);
@@ -164,7 +175,7 @@ impl Auditor {
         Ok(Verdict { class, profile: Some(profile), charge: Some(Box::new(judged)), skip: None, noted: None, error: None })
     }
 
-    fn weigh(&self, rated: Rated, context: &Context<'_>, prompt: i64, look: &dyn Fn() -> Related) -> (Class, Judged) {
+    fn weigh(&self, rated: Rated, context: &Context<'_>, prompt: i64, look: &dyn Look) -> (Class, Judged) {
         let Rated { charged, terms, own, departures } = rated;
         let terms = match terms {
             Ok(terms) => terms,

@@ -284,7 +284,7 @@ impl<'c> Run<'c> {
             Some(path) => Balances::new(super::balances::load(path)?),
             None => Balances::default(),
         };
-        let past = Past { repeats: Repeats::among(self.command.files.len()), ..Past::default() };
+        let past = Past::new(Repeats::among(self.command.files.len()));
         let mut kept = Kept { past, books };
         for (index, path) in self.command.files.iter().enumerate() {
             let before = report.summary.totals.clone();

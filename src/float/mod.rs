@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_types, reason = "the one place of floats")]
 
+pub mod estimate;
 pub mod expr;
 pub mod gateway;
 pub mod tiered;

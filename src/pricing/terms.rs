@@ -168,7 +168,7 @@ impl PartialEq for Tiered {
 }
 
 /// What a price is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
     Tokens,
     Call,

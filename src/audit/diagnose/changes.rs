@@ -328,7 +328,7 @@ fn other_mode(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>, from: M
     if terms.formula.mode() != from {
         return;
     }
-    if let Some(other) = &case.related().other_mode {
+    if let Some(other) = case.other_mode() {
         // In a pair the group ratio may be changed already.
         changes.push(other.with(Slot::GroupRatio, terms.group_ratio));
     }

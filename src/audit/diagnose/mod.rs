@@ -9,6 +9,7 @@ mod classes;
 mod earned;
 
 use std::cell::OnceCell;
+use std::rc::Rc;
 
 pub use changes::{Change, To};
 pub use classes::{ClassCauses, ClassKey, Classes, Told};
@@ -16,7 +17,7 @@ pub use earned::{Number, word};
 
 use super::cause::{Cause, Causes};
 use crate::exact::{Charged, Points, Ratio};
-use crate::pricing::{Charge, Slot, Terms, agrees, price};
+use crate::pricing::{Charge, Mode, Slot, Terms, agrees, may_give, price};
 use crate::profile::Related;
 
 #[allow(missing_debug_implementations)]
@@ -30,8 +31,17 @@ pub struct Case<'c> {
     pub charged: Points,
     /// The prompt as the row logs it.
     pub prompt: i64,
-    related: OnceCell<Related>,
-    find: &'c dyn Fn() -> Related,
+    related: OnceCell<Rc<Related>>,
+    other_mode: OnceCell<Option<Terms>>,
+    look: &'c dyn Look,
+}
+
+/// Where other prices that the config knows are looked up.
+pub trait Look {
+    fn related(&self, terms: &Terms) -> Rc<Related>;
+
+    /// The row by the other billing mode.
+    fn other_mode(&self) -> Option<Terms>;
 }
 
 impl<'c> Case<'c> {
@@ -41,14 +51,18 @@ impl<'c> Case<'c> {
         expected: &'c Charge,
         (written, charged): (&'c Charged, Points),
         prompt: i64,
-        find: &'c dyn Fn() -> Related,
+        look: &'c dyn Look,
     ) -> Case<'c> {
-        Case { terms, own, expected, written, charged, prompt, related: OnceCell::new(), find }
+        Case { terms, own, expected, written, charged, prompt, related: OnceCell::new(), other_mode: OnceCell::new(), look }
     }
 
     /// Other prices that the config knows. They are looked up once, and only where a cause asks for them.
     fn related(&self) -> &Related {
-        self.related.get_or_init(|| (self.find)())
+        self.related.get_or_init(|| self.look.related(self.terms))
+    }
+
+    fn other_mode(&self) -> Option<&Terms> {
+        self.other_mode.get_or_init(|| self.look.other_mode()).as_ref()
     }
 
     /// Whether the row prints the gateway's ratio for models without a price.
@@ -65,8 +79,10 @@ impl<'c> Case<'c> {
     }
 
     fn is_given_by(&self, terms: &Terms) -> bool {
+        if !may_give(terms, self.charged) {
+            return false;
+        }
         let charge = price(terms);
-        // What is seven digits away is no match for a charge in money, too.
         agrees(terms, &charge, self.written, 0)
     }
 }
@@ -111,6 +127,11 @@ impl Diagnosis {
 /// Finds what explains a case.
 pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     let mut causes = singles(case);
+    // Another number of points for 1 USD is sought over the whole run, whatever else explains a row.
+    let by_usd = case.terms.formula.mode() == Mode::Call || !case.terms.surcharges.is_empty();
+    if !causes.is_empty() && !by_usd {
+        return Diagnosis { causes, ..Diagnosis::default() };
+    }
     let (numbers, implied) = earned::numbers(case);
     let models = other_models(case);
     if causes.is_empty() {

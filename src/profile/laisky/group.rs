@@ -7,7 +7,7 @@ use crate::profile::tables::{Known, Tables};
 
 /// The ratio that the config gives a channel; none where its source cannot carry groups.
 pub fn of_channel(channel: &Channel, config: &Config) -> Option<Ratio> {
-    let Some(defaults) = defaults::of("laisky") else { return None };
+    let defaults = defaults::of("laisky")?;
     let tables = Tables { config, defaults: &defaults.config };
     let default = ["default".to_owned()];
     let groups = if channel.groups.is_empty() { default.as_slice() } else { channel.groups.as_slice() };
