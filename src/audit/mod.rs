@@ -180,7 +180,7 @@ impl Auditor {
             // What is open in the row's own terms is open for drift, too.
             let by_own = own.as_ref().map(|own| judge(own, &charged, self.tolerance).standing);
             if by_own.is_some_and(|standing| standing != Standing::Mismatch) {
-                diagnosis.put_first(Cause::RatioDrift);
+                diagnosis.put_first(Cause::RatioDrift, own.clone().map(Box::new));
             }
             diagnosis
         });

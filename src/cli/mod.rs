@@ -4,6 +4,9 @@ mod audit;
 mod balances;
 mod calc;
 pub mod config;
+mod explain;
+mod file;
+mod logs;
 mod outcome;
 pub mod sources;
 
@@ -36,6 +39,7 @@ struct Cli {
 enum Command {
     Calc(Box<calc::CalcCommand>),
     Audit(Box<audit::AuditCommand>),
+    Explain(Box<explain::ExplainCommand>),
     Config(config::ConfigCommand),
 }
 
@@ -176,6 +180,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
     let result = match cli.command {
         Command::Calc(command) => command.run(&mut out, err),
         Command::Audit(command) => command.run(&mut out, err),
+        Command::Explain(command) => command.run(&mut out, err),
         Command::Config(command) => command.run(&mut out, err).map_err(Failure::from),
     };
     let result = result.and_then(|code| out.flush().map(|()| code).map_err(Failure::from));

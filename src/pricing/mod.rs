@@ -27,6 +27,7 @@ mod terms;
 mod usage;
 
 pub use changes::tiers;
+pub use in_floats::expression_variables;
 pub use judge::{Judgement, Standing, agrees, judge};
 pub use lines::{ChargeLine, Unit, lines};
 pub use open::{Allowed, Open, Reason, Slot, bounds};

@@ -4,6 +4,8 @@
 
 pub mod calc;
 pub mod config;
+pub mod explain;
+pub mod formula;
 pub mod issues;
 mod json;
 mod table;
