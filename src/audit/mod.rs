@@ -5,6 +5,7 @@
 
 mod balances;
 mod cause;
+mod compare;
 mod diagnose;
 mod drift;
 mod filter;
@@ -15,6 +16,7 @@ mod summary;
 
 pub use balances::{Balances, Imbalance, Opening};
 pub use cause::{Cause, Causes, Kind as CauseKind};
+pub use compare::{Amount, Compared, Comparison, Target, groups};
 pub use diagnose::{Case, ClassCauses, Diagnosis, Explanation, diagnose};
 pub use diagnose::{ClassKey, Told};
 pub use drift::{Difference, differences};

@@ -3,6 +3,7 @@
 mod audit;
 mod balances;
 mod calc;
+mod compare;
 pub mod config;
 mod explain;
 mod file;
@@ -40,6 +41,7 @@ enum Command {
     Calc(Box<calc::CalcCommand>),
     Audit(Box<audit::AuditCommand>),
     Explain(Box<explain::ExplainCommand>),
+    Compare(Box<compare::CompareCommand>),
     Config(config::ConfigCommand),
 }
 
@@ -181,6 +183,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
         Command::Calc(command) => command.run(&mut out, err),
         Command::Audit(command) => command.run(&mut out, err),
         Command::Explain(command) => command.run(&mut out, err),
+        Command::Compare(command) => command.run(&mut out, err),
         Command::Config(command) => command.run(&mut out, err).map_err(Failure::from),
     };
     let result = result.and_then(|code| out.flush().map(|()| code).map_err(Failure::from));

@@ -3,6 +3,7 @@
 //! A [`Report`] is complete; a format only writes it. None of them computes a number that another one computes too.
 
 pub mod calc;
+pub mod compare;
 pub mod config;
 pub mod explain;
 pub mod formula;
