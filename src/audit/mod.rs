@@ -5,6 +5,7 @@
 
 mod balances;
 mod cause;
+mod compare;
 mod diagnose;
 mod drift;
 mod filter;
@@ -17,6 +18,7 @@ mod watch;
 
 pub use balances::{Balances, Imbalance, Opening};
 pub use cause::{Cause, Causes, Kind as CauseKind};
+pub use compare::{Amount, Compared, Comparison, Target, groups};
 pub use diagnose::{Case, ClassCauses, Diagnosis, Explanation, Look, diagnose};
 pub use diagnose::{ClassKey, Told};
 pub use drift::{Difference, differences};
@@ -196,7 +198,7 @@ impl Auditor {
             // What is open in the row's own terms is open for drift, too.
             let by_own = own.as_ref().map(|own| judge(own, &charged, self.tolerance).standing);
             if by_own.is_some_and(|standing| standing != Standing::Mismatch) {
-                diagnosis.put_first(Cause::RatioDrift);
+                diagnosis.put_first(Cause::RatioDrift, own.clone().map(Box::new));
             }
             diagnosis
         });
