@@ -7,6 +7,7 @@ mod charges;
 mod corpus;
 mod docs;
 mod forms;
+mod groups;
 mod laws;
 mod pipes;
 mod run;
