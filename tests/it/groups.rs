@@ -7,7 +7,8 @@ fn path(name: &str) -> String {
 }
 
 fn audit_of(log: &str, configs: &[&str]) -> Audit {
-    let configs: Vec<String> = configs.iter().flat_map(|name| ["--config".to_owned(), path(&format!("configs/{name}.toml"))]).collect();
+    let configs: Vec<String> =
+        configs.iter().flat_map(|name| ["--config".to_owned(), path(&format!("configs/{name}.toml"))]).collect();
     audit(&fixture(&format!("logs/groups/{log}.csv")), &configs.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
@@ -207,7 +208,25 @@ fn an_honest_log_has_no_violations() {
     for basis in ["config", "logged"] {
         let log = fixture("logs/new-api/logs.csv");
         let found = audit(&log, &["--config", &path("logs/new-api/options.json"), "--basis", basis]);
-        let violations = policy(&found).into_iter().filter(|(finding, ..)| matches!(*finding, "duplicate-charge" | "model-not-in-group"));
+        let violations =
+            policy(&found).into_iter().filter(|(finding, ..)| matches!(*finding, "duplicate-charge" | "model-not-in-group"));
         assert_eq!(violations.count(), 0);
+    }
+}
+
+/// Each word of a cause, a quirk and a finding has its paragraph.
+#[test]
+fn every_word_is_explained() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
+    let document = read("docs/causes.md");
+    for file in ["src/audit/cause.rs", "src/profile/quirk.rs", "src/audit/policy.rs"] {
+        let code = read(file);
+        let words = code.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next());
+        let words: Vec<&str> = words.filter(|word| word.contains('-') && !word.contains(' ')).collect();
+        assert!(words.len() >= 9, "{file}: {words:?}");
+        for word in words {
+            assert!(document.contains(&format!("**`{word}`**")), "`{word}` of {file}");
+        }
     }
 }
