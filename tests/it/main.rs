@@ -8,6 +8,7 @@ mod corpus;
 mod docs;
 mod explain;
 mod forms;
+mod groups;
 mod laws;
 mod pipes;
 mod run;
