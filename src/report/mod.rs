@@ -7,6 +7,7 @@ pub mod compare;
 pub mod config;
 pub mod explain;
 pub mod formula;
+pub mod infer;
 pub mod issues;
 mod json;
 mod table;

@@ -4,10 +4,12 @@
 
 mod cases;
 mod charges;
+mod compare;
 mod corpus;
 mod docs;
 mod explain;
 mod forms;
+mod infer;
 mod laws;
 mod pipes;
 mod run;
