@@ -2,24 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
+use quota::exact::{Exact, Ratio};
+
 use crate::run::{audit, fixture, quota};
 
 /// A log of charges at known prices, without a ratio in it.
-fn write_log(folder: &Path, name: &str, groups: &[(&str, f64)]) -> PathBuf {
-    let models = [("gpt-x", 1.25, 4.0, 0.1), ("small-x", 0.075, 3.5, 0.5), ("odd-x", 0.12345, 2.0, 0.25)];
+fn write_log(folder: &Path, name: &str, groups: &[(&str, &str)]) -> PathBuf {
+    let models = [("gpt-x", "1.25", "4", "0.1"), ("small-x", "0.075", "3.5", "0.5"), ("odd-x", "0.12345", "2", "0.25")];
     let mut text = "type,model,group,prompt_tokens,cached_tokens,completion_tokens,quota\n".to_owned();
     let mut seed = 7u64;
-    let mut next = |most: u64| {
+    let mut next = |most: i64| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (seed >> 33) % most
+        i64::try_from(seed >> 33).unwrap() % most
     };
     for (model, ratio, completion, cache) in models {
         for (group, group_ratio) in groups {
             for row in 0..12 {
                 let (prompt, output) = (next(200_000) + 1000, next(20_000));
                 let cached = if row % 3 == 0 { next(prompt) } else { 0 };
-                let tokens = (prompt - cached) as f64 + cached as f64 * cache + output as f64 * completion;
-                let quota = (tokens * ratio * group_ratio).round();
+                let [ratio, completion, cache, group_ratio] =
+                    [ratio, completion, cache, group_ratio].map(|text| text.parse::<Ratio>().unwrap());
+                let tokens = Exact::from(prompt - cached) + Exact::from(cached) * cache + Exact::from(output) * completion;
+                let quota = (tokens * ratio * group_ratio).round_half_away();
                 text += &format!("2,{model},{group},{prompt},{cached},{output},{quota}\n");
             }
         }
@@ -46,7 +50,7 @@ fn has(text: &str, line: &str) {
 #[test]
 fn what_the_charges_determine_is_given_back() {
     let folder = tempfile::tempdir().unwrap();
-    let log = write_log(folder.path(), "log.csv", &[("default", 1.0), ("vip", 0.85), ("cheap", 0.06)]);
+    let log = write_log(folder.path(), "log.csv", &[("default", "1"), ("vip", "0.85"), ("cheap", "0.06")]);
     let (config, text) = infer(&log, folder.path(), &[]);
     for line in ["\"gpt-x\" = 1.25", "\"small-x\" = 0.075", "\"odd-x\" = 0.12345", "\"vip\" = 0.85", "\"cheap\" = 0.06"] {
         has(&text, line);
@@ -62,7 +66,7 @@ fn what_the_charges_determine_is_given_back() {
 #[test]
 fn a_group_that_nothing_ties_to_a_known_one_is_set_to_one_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let log = write_log(folder.path(), "log.csv", &[("vip", 0.5), ("cheap", 0.25)]);
+    let log = write_log(folder.path(), "log.csv", &[("vip", "0.5"), ("cheap", "0.25")]);
     let (_, text) = infer(&log, folder.path(), &[]);
     assert!(text.contains(" = 1  # taken as 1"), "{text}");
     let groups = folder.path().join("groups.json");
