@@ -214,10 +214,15 @@ impl Interval {
     /// The number that the rows agree on; none where another one would do as well.
     fn determined(&self, rows: usize) -> Option<Ratio> {
         let (value, unit) = self.simplest()?;
-        let narrow = if rows > 1 { 20 } else { 1000 };
+        // The fewer rows, the likelier is chance.
+        let narrow = match rows {
+            0..=1 => 1000,
+            2..=9 => 20,
+            _ => 3,
+        };
         let width = self.high.clone() - self.low.clone();
         let digits = value.mantissa().unsigned_abs().checked_ilog10().map_or(1, |digits| digits as i16 + 1);
-        (width * i64::from(narrow) <= unit && digits <= MOST_DIGITS).then_some(value)
+        (width * narrow <= unit && digits <= MOST_DIGITS).then_some(value)
     }
 
     /// A few simple decimals within, the simplest first.
