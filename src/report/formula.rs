@@ -385,7 +385,7 @@ fn of_product(terms: &Terms, product: Product, charge: &Charge) -> Vec<Step> {
     let later: Vec<Exact> = match product.after {
         After::Nothing => Vec::new(),
         After::Multiplied => multipliers().collect(),
-        After::TimesLast => multipliers().last().into_iter().collect(),
+        After::TimesLast => multipliers().next_back().into_iter().collect(),
     };
     if later.is_empty() {
         return vec![first.step("points", charge)];
