@@ -28,7 +28,7 @@ impl Calculator<'_> {
         let mut sum = self.product();
         loop {
             if self.takes("+ ") {
-                sum = sum + self.product();
+                sum += self.product();
             } else if self.takes("- ") {
                 sum = sum - self.product();
             } else {
