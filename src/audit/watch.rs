@@ -311,8 +311,11 @@ mod tests {
         config
     }
 
-    /// All that is found in rows: by row, and at the end.
-    fn found(rules: &str, rows: &[Line<'_>]) -> (Vec<(usize, Policy)>, Vec<(Policy, String, u64)>) {
+    /// Findings by row, and those of the end.
+    type Told = (Vec<(usize, Policy)>, Vec<(Policy, String, u64)>);
+
+    /// All that is found in rows.
+    fn found(rules: &str, rows: &[Line<'_>]) -> Told {
         let config = config(rules);
         let quota_per_unit = crate::pricing::QUOTA_PER_UNIT;
         let context = Context { config: &config, basis: Basis::Config, quota_per_unit, veloera: false, other_mode: false };
