@@ -5,35 +5,38 @@
 
 mod balances;
 mod cause;
+mod compare;
 mod diagnose;
 mod drift;
 mod filter;
 mod finding;
+mod lookup;
 mod policy;
 mod repeats;
 mod summary;
+mod watch;
 
 pub use balances::{Balances, Imbalance, Opening};
 pub use cause::{Cause, Causes, Kind as CauseKind};
+pub use compare::{Amount, Compared, Comparison, Target, groups};
 pub use diagnose::{Case, ClassCauses, Diagnosis, Explanation, Look, diagnose};
 pub use diagnose::{ClassKey, Told};
 pub use drift::{Difference, differences};
 pub use filter::Filter;
 pub use finding::{Finding, Ranked, ToldCause};
-pub use policy::{Level, Policy};
+pub use policy::{Level, Policies, Policy};
 pub use repeats::Repeats;
 pub use summary::{By, DriftKey, QuirkKey, Span, Summary, Tally, Totals};
+pub use watch::Watch;
+
+use lookup::{Known, Lookup};
 
 use crate::config::{Found, MapName};
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::rc::Rc;
-
 use crate::details::Details;
 use crate::exact::Points;
 use crate::log::{Field, Kind, LogEntry, RowError};
-use crate::pricing::{Adjustment, Charge, Judgement, Mode, Reason, Standing, Terms, judge, price};
-use crate::profile::{self, Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Related, Skip};
+use crate::pricing::{Adjustment, Charge, Judgement, Reason, Standing, Terms, judge, price};
+use crate::profile::{self, Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Skip};
 
 /// The class of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -121,79 +124,15 @@ impl Verdict {
 pub struct Past {
     pub repeats: Repeats,
     pub memory: Memory,
-    /// Prices that were looked up for wrong charges; what it holds never changes a result.
-    related: RefCell<HashMap<RelatedKey, Rc<Related>>>,
+    /// Prices that were looked up for wrong charges.
+    related: Known,
+    /// What is seen of groups and requests only over several rows.
+    pub watch: Watch,
 }
 
 impl Past {
     pub fn new(repeats: Repeats) -> Past {
         Past { repeats, ..Past::default() }
-    }
-}
-
-/// Wrong charges with the same key have the same related prices.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct RelatedKey {
-    profile: Profile,
-    config: usize,
-    model: String,
-    group: String,
-    channel: String,
-    upstream: Option<String>,
-    mode: Mode,
-    classes: u32,
-}
-
-/// So many keys are remembered.
-const MOST_RELATED: usize = 4_096;
-
-/// Looks up the prices that are related to a row.
-struct Lookup<'l, 'a> {
-    profile: Profile,
-    entry: &'l LogEntry<'a>,
-    details: &'l Details<'a>,
-    context: &'l Context<'l>,
-    known: &'l RefCell<HashMap<RelatedKey, Rc<Related>>>,
-}
-
-impl Lookup<'_, '_> {
-    fn key(&self, terms: &Terms) -> RelatedKey {
-        let used = terms.usage.iter().filter(|(_, tokens)| *tokens != 0);
-        RelatedKey {
-            profile: self.profile,
-            config: std::ptr::from_ref(self.context.config).addr(),
-            model: self.entry.model.to_owned(),
-            group: self.entry.group.to_owned(),
-            channel: self.entry.channel.to_owned(),
-            upstream: profile::upstream_of(self.entry, self.details),
-            mode: terms.formula.mode(),
-            classes: used.fold(0, |mask, (class, _)| mask | 1 << class as u32),
-        }
-    }
-}
-
-impl Look for Lookup<'_, '_> {
-    fn related(&self, terms: &Terms) -> Rc<Related> {
-        let find = || Rc::new(profile::related(self.profile, self.entry, self.details, self.context));
-        // The price of an image depends on what its row says of it.
-        if !terms.multipliers.is_empty() {
-            return find();
-        }
-        let key = self.key(terms);
-        if let Some(known) = self.known.borrow().get(&key) {
-            return Rc::clone(known);
-        }
-        let related = find();
-        let mut known = self.known.borrow_mut();
-        if known.len() >= MOST_RELATED {
-            known.clear();
-        }
-        known.insert(key, Rc::clone(&related));
-        related
-    }
-
-    fn other_mode(&self) -> Option<Terms> {
-        profile::other_mode(self.profile, self.entry, self.details, self.context)
     }
 }
 
@@ -233,7 +172,8 @@ impl Auditor {
         let look = Lookup { profile, entry, details: &details, context, known: &past.related };
         let prompt = entry.tokens.prompt.unwrap_or(0);
         let (class, mut judged) = self.weigh(*rated, context, prompt, &look);
-        judged.notices = notices(entry, context, class, &judged);
+        judged.notices = past.watch.see(entry, &details, context, judged.charged);
+        judged.notices.extend(notices(entry, context, class, &judged));
         Ok(Verdict { class, profile: Some(profile), charge: Some(Box::new(judged)), skip: None, noted: None, error: None })
     }
 
@@ -258,7 +198,7 @@ impl Auditor {
             // What is open in the row's own terms is open for drift, too.
             let by_own = own.as_ref().map(|own| judge(own, &charged, self.tolerance).standing);
             if by_own.is_some_and(|standing| standing != Standing::Mismatch) {
-                diagnosis.put_first(Cause::RatioDrift);
+                diagnosis.put_first(Cause::RatioDrift, own.clone().map(Box::new));
             }
             diagnosis
         });

@@ -1,6 +1,6 @@
 //! Terms handed to the float64 arithmetic of gateways.
 
-use super::terms::{After, Factor, Product, Sum, Terms, Tiered};
+use super::terms::{After, Factor, Formula, Product, Sum, Terms, Tiered};
 use super::usage::Class;
 use crate::exact::{Exact, Ratio};
 use crate::float::Float;
@@ -155,6 +155,13 @@ pub fn summands(terms: &Terms, tiered: &Tiered) -> Vec<(String, Exact)> {
     let whole = exact(outcome.value);
     let sum = parts.iter().fold(Exact::zero(), |sum, (_, value)| sum + value.clone());
     if sum == whole { parts } else { vec![(source.to_owned(), whole)] }
+}
+
+/// The names in an expression with what they stand for; none where the terms have no expression.
+pub fn expression_variables(terms: &Terms) -> Option<Vec<(&'static str, i64)>> {
+    let Formula::Expression(tiered) = &terms.formula else { return None };
+    let variables = variables(terms, tiered);
+    Some(expr::Class::ALL.iter().map(|class| (class.name(), variables.get(*class))).collect())
 }
 
 /// The variables of an expression. Classes that it does not name stay in `p` and `c`, unless the prompt excludes the cache anyway.

@@ -197,6 +197,9 @@ fn group(rules: &GroupRules) -> Value {
     for (name, limit) in [("requests_per_minute", rules.requests_per_minute), ("requests_per_day", rules.requests_per_day)] {
         table.extend(limit.map(|limit| (name.to_owned(), Value::Number(limit.to_string()))));
     }
+    if rules.listed_only {
+        table.push(("listed_only".to_owned(), Value::Bool(true)));
+    }
     Value::Table(table)
 }
 

@@ -6,6 +6,7 @@ mod cases;
 mod charges;
 mod corpus;
 mod docs;
+mod explain;
 mod forms;
 mod laws;
 mod pipes;

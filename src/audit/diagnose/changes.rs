@@ -25,6 +25,15 @@ pub enum To {
     Points(Points),
 }
 
+impl To {
+    pub fn terms(self) -> Option<Box<Terms>> {
+        match self {
+            To::Terms(terms) => Some(terms),
+            To::Points(_) => None,
+        }
+    }
+}
+
 /// Collects the changes of one cause.
 pub struct Changes<'o> {
     cause: Cause,

@@ -9,6 +9,7 @@ mod classes;
 mod earned;
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 pub use changes::{Change, To};
@@ -101,26 +102,41 @@ pub struct Diagnosis {
 }
 
 /// A cause with the name or number that it implies.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
     pub causes: Causes,
     pub implied: Vec<(&'static str, String)>,
+    /// The terms that give the charge; none where it is a number that no terms give.
+    pub changed: Option<Box<Terms>>,
 }
 
 impl Diagnosis {
     /// Puts a definite cause before all others, unless the gateway's fallback is told already.
-    pub fn put_first(&mut self, cause: Cause) {
+    pub fn put_first(&mut self, cause: Cause, changed: Option<Box<Terms>>) {
         let causes = Causes::definite(cause);
         let is_known = |explanation: &Explanation| explanation.causes == causes;
         let fallback = |explanation: &Explanation| explanation.causes.is(Cause::ModelRatioFallback);
         if !self.causes.iter().any(is_known) {
             let at = usize::from(self.causes.first().is_some_and(fallback));
-            self.causes.insert(at, Explanation { causes, implied: Vec::new() });
+            self.causes.insert(at, Explanation { causes, implied: Vec::new(), changed });
         }
     }
 
     pub fn cause(&self) -> Causes {
         self.causes.first().map_or(Causes::UNEXPLAINED, |explanation| explanation.causes)
+    }
+
+    /// The terms by which causes give the charge, where `implied` is the number that they imply: those of the row's own
+    /// explanation, or `terms` with the number that a class agrees on.
+    pub fn changed(&self, causes: Causes, implied: &BTreeMap<String, String>, terms: &Terms) -> Option<Terms> {
+        let own = self.causes.iter().find(|explanation| explanation.causes == causes);
+        if let Some(changed) = own.and_then(|explanation| explanation.changed.as_deref()) {
+            return Some(changed.clone());
+        }
+        let says = |number: &&Number| {
+            causes == Causes::earned(number.cause) && implied.get(word(number.slot)) == Some(&number.value.to_string())
+        };
+        self.numbers.iter().find(says).map(|number| terms.with(number.slot, number.value))
     }
 }
 
@@ -135,7 +151,7 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     let (numbers, implied) = earned::numbers(case);
     let models = other_models(case);
     if causes.is_empty() {
-        causes = earned::of_one_row(&numbers);
+        causes = earned::of_one_row(case.terms, &numbers);
     }
     if causes.is_empty() {
         causes = pairs(case);
@@ -149,7 +165,7 @@ fn singles(case: &Case<'_>) -> Vec<Explanation> {
     for change in changes::definite_changes(case) {
         let causes = Causes::definite(change.cause);
         if !found.iter().any(|explanation| explanation.causes == causes) && case.gives(&change) {
-            found.push(Explanation { causes, implied: change.implied.into_iter().collect() });
+            found.push(Explanation { causes, implied: change.implied.into_iter().collect(), changed: change.to.terms() });
         }
     }
     found
@@ -163,7 +179,8 @@ fn pairs(case: &Case<'_>) -> Vec<Explanation> {
         for second in changes::pairable_changes(case, terms, Some(first.cause)) {
             let causes = Causes::pair(first.cause, second.cause);
             if !found.iter().any(|explanation| explanation.causes == causes) && case.gives(&second) {
-                found.push(Explanation { causes, implied: first.implied.iter().chain(&second.implied).cloned().collect() });
+                let implied = first.implied.iter().chain(&second.implied).cloned().collect();
+                found.push(Explanation { causes, implied, changed: second.to.terms() });
             }
         }
     }

@@ -27,7 +27,7 @@ const MODEL_KEYS: &[&str] = &[
     "per_call",
     "expression",
 ];
-const GROUP_KEYS: &[&str] = &["ratio", "ratio_in", "models", "fallback", "requests_per_minute", "requests_per_day"];
+const GROUP_KEYS: &[&str] = &["ratio", "ratio_in", "models", "fallback", "requests_per_minute", "requests_per_day", "listed_only"];
 
 /// Reads the whole file.
 pub(super) fn read(reader: &mut Reader<'_>, mut table: Table) {
@@ -187,6 +187,7 @@ fn group(reader: &mut Reader<'_>, key: &Key, table: &Table) {
         fallback: find(table, "fallback").map(|node| fallback(reader, node)).unwrap_or_default(),
         requests_per_minute: find(table, "requests_per_minute").and_then(|node| reader.count(node, "requests_per_minute")),
         requests_per_day: find(table, "requests_per_day").and_then(|node| reader.count(node, "requests_per_day")),
+        listed_only: find(table, "listed_only").and_then(|node| reader.truth(node, "listed_only")).unwrap_or(false),
     };
     if rules != GroupRules::default() {
         reader.config.groups.insert(key.name.clone(), rules);
