@@ -7,6 +7,7 @@ mod compare;
 pub mod config;
 mod explain;
 mod file;
+mod infer;
 mod logs;
 mod outcome;
 pub mod sources;
@@ -42,6 +43,7 @@ enum Command {
     Audit(Box<audit::AuditCommand>),
     Explain(Box<explain::ExplainCommand>),
     Compare(Box<compare::CompareCommand>),
+    Infer(Box<infer::InferCommand>),
     Config(config::ConfigCommand),
 }
 
@@ -184,6 +186,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
         Command::Audit(command) => command.run(&mut out, err),
         Command::Explain(command) => command.run(&mut out, err),
         Command::Compare(command) => command.run(&mut out, err),
+        Command::Infer(command) => command.run(&mut out, err),
         Command::Config(command) => command.run(&mut out, err).map_err(Failure::from),
     };
     let result = result.and_then(|code| out.flush().map(|()| code).map_err(Failure::from));

@@ -387,6 +387,11 @@ impl Config {
 }
 
 impl ModelPrices {
+    /// The price of a call, an image or a second, before any multiplier.
+    pub fn of_a_call(&self) -> Option<Number> {
+        self.per_call.or(self.per_image).or(self.per_second)
+    }
+
     fn numbers_mut(&mut self) -> impl Iterator<Item = &mut Number> {
         let ModelPrices {
             input,

@@ -90,6 +90,7 @@ pub struct Diff {
 enum Figure {
     Number(Exact, &'static str),
     Text(String),
+    Names(BTreeSet<String>),
 }
 
 impl Figure {
@@ -97,8 +98,23 @@ impl Figure {
         match self {
             Figure::Number(number, _) => number.clone().normalized().to_string(),
             Figure::Text(text) => text.clone(),
+            Figure::Names(names) => listed(names.iter()),
         }
     }
+}
+
+impl Figure {
+    /// The text; of two lists of models what only this one has.
+    fn told_beside(&self, other: Option<&Figure>) -> String {
+        match (self, other) {
+            (Figure::Names(names), Some(Figure::Names(others))) => listed(names.difference(others)),
+            _ => self.text(),
+        }
+    }
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    names.map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// The figures of one name, by part.
@@ -149,8 +165,7 @@ fn of_name((kind, name): &(Kind, String), old: Option<&Parts>, new: Option<&Part
     let differences = parts.into_iter().filter_map(|part| {
         let (old, new) = (old.get(part), new.get(part));
         let percent = percent(old, new);
-        // The cache follows the input price: it is told where it does not.
-        if old == new || (*kind == Kind::Model && part.starts_with("cache") && whole.is_none() && percent == input) {
+        if old == new || is_said(*kind, part, whole.is_some() || percent == input) {
             return None;
         }
         let unit = old.or(new).and_then(|figure| if let Figure::Number(_, unit) = figure { Some(*unit) } else { None });
@@ -160,12 +175,17 @@ fn of_name((kind, name): &(Kind, String), old: Option<&Parts>, new: Option<&Part
             name: name.clone(),
             part: part.clone(),
             unit,
-            old: old.map(Figure::text),
-            new: new.map(Figure::text),
+            old: old.map(|figure| figure.told_beside(new)),
+            new: new.map(|figure| figure.told_beside(old)),
             percent: percent.map(|percent| percent.rounded(2).normalized().to_string()),
         })
     });
     differences.collect()
+}
+
+/// Whether the other parts say it already: cache prices follow that of input, a name that comes or goes is told by its price.
+fn is_said(kind: Kind, part: &str, follows: bool) -> bool {
+    follows && kind == Kind::Model && part.starts_with("cache")
 }
 
 fn change(kind: Kind, old: Option<&Figure>, new: Option<&Figure>) -> Change {
@@ -279,28 +299,28 @@ fn groups(config: &Config, figures: &mut Figures) {
             put(name, "ratio", Figure::Number(Exact::from(number.ratio), "ratio"));
         }
     }
-    for (user_group, ratios) in config.group_group_ratio.iter().flatten() {
+    let built_in = || defaults::new_api().group_group_ratio.as_ref().filter(|_| !config.group_group_unknown);
+    for (user_group, ratios) in config.group_group_ratio.as_ref().or_else(built_in).into_iter().flatten() {
         for (group, number) in ratios {
             let figure = Figure::Number(Exact::from(number.ratio), "ratio");
             put(group.clone(), &format!("ratio for users of {user_group}"), figure);
         }
     }
     for (name, rules) in &config.groups {
-        rules_of(rules).into_iter().for_each(|(part, text)| put(name.clone(), part, Figure::Text(text)));
+        rules_of(rules).into_iter().for_each(|(part, figure)| put(name.clone(), part, figure));
     }
 }
 
-fn rules_of(rules: &GroupRules) -> Vec<(&'static str, String)> {
+fn rules_of(rules: &GroupRules) -> Vec<(&'static str, Figure)> {
     let mut parts = Vec::new();
     if let Some(models) = &rules.models {
-        let sorted: BTreeSet<&str> = models.iter().map(String::as_str).collect();
-        parts.push(("models", sorted.into_iter().collect::<Vec<_>>().join(", ")));
+        parts.push(("models", Figure::Names(models.iter().cloned().collect())));
     }
     if !rules.fallback.is_empty() {
-        parts.push(("fallback", rules.fallback.join(", ")));
+        parts.push(("fallback", Figure::Text(rules.fallback.join(", "))));
     }
     let limits = [("requests per minute", rules.requests_per_minute), ("requests per day", rules.requests_per_day)];
-    parts.extend(limits.into_iter().filter_map(|(part, limit)| Some((part, limit?.to_string()))));
+    parts.extend(limits.into_iter().filter_map(|(part, limit)| Some((part, Figure::Text(limit?.to_string())))));
     parts
 }
 
@@ -325,7 +345,7 @@ const HEADER: [&str; 7] = ["change", "what", "name", "part", "old", "new", "by"]
 
 fn cells(difference: &Difference) -> [String; 7] {
     let part = match difference.unit {
-        Some(unit) if unit != difference.part => format!("{}, {unit}", difference.part),
+        Some(unit) if unit != "ratio" => format!("{}, {unit}", difference.part),
         _ => difference.part.clone(),
     };
     let by = difference.percent.as_ref().map(|percent| {

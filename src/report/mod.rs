@@ -8,6 +8,7 @@ pub mod config;
 pub mod diff;
 pub mod explain;
 pub mod formula;
+pub mod infer;
 pub mod issues;
 mod json;
 mod table;
