@@ -62,3 +62,15 @@ fn the_shown_configs_are_real() {
         assert!(all.contains(&line), "{line}");
     }
 }
+
+/// A page that no index links to is not found by anybody.
+#[test]
+fn the_page_of_each_gateway_is_linked() {
+    for (index, folder) in [("docs/billing.md", "billing"), ("docs/formats.md", "formats")] {
+        let text = document(index);
+        let pages = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(folder)).unwrap();
+        for page in pages.map(|page| page.unwrap().file_name().into_string().unwrap()) {
+            assert!(text.contains(&format!("]({folder}/{page})")), "{index} does not link {folder}/{page}");
+        }
+    }
+}
