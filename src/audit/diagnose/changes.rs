@@ -219,10 +219,9 @@ fn model_ratio_fallback(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_
 }
 
 fn upstream_price(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    for model in case.related().models.iter().filter(|model| model.is_upstream) {
-        if let Some(priced) = model.price(terms) {
-            changes.push_implied(priced, "model", &model.name);
-        }
+    let Some(upstream) = &case.related().upstream else { return };
+    if let Some(priced) = upstream.price(terms) {
+        changes.push_implied(priced, "model", &upstream.name);
     }
 }
 

@@ -19,7 +19,7 @@ pub use earned::{Number, word};
 use super::cause::{Cause, Causes};
 use crate::exact::{Charged, Points, Ratio};
 use crate::pricing::{Charge, Mode, Slot, Terms, agrees, may_give, price};
-use crate::profile::Related;
+use crate::profile::{Related, RelatedModel};
 
 #[allow(missing_debug_implementations)]
 /// A mismatched charge with everything that a cause may look at.
@@ -40,6 +40,9 @@ pub struct Case<'c> {
 /// Where other prices that the config knows are looked up.
 pub trait Look {
     fn related(&self, terms: &Terms) -> Rc<Related>;
+
+    /// The prices of all other models but the upstream one.
+    fn other_models(&self, terms: &Terms) -> Rc<Vec<RelatedModel>>;
 
     /// The row by the other billing mode.
     fn other_mode(&self) -> Option<Terms>;
@@ -190,9 +193,14 @@ fn pairs(case: &Case<'_>) -> Vec<Explanation> {
 
 /// The models of the config, but the upstream one, whose price gives the charge.
 fn other_models(case: &Case<'_>) -> Vec<String> {
-    let others = case.related().models.iter().filter(|model| !model.is_upstream);
-    let giving = others.filter(|model| model.price(case.terms).is_some_and(|terms| case.is_given_by(&terms)));
-    giving.take(MOST_MODELS).map(|model| model.name.clone()).collect()
+    let models = case.look.other_models(case.terms);
+    let mut changed = case.terms.clone();
+    let gives = |model: &&RelatedModel| {
+        model.put_into(&mut changed);
+        case.is_given_by(&changed)
+    };
+    let others = models.iter().filter(|model| model.may_replace(case.terms));
+    others.filter(gives).take(MOST_MODELS).map(|model| model.name.clone()).collect()
 }
 
 /// A charge that more models than this give says nothing of any of them.
