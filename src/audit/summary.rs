@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::OnceLock;
 
 use super::diagnose::{ClassCauses, ClassKey, Classes, Told};
 use super::finding::{Finding, Ranked, rank};
@@ -184,7 +185,9 @@ pub struct Summary {
     pub presumed: BTreeMap<Reason, u64>,
     pub skips: BTreeMap<Skip, u64>,
     /// What the mismatched rows of each model and group have in common.
-    pub classes: Classes,
+    classes: Classes,
+    /// Their causes, once somebody has asked.
+    causes: OnceLock<ClassCauses>,
     pub drift: BTreeMap<DriftKey, (u64, Span)>,
     pub quirks: BTreeMap<Quirk, QuirkKey>,
     /// By finding, and what is said of it.
@@ -210,6 +213,7 @@ impl Summary {
             presumed: BTreeMap::new(),
             skips: BTreeMap::new(),
             classes: Classes::default(),
+            causes: OnceLock::new(),
             drift: BTreeMap::new(),
             quirks: BTreeMap::new(),
             policy: Policies::default(),
@@ -261,6 +265,7 @@ impl Summary {
             let told = Told { tally: tally(verdict.class, judged), span, over: u64::from(verdict.class == Class::Overcharged) };
             let key = ClassKey { model: entry.model.to_owned(), group: entry.group.to_owned() };
             self.classes.add(key, judged, diagnosis, &told);
+            self.causes = OnceLock::new();
             self.keep(entry, verdict);
         }
     }
@@ -338,7 +343,7 @@ impl Summary {
 
     /// The causes of all mismatched rows.
     pub fn causes(&self) -> ClassCauses {
-        self.classes.causes()
+        self.causes.get_or_init(|| self.classes.causes()).clone()
     }
 
     /// The breakdowns, that by cause included.
@@ -371,6 +376,7 @@ impl Summary {
         add_counts(&mut self.presumed, other.presumed);
         add_counts(&mut self.skips, other.skips);
         self.classes.merge(other.classes);
+        self.causes = OnceLock::new();
         for (key, (rows, span)) in other.drift {
             let sum = self.drift.entry(key).or_default();
             sum.0 += rows;

@@ -3,7 +3,7 @@
 //! A class is a model and a group. The cause that explains most of its mismatched rows, and at least two, is the cause of the rows that it explains.
 //!
 //! Rows that a definite cause explains are not asked for numbers. They are kept aside instead, as long as they are few, and asked at
-//! the end where no definite cause explains the whole class: then a number that all rows share may still be the better explanation.
+//! the end where other rows of the class have no such cause: then a number that all rows share may be the better explanation.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -368,10 +368,8 @@ impl Class {
 
     /// The class with the numbers of the rows that were kept aside, where they can matter.
     fn asked(&self) -> Cow<'_, Class> {
-        let is_whole = |(shared, explained): (&Shared, &Explained)| {
-            shared.causes.kind == Kind::Definite && explained.rows == self.rows
-        };
-        if self.aside.rows.is_empty() || self.explained.iter().any(is_whole) {
+        let is_definite = self.by_own.keys().all(|own| own.kind == Kind::Definite);
+        if self.aside.rows.is_empty() || is_definite {
             return Cow::Borrowed(self);
         }
         let mut class = self.clone();
@@ -430,7 +428,11 @@ impl ClassCauses {
             return OfRow { causes: UNIT, implied: vec![("quota_per_unit", value.to_string())], also: Vec::new() };
         }
         let by_class = self.chosen.get(key).and_then(|chosen| chosen.of(judged, diagnosis));
-        by_class.unwrap_or_else(|| OfRow { causes: diagnosis.cause(), implied: diagnosis.implied_by(diagnosis.cause()), also: Vec::new() })
+        by_class.unwrap_or_else(|| OfRow {
+            causes: diagnosis.cause(),
+            implied: diagnosis.implied_by(diagnosis.cause()),
+            also: Vec::new(),
+        })
     }
 }
 
