@@ -166,7 +166,7 @@ fn count(number: usize, word: &str) -> String {
 
 /// The kind of a config and how much it holds.
 fn summary(config: &Config) -> String {
-    let format = config.sources.first().map_or("none", |source| source.format);
+    let format = config.sources.first().map_or("none", |source| &source.format);
     let given = MapName::ALL.into_iter().filter_map(|map| match config.map(map) {
         Map::Given(numbers) => Some(format!("{} {}", numbers.len(), map.word())),
         Map::Default | Map::Unknown => None,

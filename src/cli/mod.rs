@@ -5,10 +5,13 @@ mod balances;
 mod calc;
 mod compare;
 pub mod config;
+mod digest;
 mod explain;
 mod file;
+mod gate;
 mod infer;
 mod logs;
+mod merge;
 mod outcome;
 pub mod sources;
 
@@ -45,6 +48,7 @@ enum Command {
     Compare(Box<compare::CompareCommand>),
     Infer(Box<infer::InferCommand>),
     Config(config::ConfigCommand),
+    Merge(merge::MergeCommand),
 }
 
 /// What every command takes.
@@ -188,6 +192,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
         Command::Compare(command) => command.run(&mut out, err),
         Command::Infer(command) => command.run(&mut out, err),
         Command::Config(command) => command.run(&mut out, err).map_err(Failure::from),
+        Command::Merge(command) => command.run(&mut out, err),
     };
     let result = result.and_then(|code| out.flush().map(|()| code).map_err(Failure::from));
     result.unwrap_or_else(|failure| {

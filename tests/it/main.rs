@@ -12,6 +12,7 @@ mod forms;
 mod groups;
 mod infer;
 mod laws;
+mod merge;
 mod pipes;
 mod run;
 mod tidy;

@@ -4,7 +4,7 @@
 //! function of a few lines.
 
 use super::Case;
-use crate::audit::Cause;
+use crate::audit::{Cause, Word};
 use crate::exact::{Exact, Points, Ratio};
 use crate::pricing::{Adjustment, Class, Minimum, Mode, Multiplier, Slot, Surcharge, Terms, price, tiers};
 
@@ -14,7 +14,7 @@ pub struct Change {
     pub cause: Cause,
     pub to: To,
     /// What the change says of the number or name that was used.
-    pub implied: Option<(&'static str, String)>,
+    pub implied: Option<(Word, String)>,
 }
 
 /// What is charged instead.
@@ -46,7 +46,7 @@ impl Changes<'_> {
     }
 
     fn push_implied(&mut self, terms: Terms, key: &'static str, value: impl ToString) {
-        let implied = Some((key, value.to_string()));
+        let implied = Some((key.into(), value.to_string()));
         self.out.push(Change { cause: self.cause, to: To::Terms(Box::new(terms)), implied });
     }
 

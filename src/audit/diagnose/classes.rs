@@ -4,29 +4,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::Diagnosis;
 use super::earned::word;
 use crate::audit::cause::{Cause, Causes, Kind};
-use crate::audit::{Span, Tally};
+use crate::audit::{Span, Tally, Word, pairs};
 use crate::exact::Ratio;
 
 /// A model and a group; the model alone where rows carry no group.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClassKey {
     pub model: String,
     pub group: String,
 }
 
 /// Something that may explain several rows: causes, and the number or name that they must agree on.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Shared {
     causes: Causes,
-    number: Option<(&'static str, Ratio)>,
+    number: Option<(Word, Ratio)>,
     name: Option<String>,
 }
 
 /// Rows with the points and times of them.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Told {
     pub tally: Tally,
     pub span: Span,
@@ -47,16 +49,19 @@ impl Told {
 }
 
 /// Rows that are explained by something, by the causes that they have alone.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Explained {
     rows: u64,
+    #[serde(with = "pairs")]
     by_own: BTreeMap<Causes, Told>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Class {
     rows: u64,
+    #[serde(with = "pairs")]
     by_own: BTreeMap<Causes, Told>,
+    #[serde(with = "pairs")]
     explained: BTreeMap<Shared, Explained>,
 }
 
@@ -67,19 +72,27 @@ const MOST_SHARED: usize = 20_000;
 const EARNED_SHARE: u64 = 5;
 
 /// The classes of a run.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Classes {
+    #[serde(with = "pairs")]
     classes: BTreeMap<ClassKey, Class>,
     /// Mismatched rows with a price in USD, and what another number of points for 1 USD would explain of them.
     priced_rows: u64,
+    #[serde(with = "pairs")]
     units: BTreeMap<Ratio, Unit>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Rows by the causes that they have alone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct ByOwn(#[serde(with = "pairs")] BTreeMap<Causes, Told>);
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Unit {
     rows: u64,
     models: BTreeSet<String>,
-    by_class: BTreeMap<ClassKey, BTreeMap<Causes, Told>>,
+    #[serde(with = "pairs")]
+    by_class: BTreeMap<ClassKey, ByOwn>,
 }
 
 /// The causes of all rows, with what is implied of each.
@@ -96,7 +109,7 @@ pub struct CauseTotal {
     pub told: Told,
     pub models: BTreeSet<String>,
     pub groups: BTreeSet<String>,
-    pub implied: BTreeMap<&'static str, String>,
+    pub implied: BTreeMap<Word, String>,
 }
 
 impl Shared {
@@ -107,7 +120,7 @@ impl Shared {
         let numbers = diagnosis.numbers.iter().filter(|number| number.cause != Cause::QuotaPerUnitDiffers);
         all.extend(numbers.map(|number| Shared {
             causes: Causes::earned(number.cause),
-            number: Some((word(number.slot), number.value)),
+            number: Some((word(number.slot).into(), number.value)),
             name: None,
         }));
         all.extend(diagnosis.models.iter().map(|model| Shared {
@@ -118,9 +131,9 @@ impl Shared {
         all
     }
 
-    fn implied(&self) -> Option<(&'static str, String)> {
-        let number = self.number.map(|(key, value)| (key, value.to_string()));
-        number.or_else(|| self.name.as_ref().map(|name| ("model", name.clone())))
+    fn implied(&self) -> Option<(Word, String)> {
+        let number = self.number.as_ref().map(|(key, value)| (key.clone(), value.to_string()));
+        number.or_else(|| self.name.as_ref().map(|name| ("model".into(), name.clone())))
     }
 }
 
@@ -151,7 +164,7 @@ impl Classes {
                 let unit = self.units.entry(value).or_default();
                 unit.rows += 1;
                 unit.models.insert(key.model.clone());
-                unit.by_class.entry(key.clone()).or_default().entry(own).or_default().merge(told);
+                unit.by_class.entry(key.clone()).or_default().0.entry(own).or_default().merge(told);
             }
         }
     }
@@ -175,7 +188,7 @@ impl Classes {
             unit.models.extend(part.models);
             for (key, by_own) in part.by_class {
                 let sums = unit.by_class.entry(key).or_default();
-                by_own.iter().for_each(|(own, told)| sums.entry(*own).or_default().merge(told));
+                by_own.0.iter().for_each(|(own, told)| sums.0.entry(*own).or_default().merge(told));
             }
         }
     }
@@ -186,9 +199,9 @@ impl Classes {
         let unit = self.unit();
         if let Some((value, unit)) = unit {
             causes.unit = Some(value);
-            let implied = Some(("quota_per_unit", value.to_string()));
+            let implied = Some(("quota_per_unit".into(), value.to_string()));
             for (key, by_own) in &unit.by_class {
-                by_own.values().for_each(|told| causes.count(UNIT, key, told, implied.clone()));
+                by_own.0.values().for_each(|told| causes.count(UNIT, key, told, implied.clone()));
             }
         }
         for (key, class) in &self.classes {
@@ -200,7 +213,7 @@ impl Classes {
     fn add_class(&self, key: &ClassKey, class: &Class, unit: Option<&Unit>, causes: &mut ClassCauses) {
         let mut left = class.by_own.clone();
         let by_unit = unit.and_then(|unit| unit.by_class.get(key));
-        by_unit.into_iter().flatten().for_each(|(own, told)| take(&mut left, *own, told));
+        by_unit.into_iter().flat_map(|own| &own.0).for_each(|(own, told)| take(&mut left, *own, told));
         if let Some((shared, explained)) = class.best().filter(|_| by_unit.is_none()) {
             for (own, told) in &explained.by_own {
                 causes.count(shared.causes, key, told, shared.implied());
@@ -239,7 +252,7 @@ impl Class {
 }
 
 impl ClassCauses {
-    fn count(&mut self, causes: Causes, key: &ClassKey, told: &Told, implied: Option<(&'static str, String)>) {
+    fn count(&mut self, causes: Causes, key: &ClassKey, told: &Told, implied: Option<(Word, String)>) {
         let total = self.totals.entry(causes).or_default();
         total.told.merge(told);
         total.models.insert(key.model.clone());
@@ -255,12 +268,12 @@ impl ClassCauses {
     }
 
     /// The causes of a row: those of its class if they explain it, else its own.
-    pub fn of(&self, key: &ClassKey, diagnosis: &Diagnosis) -> (Causes, Vec<(&'static str, String)>) {
+    pub fn of(&self, key: &ClassKey, diagnosis: &Diagnosis) -> (Causes, Vec<(Word, String)>) {
         let by_unit = |value: &Ratio| {
             diagnosis.numbers.iter().any(|number| number.cause == Cause::QuotaPerUnitDiffers && number.value == *value)
         };
         if let Some(value) = self.unit.filter(by_unit) {
-            return (UNIT, vec![("quota_per_unit", value.to_string())]);
+            return (UNIT, vec![("quota_per_unit".into(), value.to_string())]);
         }
         let shared = self.chosen.get(key).filter(|shared| Shared::all(diagnosis).contains(shared));
         let own = |causes: Causes| {

@@ -16,6 +16,7 @@ pub use changes::{Change, To};
 pub use classes::{ClassCauses, ClassKey, Classes, Told};
 pub use earned::{Number, word};
 
+use super::Word;
 use super::cause::{Cause, Causes};
 use crate::exact::{Charged, Points, Ratio};
 use crate::pricing::{Charge, Mode, Slot, Terms, agrees, may_give, price};
@@ -105,7 +106,7 @@ pub struct Diagnosis {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
     pub causes: Causes,
-    pub implied: Vec<(&'static str, String)>,
+    pub implied: Vec<(Word, String)>,
     /// The terms that give the charge; none where it is a number that no terms give.
     pub changed: Option<Box<Terms>>,
 }

@@ -214,7 +214,7 @@ fn finish(mut reader: Reader<'_>, format: &'static str, sha256: String) -> Resul
         return Err(issues);
     }
     let name = reader.name.to_owned();
-    config.sources.push(Source { name, format, sha256 });
+    config.sources.push(Source { name, format: format.into(), sha256 });
     Ok(Loaded { config, issues })
 }
 
