@@ -13,7 +13,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::audit::{Balances, By, Filter, Policy, Span, Summary};
+use crate::audit::{Balances, By, Filter, Finding, Policy, Span, Summary};
 use crate::config::Source;
 use crate::exact::Ratio;
 use crate::profile::{Basis, Profile};
@@ -148,6 +148,11 @@ impl Partial {
     /// How many findings it lists at most.
     pub fn limit(&self) -> usize {
         self.summary.limit()
+    }
+
+    /// The findings that it lists.
+    pub fn findings(&self) -> Vec<&Finding> {
+        self.summary.findings()
     }
 
     pub fn limit_to(&mut self, limit: usize) {

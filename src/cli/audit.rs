@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::file::{terminal_width, write_whole};
-use super::gate::{Found, GateArgs};
+use super::gate::{Gate, GateArgs};
 use super::logs::{FilterArgs, LogArgs, Logs, Pricing, ReadRow};
 use super::merge::{PARTIAL_LIMIT, write_partial};
 use super::outcome::Failure;
@@ -24,7 +24,8 @@ use crate::report::{self, InputInfo, Report, Style, UsdTotals};
 #[command(after_help = "Examples:\n  quota audit logs.csv --config options.json\n  \
                         quota audit one-api.db --by model --fail-on over\n\n\
                         Exit codes: 0 all right, 1 something that --fail-on names was found, 2 the job could not be done, \
-                        3 nothing could be audited.")]
+                        3 nothing could be audited.\n\
+                        Environment: QUOTA_CONFIG (a config file), QUOTA_COLOR (auto, always, never); flags win.")]
 pub struct AuditCommand {
     #[command(flatten)]
     logs: LogArgs,
@@ -52,7 +53,7 @@ pub struct AuditCommand {
     #[arg(long, value_name = "FILE")]
     balances: Option<PathBuf>,
     /// Print one line for `quota merge`: sums and the largest findings, no rows. A wrong charge does not fail the run
-    #[arg(long, conflicts_with_all = ["format", "fail_on", "max_mismatches", "allow_empty"])]
+    #[arg(long, conflicts_with_all = ["format", "fail_on", "max_mismatches", "baseline", "allow_empty"])]
     partial: bool,
     /// How many findings are listed: the largest [default: 20 in a table, else 1000]
     #[arg(long, value_name = "N")]
@@ -110,7 +111,10 @@ impl AuditCommand {
             Some(path) => write_whole(path, |file| run.write(file, err))?,
             None => run.write(out, err)?,
         };
-        Ok(report.map_or(0, |report| self.gate.exit_code(&report.summary, &Found::of(&report.summary))))
+        match report {
+            Some(report) => Ok(run.gate.exit_code(&report.summary, self.common.quiet, err)?),
+            None => Ok(0),
+        }
     }
 
     fn limit(&self) -> usize {
@@ -124,6 +128,7 @@ struct Run<'c> {
     command: &'c AuditCommand,
     logs: Logs<'c>,
     auditor: Auditor,
+    gate: Gate<'c>,
 }
 
 /// What rows leave behind for later ones.
@@ -138,7 +143,7 @@ impl<'c> Run<'c> {
         logs.hashes = command.partial.then(RefCell::default);
         let profile = command.common.profile(&logs.chosen.config)?;
         let auditor = Auditor { profile, tolerance: command.tolerance, filter: logs.filter(&command.filter)? };
-        Ok(Run { command, logs, auditor })
+        Ok(Run { command, logs, auditor, gate: command.gate.gate()? })
     }
 
     /// Audits all inputs and writes the report; none where they are a part.
@@ -256,6 +261,9 @@ impl<'c> Run<'c> {
             return Err(Failure::usage(format!("{}:{}: {error}", info.name, place.line), Some(hint)));
         }
         report.summary.add(place, entry, &verdict, &|time| self.logs.times.day(time));
+        if verdict.class.is_mismatch() && self.gate.wants_rows() {
+            self.gate.see(&Finding::new(place, entry, verdict.clone()));
+        }
         if self.command.format == Format::Ndjson {
             report::write_finding(&Finding::new(place, entry, verdict), &info.name, out)?;
         }

@@ -1,9 +1,13 @@
-//! When a run fails: `--fail-on`, `--max-mismatches`, `--allow-empty`, and what they make of a report.
+//! When a run fails: `--fail-on`, `--max-mismatches`, `--baseline`, `--allow-empty`, and what they make of a report.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::outcome::{FOUND, NOTHING_AUDITED};
-use crate::audit::{Cause, Level, Summary};
+use super::baseline::{Baseline, News};
+use super::outcome::{FOUND, Failure, NOTHING_AUDITED};
+use crate::audit::{Cause, Finding, Level, Summary};
 
 /// What makes a run fail.
 #[derive(Args, Debug)]
@@ -14,6 +18,9 @@ pub struct GateArgs {
     /// Over- and undercharged rows fail the run only above this number
     #[arg(long, value_name = "N")]
     max_mismatches: Option<u64>,
+    /// Only what this report does not know fails the run (a report of `--format json`)
+    #[arg(long, value_name = "REPORT.json")]
+    baseline: Option<PathBuf>,
     /// An input without any charge is all right
     #[arg(long)]
     allow_empty: bool,
@@ -34,70 +41,67 @@ enum FailOn {
     None,
 }
 
-/// What was found, as far as it can make a run fail.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Found {
-    /// Rows whose cause is no drift.
-    pub over: u64,
-    pub under: u64,
-    pub drift: bool,
-    pub violations: bool,
-    pub notices: bool,
-    pub quirks: bool,
-    pub unrated: bool,
-    pub malformed: bool,
-}
-
-impl Found {
-    /// Everything that a run found.
-    pub fn of(summary: &Summary) -> Found {
-        let totals = &summary.totals;
-        let causes = summary.causes();
-        let drifted = causes.totals.iter().filter(|(causes, _)| causes.is(Cause::RatioDrift));
-        let (drift_rows, drift_over) =
-            drifted.fold((0, 0), |(rows, over), (_, total)| (rows + total.told.tally.rows, over + total.told.over));
-        let has = |level: Level| summary.policy.keys().any(|(policy, _)| policy.level() == level);
-        Found {
-            over: totals.overcharged - drift_over,
-            under: totals.undercharged - (drift_rows - drift_over),
-            drift: !summary.drift.is_empty(),
-            violations: has(Level::Violation),
-            notices: has(Level::Notice),
-            quirks: !summary.quirks.is_empty(),
-            unrated: totals.unrated > 0,
-            malformed: totals.malformed > 0,
-        }
-    }
+/// The flags, and what a baseline knows.
+#[derive(Debug)]
+pub struct Gate<'a> {
+    args: &'a GateArgs,
+    baseline: Baseline,
 }
 
 impl GateArgs {
-    /// The exit code for what was found.
-    pub fn exit_code(&self, summary: &Summary, found: &Found) -> u8 {
+    /// Reads the baseline.
+    pub fn gate(&self) -> Result<Gate<'_>, Failure> {
+        let baseline = self.baseline.as_deref().map_or_else(|| Ok(Baseline::default()), Baseline::load)?;
+        Ok(Gate { args: self, baseline })
+    }
+}
+
+impl Gate<'_> {
+    /// Whether the mismatched rows must be shown to it.
+    pub fn wants_rows(&self) -> bool {
+        self.args.baseline.is_some()
+    }
+
+    pub fn see(&self, finding: &Finding) {
+        self.baseline.see(finding);
+    }
+
+    /// The exit code for what was found. With a baseline, what is new and what is gone is told.
+    pub fn exit_code(&self, summary: &Summary, quiet: bool, err: &mut dyn Write) -> io::Result<u8> {
+        let news = self.baseline.news(summary);
+        if self.wants_rows() && !quiet {
+            self.baseline.tell(&news, summary, err)?;
+        }
         let totals = &summary.totals;
-        if self.fails(found) {
+        Ok(if self.fails(&news) {
             FOUND
-        } else if totals.audited() > 0 || (self.allow_empty && totals.unrated == 0) {
+        } else if totals.audited() > 0 || (self.args.allow_empty && totals.unrated == 0) {
             0
         } else {
             NOTHING_AUDITED
-        }
+        })
     }
 
-    fn fails(&self, found: &Found) -> bool {
-        let too_many = found.over + found.under > self.max_mismatches.unwrap_or(0);
-        let any = too_many || found.drift || found.violations;
-        self.fail_on.iter().any(|fail_on| match fail_on {
-            FailOn::Over => too_many && found.over > 0,
-            FailOn::Under => too_many && found.under > 0,
-            FailOn::Drift => found.drift,
-            FailOn::Policy => found.violations,
-            FailOn::Notice => found.notices,
-            FailOn::Quirk => found.quirks,
-            FailOn::Unrated => found.unrated,
-            FailOn::Malformed => found.malformed,
+    fn fails(&self, news: &News) -> bool {
+        let mismatches = news.classes.iter().filter(|((cause, _), _)| !cause.is(Cause::RatioDrift)).map(|(_, rows)| rows);
+        let (all, over) = mismatches.fold((0, 0), |(all, over), rows| (all + rows.all, over + rows.over));
+        let too_many = all > self.args.max_mismatches.unwrap_or(0);
+        let has = |level: Level| news.policy.iter().any(|(policy, _)| policy.level() == level);
+        let drift = !news.drift.is_empty() || news.classes.keys().any(|(cause, _)| cause.is(Cause::RatioDrift));
+        let any = too_many || drift || has(Level::Violation);
+        let rest = || has(Level::Notice) || !news.quirks.is_empty() || !news.unrated.is_empty() || news.malformed > 0;
+        self.args.fail_on.iter().any(|fail_on| match fail_on {
+            FailOn::Over => too_many && over > 0,
+            FailOn::Under => too_many && all > over,
+            FailOn::Drift => drift,
+            FailOn::Policy => has(Level::Violation),
+            FailOn::Notice => has(Level::Notice),
+            FailOn::Quirk => !news.quirks.is_empty(),
+            FailOn::Unrated => !news.unrated.is_empty(),
+            FailOn::Malformed => news.malformed > 0,
             FailOn::None => false,
             FailOn::Any => any,
-            FailOn::All => any || found.notices || found.quirks || found.unrated || found.malformed,
+            FailOn::All => any || rest(),
         })
     }
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use super::Color;
 use super::audit::{Format, Screen, write_report};
 use super::file::write_whole;
-use super::gate::{Found, GateArgs};
+use super::gate::{Gate, GateArgs};
 use super::outcome::Failure;
 use crate::partial::{Partial, PartialError, merge};
 use crate::report;
@@ -37,7 +37,7 @@ pub struct MergeCommand {
     #[arg(long)]
     allow_duplicates: bool,
     /// Print one part again instead of a report
-    #[arg(long, conflicts_with_all = ["format", "fail_on", "max_mismatches", "allow_empty"])]
+    #[arg(long, conflicts_with_all = ["format", "fail_on", "max_mismatches", "baseline", "allow_empty"])]
     partial: bool,
     /// How many findings are listed: the largest, and no more than the parts list [default: 20 in a table, else 1000]
     #[arg(long, value_name = "N")]
@@ -53,12 +53,14 @@ pub struct MergeCommand {
 impl MergeCommand {
     /// Merges the parts; the exit code.
     pub fn run(self, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
+        let gate = self.gate.gate()?;
         let mut merged = self.merged()?;
         self.tell_limit(&merged, err)?;
+        merged.findings().into_iter().for_each(|finding| gate.see(finding));
         merged.limit_to(self.limit.unwrap_or(if self.partial { PARTIAL_LIMIT } else { self.format.limit() }));
         match &self.output {
-            Some(path) => write_whole(path, |file| self.write(merged, file)),
-            None => self.write(merged, out),
+            Some(path) => write_whole(path, |file| self.write(merged, &gate, file, err)),
+            None => self.write(merged, &gate, out, err),
         }
     }
 
@@ -74,7 +76,7 @@ impl MergeCommand {
         merge(parts, self.allow_duplicates)?.ok_or_else(none)
     }
 
-    fn write(&self, merged: Partial, out: &mut dyn Write) -> Result<u8, Failure> {
+    fn write(&self, merged: Partial, gate: &Gate<'_>, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
         if self.partial {
             write_partial(&merged, out)?;
             return Ok(0);
@@ -85,7 +87,7 @@ impl MergeCommand {
         }
         let screen = Screen { color: self.color, quiet: self.quiet };
         write_report(&report, self.format, screen, self.output.is_none(), out)?;
-        Ok(self.gate.exit_code(&report.summary, &Found::of(&report.summary)))
+        Ok(gate.exit_code(&report.summary, self.quiet, err)?)
     }
 
     /// Says so where more findings are asked for than the parts list.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
+mod baseline;
 mod cases;
 mod charges;
 mod compare;
@@ -14,5 +15,9 @@ mod infer;
 mod laws;
 mod merge;
 mod pipes;
+#[cfg(unix)]
+mod recipes;
 mod run;
+#[cfg(unix)]
+mod sandbox;
 mod tidy;

@@ -101,6 +101,8 @@ pub struct ClassCauses {
     chosen: BTreeMap<ClassKey, Shared>,
     unit: Option<Ratio>,
     pub totals: BTreeMap<Causes, CauseTotal>,
+    /// The rows of each cause by class.
+    pub by_class: BTreeMap<(Causes, ClassKey), Told>,
 }
 
 /// Rows with one cause.
@@ -255,6 +257,7 @@ impl ClassCauses {
     fn count(&mut self, causes: Causes, key: &ClassKey, told: &Told, implied: Option<(Word, String)>) {
         let total = self.totals.entry(causes).or_default();
         total.told.merge(told);
+        self.by_class.entry((causes, key.clone())).or_default().merge(told);
         total.models.insert(key.model.clone());
         total.groups.insert(key.group.clone());
         if let Some((key, value)) = implied {

@@ -279,7 +279,7 @@ mod tests {
         let effective = config.effective_completion["gpt-5"];
         assert_eq!((effective.number.ratio.to_string().as_str(), effective.locked), ("8", true));
         assert_eq!(config.settings["SelfUseModeEnabled"], "false");
-        assert_eq!((config.sources[0].format, config.sources[0].sha256.len()), ("options", 64));
+        assert_eq!((config.sources[0].format.as_ref(), config.sources[0].sha256.len()), ("options", 64));
         wrong(OPTIONS, &["6:37 warning locked-completion"]);
     }
 
