@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::diagnose::{Diagnosis, Explanation, Number, word};
 use super::finding::{Figures, Finding, Ranked};
 use super::{Cause, Causes, Class, Difference, Judged, Policy, Verdict, Word};
-use crate::exact::{Exact, Points, Ratio};
+use crate::exact::{Charged, Exact, Points, Ratio};
 use crate::log::Place;
 use crate::pricing::{self, Adjustment, Charge, Rounding, Slot};
 use crate::profile::Profile;
@@ -70,6 +70,8 @@ enum AdjustmentWord {
 struct Explained {
     causes: Vec<(Causes, Vec<(Word, String)>)>,
     numbers: Vec<(Cause, SlotWord, Ratio, bool)>,
+    /// The numbers count only where the whole class was asked for some.
+    numbers_unsought: bool,
     models: Vec<String>,
     implied: Vec<(SlotWord, Ratio)>,
 }
@@ -96,10 +98,11 @@ impl TryFrom<String> for SlotWord {
     }
 }
 
-impl From<Diagnosis> for Explained {
-    fn from(diagnosis: Diagnosis) -> Explained {
-        let numbers = diagnosis.numbers.into_iter();
+impl Explained {
+    fn new(diagnosis: Diagnosis, numbers: Vec<Number>) -> Explained {
+        let numbers = numbers.into_iter();
         Explained {
+            numbers_unsought: diagnosis.numbers_unsought,
             causes: diagnosis.causes.into_iter().map(|explanation| (explanation.causes, explanation.implied)).collect(),
             numbers: numbers.map(|number| (number.cause, SlotWord(number.slot), number.value, number.is_earned)).collect(),
             models: diagnosis.models,
@@ -115,10 +118,16 @@ impl From<Explained> for Diagnosis {
         Diagnosis {
             causes: causes.map(|(causes, implied)| Explanation { causes, implied, changed: None }).collect(),
             numbers: numbers.map(|(cause, SlotWord(slot), value, is_earned)| Number { cause, slot, value, is_earned }).collect(),
+            numbers_unsought: explained.numbers_unsought,
             models: explained.models,
             implied: explained.implied.into_iter().map(|(SlotWord(slot), value)| (slot, value)).collect(),
         }
     }
+}
+
+fn explained(judged: Judged) -> Explained {
+    let numbers = judged.numbers().into_owned();
+    judged.diagnosis.map_or_else(Explained::default, |diagnosis| Explained::new(diagnosis, numbers))
 }
 
 impl From<Charge> for Expected {
@@ -164,7 +173,7 @@ impl From<Finding> for Line {
             drift: judged.as_ref().map_or(Vec::new(), |judged| judged.drift.clone()),
             notices: judged.as_ref().map_or(Vec::new(), |judged| judged.notices.clone()),
             expected: judged.as_ref().and_then(|judged| judged.expected.clone()).map(Expected::from),
-            explanation: judged.and_then(|judged| judged.diagnosis).map(Explained::from).unwrap_or_default(),
+            explanation: judged.map(|judged| explained(*judged)).unwrap_or_default(),
         }
     }
 }
@@ -173,6 +182,7 @@ impl From<Line> for Finding {
     fn from(line: Line) -> Finding {
         let judged = Judged {
             charged: Points(line.charged),
+            written: Charged::Points(Points(line.charged)),
             terms: None,
             expected: line.expected.map(Charge::from),
             reason: None,

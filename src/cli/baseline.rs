@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::outcome::Failure;
-use crate::audit::{Causes, ClassKey, Diagnosis, DriftKey, Finding, Policy, Summary, Told};
+use crate::audit::{Causes, ClassKey, DriftKey, Finding, Judged, Policy, Summary, Told};
 use crate::pricing::Reason;
 use crate::profile::Quirk;
 use crate::report::{printable, time_text};
@@ -30,7 +30,7 @@ pub struct Baseline {
     crossed: Vec<CauseEntry>,
     malformed: u64,
     /// Rows of this run that the report lists.
-    seen: RefCell<Vec<(ClassKey, Diagnosis, bool)>>,
+    seen: RefCell<Vec<(ClassKey, Judged)>>,
 }
 
 /// What tells a row from others, wherever it stands.
@@ -183,13 +183,12 @@ impl Baseline {
 
     /// Looks at a row of the run: one that the report lists is known.
     pub fn see(&self, finding: &Finding) {
-        let judged = finding.charge();
-        let Some((judged, diagnosis)) = judged.and_then(|judged| Some((judged, judged.diagnosis.as_ref()?))) else { return };
+        let Some(judged) = finding.charge() else { return };
         let mut rows = self.rows.borrow_mut();
         let Some(times) = RowKey::of(finding).and_then(|key| rows.get_mut(&key)).filter(|times| **times > 0) else { return };
         *times -= 1;
         let class = ClassKey { model: finding.model.clone(), group: finding.group.clone() };
-        self.seen.borrow_mut().push((class, diagnosis.clone(), judged.delta() > 0));
+        self.seen.borrow_mut().push((class, judged.clone()));
     }
 
     /// What a run found and the report does not know.
@@ -216,10 +215,11 @@ impl Baseline {
             ((*cause, key.clone()), Rows { all: told.tally.rows, over: told.over })
         };
         let mut classes: BTreeMap<(Causes, ClassKey), Rows> = causes.by_class.iter().map(of).collect();
-        for (key, diagnosis, is_over) in self.seen.borrow().iter() {
-            if let Some(rows) = classes.get_mut(&(causes.of(key, diagnosis).0, key.clone())) {
+        for (key, judged) in self.seen.borrow().iter() {
+            let cause = judged.diagnosis.as_ref().map(|diagnosis| causes.of(key, judged, diagnosis).causes);
+            if let Some(rows) = cause.and_then(|cause| classes.get_mut(&(cause, key.clone()))) {
                 rows.all = rows.all.saturating_sub(1);
-                rows.over = rows.over.saturating_sub(u64::from(*is_over));
+                rows.over = rows.over.saturating_sub(u64::from(judged.delta() > 0));
             }
         }
         classes.retain(|(cause, key), rows| rows.all > 0 && !self.knows_class(*cause, key));

@@ -7,6 +7,7 @@ mod cases;
 mod charges;
 mod compare;
 mod corpus;
+mod disputes;
 mod docs;
 mod explain;
 mod forms;
@@ -15,6 +16,7 @@ mod infer;
 mod laws;
 mod merge;
 mod pipes;
+mod planted;
 #[cfg(unix)]
 mod recipes;
 mod run;
