@@ -1,20 +1,20 @@
 //! `quota audit`.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::file::{terminal_width, write_whole};
 use super::logs::{FilterArgs, LogArgs, Logs, Pricing, ReadRow};
 use super::outcome::{FOUND, Failure, NOTHING_AUDITED};
+use super::outputs::{OutputArgs, Outputs};
 use super::{Chosen, Common};
-use crate::audit::{Auditor, Balances, By, Cause, Finding, Level, Past, Policy, Repeats, Span, Summary, Totals, Verdict};
+use crate::audit::{Auditor, Balances, Cause, Finding, Level, Past, Policy, Repeats, Span, Summary, Totals, Verdict};
 use crate::details::Details;
 use crate::exact::{Exact, Ratio};
 use crate::log::{LogEntry, Place};
 use crate::profile::{self, Context, Rates, Skip};
-use crate::report::{self, InputInfo, Report, Style, UsdTotals};
+use crate::report::{self, InputInfo, Report, UsdTotals};
 
 /// Recompute every charge of a log, and flag what does not match
 #[derive(Args, Debug)]
@@ -27,11 +27,8 @@ pub struct AuditCommand {
     logs: LogArgs,
     #[command(flatten)]
     common: Common,
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
-    /// Write the report to a file
-    #[arg(long, short, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    outputs: OutputArgs,
     /// Take a difference of up to so many points as matched
     #[arg(long, value_name = "POINTS", default_value_t = 0)]
     tolerance: u64,
@@ -49,22 +46,9 @@ pub struct AuditCommand {
     strict: bool,
     #[command(flatten)]
     filter: FilterArgs,
-    /// Break the totals down by model, group, token, user, channel, day, cause
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    by: Vec<ByChoice>,
     /// Check each user's balance: JSON or CSV with user, before, after (points)
     #[arg(long, value_name = "FILE")]
     balances: Option<PathBuf>,
-    /// How many findings are listed: the largest [default: 20 in a table, else 1000]
-    #[arg(long, value_name = "N")]
-    limit: Option<usize>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Table,
-    Json,
-    Ndjson,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -82,40 +66,14 @@ enum FailOn {
     None,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum ByChoice {
-    Model,
-    Group,
-    Token,
-    User,
-    Channel,
-    Day,
-    Cause,
-}
-
-impl From<ByChoice> for By {
-    fn from(choice: ByChoice) -> By {
-        match choice {
-            ByChoice::Model => By::Model,
-            ByChoice::Group => By::Group,
-            ByChoice::Token => By::Token,
-            ByChoice::User => By::User,
-            ByChoice::Channel => By::Channel,
-            ByChoice::Day => By::Day,
-            ByChoice::Cause => By::Cause,
-        }
-    }
-}
-
 impl AuditCommand {
     /// Audits the inputs; the exit code.
     pub fn run(self, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
         let chosen = self.common.load(err)?;
         let run = Run::new(&self, chosen)?;
-        let report = match &self.output {
-            Some(path) => write_whole(path, |file| run.write(file, err))?,
-            None => run.write(out, err)?,
-        };
+        let mut outputs = Outputs::open(&self.outputs, &self.common, out)?;
+        let report = run.audit(&mut outputs, err)?;
+        outputs.keep()?;
         Ok(self.exit_code(&report.summary))
     }
 
@@ -159,13 +117,6 @@ impl AuditCommand {
             }
         })
     }
-
-    fn limit(&self) -> usize {
-        self.limit.unwrap_or(match self.format {
-            Format::Table => 20,
-            Format::Json | Format::Ndjson => 1000,
-        })
-    }
 }
 
 /// One audit: what the flags ask for, as core values.
@@ -190,16 +141,16 @@ impl<'c> Run<'c> {
     }
 
     /// Audits all inputs and writes the report.
-    fn write(&self, out: &mut dyn Write, err: &mut dyn Write) -> Result<Report, Failure> {
-        let by: Vec<By> = self.command.by.iter().map(|choice| By::from(*choice)).collect();
+    fn audit(&self, outputs: &mut Outputs<'_>, err: &mut dyn Write) -> Result<Report, Failure> {
         let mut report = Report {
             inputs: Vec::new(),
             sources: Vec::new(),
             basis: self.logs.basis(),
             profile: self.auditor.profile.map_or("auto", |profile| profile.word()),
             quota_per_unit: self.command.common.quota_per_unit(&self.logs.chosen.config),
-            summary: Summary::new(self.command.limit(), &by),
+            summary: self.command.outputs.summary(),
             usd: UsdTotals::default(),
+            by: self.command.outputs.by(),
         };
         let books = match &self.command.balances {
             Some(path) => Balances::new(super::balances::load(path)?),
@@ -209,7 +160,7 @@ impl<'c> Run<'c> {
         let mut kept = Kept { past, books };
         for (index, path) in self.command.logs.files.iter().enumerate() {
             let before = report.summary.totals.clone();
-            let pricing = self.audit_input(path, index, &mut report, &mut kept, out)?;
+            let pricing = self.audit_input(path, index, &mut report, &mut kept, outputs)?;
             report.usd.add(&before, &report.summary.totals, pricing.quota_per_unit);
             if index == 0 {
                 report.quota_per_unit = pricing.quota_per_unit;
@@ -221,7 +172,7 @@ impl<'c> Run<'c> {
         for imbalance in kept.books.imbalances() {
             report.summary.add_policy(Policy::BalanceMismatch, imbalance.detail, imbalance.rows, Span::default());
         }
-        self.write_report(&report, out)?;
+        outputs.end(&report)?;
         self.tell_malformed(&report, err)?;
         Ok(report)
     }
@@ -232,17 +183,17 @@ impl<'c> Run<'c> {
         index: usize,
         report: &mut Report,
         kept: &mut Kept,
-        out: &mut dyn Write,
+        outputs: &mut Outputs<'_>,
     ) -> Result<Pricing, Failure> {
-        let (info, pricing) = self.logs.read(path, index, &mut |row| self.audit_row(row, report, kept, out))?;
+        let (info, pricing) = self.logs.read(path, index, &mut |row| self.audit_row(row, report, kept, outputs))?;
         report.sources.extend(pricing.sources.iter().cloned());
         report.inputs.push(info);
         Ok(pricing)
     }
 
-    fn audit_row(&self, row: ReadRow<'_>, report: &mut Report, kept: &mut Kept, out: &mut dyn Write) -> Result<(), Failure> {
+    fn audit_row(&self, row: ReadRow<'_>, report: &mut Report, kept: &mut Kept, outputs: &mut Outputs<'_>) -> Result<(), Failure> {
         let entry = match row.entry {
-            Err(error) => return self.note(row.place, None, Verdict::malformed(error), row.info, report, out),
+            Err(error) => return self.note(row.place, None, Verdict::malformed(error), row.info, report, outputs),
             Ok(entry) => entry,
         };
         let context = row.pricing.context(entry.time);
@@ -250,7 +201,7 @@ impl<'c> Run<'c> {
         if !kept.books.is_empty() && verdict.skip != Some(Skip::Repeated) {
             book(entry, &context, &mut kept.books);
         }
-        self.note(row.place, Some(entry), verdict, row.info, report, out)
+        self.note(row.place, Some(entry), verdict, row.info, report, outputs)
     }
 
     /// Counts a row, and streams it where the format is a stream.
@@ -261,33 +212,17 @@ impl<'c> Run<'c> {
         verdict: Verdict,
         info: &InputInfo,
         report: &mut Report,
-        out: &mut dyn Write,
+        outputs: &mut Outputs<'_>,
     ) -> Result<(), Failure> {
         if let Some(error) = verdict.error.as_ref().filter(|_| self.command.strict) {
             let hint = "without `--strict` the other rows are still audited".to_owned();
             return Err(Failure::usage(format!("{}:{}: {error}", info.name, place.line), Some(hint)));
         }
         report.summary.add(place, entry, &verdict, &|time| self.logs.times.day(time));
-        if self.command.format == Format::Ndjson {
-            report::write_finding(&Finding::new(place, entry, verdict), &info.name, out)?;
+        if outputs.stream() {
+            outputs.row(&Finding::new(place, entry, verdict), &info.name)?;
         }
         Ok(())
-    }
-
-    fn write_report(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
-        match self.command.format {
-            Format::Json => report::write_json(report, out),
-            Format::Ndjson => report::write_ndjson_end(report, out),
-            Format::Table => {
-                let to_terminal = self.command.output.is_none() && io::stdout().is_terminal();
-                let style = Style {
-                    color: self.command.common.color.for_stream(to_terminal),
-                    width: terminal_width(to_terminal),
-                    quiet: self.command.common.quiet,
-                };
-                report::write_table(report, style, out)
-            }
-        }
     }
 
     fn tell_malformed(&self, report: &Report, err: &mut dyn Write) -> io::Result<()> {

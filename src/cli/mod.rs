@@ -10,6 +10,7 @@ mod file;
 mod infer;
 mod logs;
 mod outcome;
+mod outputs;
 pub mod sources;
 
 use std::ffi::OsString;

@@ -19,7 +19,7 @@ pub struct ClassKey {
 
 /// Something that may explain several rows: causes, and the number or name that they must agree on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Shared {
+pub(super) struct Shared {
     causes: Causes,
     number: Option<(&'static str, Ratio)>,
     name: Option<String>,
@@ -88,6 +88,8 @@ pub struct ClassCauses {
     chosen: BTreeMap<ClassKey, Shared>,
     unit: Option<Ratio>,
     pub totals: BTreeMap<Causes, CauseTotal>,
+    /// The rows of each cause by class.
+    pub by_class: BTreeMap<(Causes, ClassKey), Told>,
 }
 
 /// Rows with one cause.
@@ -100,7 +102,7 @@ pub struct CauseTotal {
 }
 
 impl Shared {
-    fn all(diagnosis: &Diagnosis) -> Vec<Shared> {
+    pub(super) fn all(diagnosis: &Diagnosis) -> Vec<Shared> {
         let of_row = diagnosis.causes.iter().filter(|explanation| explanation.causes.kind != Kind::Earned);
         let mut all: Vec<Shared> =
             of_row.map(|explanation| Shared { causes: explanation.causes, number: None, name: None }).collect();
@@ -242,6 +244,7 @@ impl ClassCauses {
     fn count(&mut self, causes: Causes, key: &ClassKey, told: &Told, implied: Option<(&'static str, String)>) {
         let total = self.totals.entry(causes).or_default();
         total.told.merge(told);
+        self.by_class.entry((causes, key.clone())).or_default().merge(told);
         total.models.insert(key.model.clone());
         total.groups.insert(key.group.clone());
         if let Some((key, value)) = implied {

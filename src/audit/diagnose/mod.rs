@@ -7,6 +7,7 @@
 mod changes;
 mod classes;
 mod earned;
+mod examples;
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::rc::Rc;
 pub use changes::{Change, To};
 pub use classes::{ClassCauses, ClassKey, Classes, Told};
 pub use earned::{Number, word};
+pub use examples::Examples;
 
 use super::cause::{Cause, Causes};
 use crate::exact::{Charged, Points, Ratio};
