@@ -301,7 +301,7 @@ impl Summary {
             if let Some(examples) = &mut self.examples {
                 examples.add(&key, diagnosis, || Finding::new(entry.place, Some(entry), verdict.clone()));
             }
-            self.classes.add(key, diagnosis, &told);
+            self.classes.add(key, judged, diagnosis, &told);
             self.keep(entry, verdict);
         }
     }

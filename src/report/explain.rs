@@ -57,8 +57,7 @@ impl<'a> Told<'a> {
 
 /// The terms by which its cause gives the charge of a row.
 pub(super) fn changed_terms(finding: &Finding, told: &ToldCause) -> Option<Terms> {
-    let judged = finding.charge()?;
-    judged.diagnosis.as_ref()?.changed(told.cause, &told.implied, judged.terms.as_ref()?)
+    finding.charge()?.changed(told.cause, &told.implied)
 }
 
 #[derive(Serialize)]

@@ -35,7 +35,7 @@ impl Examples {
         if known.is_none() && self.is_full_before(&key) {
             return;
         }
-        let shared = Shared::all(diagnosis);
+        let shared: Vec<Shared> = Shared::named(diagnosis).chain(Shared::numbered(&diagnosis.numbers)).collect();
         if known.is_none_or(|known| shows_more(known, &shared)) {
             self.0.entry(key).or_default().push(Example { finding: finding(), shared });
             self.drop_last();
