@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::Format;
 use super::junit::named;
 use super::text::{JsonText, capital, shown};
-use super::view::{ByPart, ClassPart, Ordered, TotalsPart, View, charges, too_much};
+use super::view::{ByPart, ClassPart, Ordered, TotalsPart, View, charges};
 
 /// GitHub shows so many results of a run.
 const MOST_RESULTS: usize = 5_000;
@@ -145,9 +145,8 @@ impl Format for Sarif {
 fn of_class(class: &ClassPart<'_>, view: &View<'_>) -> (SarifResult, Rule) {
     let rows = class.told.tally.rows;
     let (model, group) = (named(class.model, "no model"), named(class.group, "no group"));
-    let usd = view.usd(class.net_points);
-    let (count, net) = (charges(rows), too_much(class.net_points));
-    let text = format!("{model} in group {group}: {count}, {net} ({usd}). {}.", capital(&class.sentence));
+    let (count, net) = (charges(rows), view.too_much(class.net_points));
+    let text = format!("{model} in group {group}: {count}, {net}. {}.", capital(&class.sentence));
     let result = SarifResult {
         rule_id: class.cause.clone(),
         level: "error",

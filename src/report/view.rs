@@ -341,6 +341,11 @@ impl<'a> View<'a> {
         Usd(usd_of(&Exact::from(num_bigint::BigInt::from(points)), self.quota_per_unit))
     }
 
+    /// How much a difference is, in points and USD: `1,234 points too much ($0.002468)`.
+    pub fn too_much(&self, net: i128) -> String {
+        format!("{} ({})", too_much(net), self.usd(net.saturating_abs()))
+    }
+
     /// The breakdowns that were asked for.
     pub fn by(&self) -> impl Iterator<Item = (By, &[ByPart])> {
         let is_asked = |(by, _): &&(By, Vec<ByPart>)| self.asked.contains(by);

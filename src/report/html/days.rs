@@ -36,7 +36,7 @@ pub fn draw(days: &[&ByPart], page: &mut Page<'_>) -> io::Result<()> {
     page.mark("</svg>\n<figcaption><span>")?;
     page.words(&first.key)?;
     page.mark("</span><span>")?;
-    page.words(&last.key)?;
+    page.words(if days.len() > 1 { &last.key } else { "" })?;
     page.mark("</span></figcaption>\n</figure>\n")
 }
 

@@ -16,7 +16,7 @@ use super::calc::write_steps;
 use super::explain::changed_terms;
 use super::formula::steps;
 use super::text::{grouped, points_text, shown, time_text, usd_aligned};
-use super::view::{ByPart, CausePart, ClassPart, FindingPart, Usd, View, charges, too_much};
+use super::view::{ByPart, CausePart, ClassPart, FindingPart, Ordered, Usd, View, charges, finding_part, too_much};
 use crate::audit::{By, Finding};
 use crate::pricing::price;
 use page::{Bar, Cell, Column, Holds, Page};
@@ -332,11 +332,13 @@ fn class_details(class: &ClassPart<'_>, view: &View<'_>, page: &mut Page<'_>) ->
     page.mark("</span><span class=\"how\">")?;
     page.words(&format!("{}, {}", class.cause, charges(class.told.tally.rows)))?;
     page.mark("</span><span class=\"much\">")?;
-    page.words(&format!("{} ({})", too_much(class.net_points), view.usd(class.net_points)))?;
+    page.words(&view.too_much(class.net_points))?;
     page.mark("</span></summary>\n<div class=\"inside\">\n<p>")?;
     page.words(&format!("{}.", super::text::capital(&class.sentence)))?;
-    if let (Some(first), Some(last)) = (&class.times.first, &class.times.last) {
-        page.words(&format!(" First at {first}, last at {last}."))?;
+    match (&class.times.first, &class.times.last) {
+        (Some(first), Some(last)) if first == last => page.words(&format!(" At {first}."))?,
+        (Some(first), Some(last)) => page.words(&format!(" First at {first}, last at {last}."))?,
+        _ => {}
     }
     page.mark("</p>\n")?;
     if let Some((finding, input)) = class.first {
@@ -361,6 +363,10 @@ fn worked(finding: &Finding, input: &str, view: &View<'_>, page: &mut Page<'_>) 
     page.words(&finding.time.map_or_else(String::new, |time| format!(", {}", time_text(time))))?;
     page.mark("</p>\n")?;
     let Some(judged) = finding.charge() else { return Ok(()) };
+    let part = finding_part(finding, input, Some(view.class_causes));
+    named_numbers("used: ", &part.usage, page)?;
+    named_numbers("priced by: ", &part.ratios, page)?;
+    named_numbers("but the log has: ", &part.logged_ratios, page)?;
     if let Some(terms) = &judged.terms {
         page.element("<p class=\"label\">expected</p>\n<pre>", &arithmetic(terms)?, "</pre>\n")?;
     }
@@ -378,6 +384,18 @@ fn worked(finding: &Finding, input: &str, view: &View<'_>, page: &mut Page<'_>) 
         }
         None => page.element("<p class=\"label\">charged</p>\n<pre>", &grouped(judged.charged.0.into()), "</pre>\n"),
     }
+}
+
+/// Numbers with their names, as a row or its config has them.
+fn named_numbers<K: ToString, V: ToString>(title: &'static str, numbers: &Ordered<K, V>, page: &mut Page<'_>) -> io::Result<()> {
+    if numbers.0.is_empty() {
+        return Ok(());
+    }
+    page.mark("<p class=\"label\">")?;
+    page.mark(title)?;
+    let named = numbers.0.iter().map(|(name, value)| format!("{} {}", name.to_string().replace('_', " "), value.to_string()));
+    page.text(&named.collect::<Vec<_>>().join(", "))?;
+    page.mark("</p>\n")
 }
 
 /// The steps of a charge, as `quota explain` prints them.
