@@ -8,7 +8,7 @@ use std::collections::BinaryHeap;
 
 use serde::{Deserialize, Serialize};
 
-use super::diagnose::{Diagnosis, Explanation, Number, word};
+use super::diagnose::{Diagnosis, Explanation, Interval, Number, word};
 use super::finding::{Figures, Finding, Ranked};
 use super::{Cause, Causes, Class, Difference, Judged, Policy, Verdict, Word};
 use crate::exact::{Charged, Exact, Points, Ratio};
@@ -74,6 +74,7 @@ struct Explained {
     numbers_unsought: bool,
     models: Vec<String>,
     implied: Vec<(SlotWord, Ratio)>,
+    unit: Option<Interval>,
 }
 
 /// A slot by the word that reports have for it, which is all that is asked of it.
@@ -107,6 +108,7 @@ impl Explained {
             numbers: numbers.map(|number| (number.cause, SlotWord(number.slot), number.value, number.is_earned)).collect(),
             models: diagnosis.models,
             implied: diagnosis.implied.into_iter().map(|(slot, value)| (SlotWord(slot), value)).collect(),
+            unit: diagnosis.unit,
         }
     }
 }
@@ -121,6 +123,7 @@ impl From<Explained> for Diagnosis {
             numbers_unsought: explained.numbers_unsought,
             models: explained.models,
             implied: explained.implied.into_iter().map(|(SlotWord(slot), value)| (slot, value)).collect(),
+            unit: explained.unit,
         }
     }
 }
