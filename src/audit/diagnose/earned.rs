@@ -4,6 +4,8 @@
 //! always fits one row. It is earned by the row alone if it has at most four digits and lies in so narrow an interval that a
 //! chance hit is unlikely; else several rows must agree on it.
 
+use serde::{Deserialize, Serialize};
+
 use super::Explanation;
 use crate::audit::cause::{Cause, Causes};
 use crate::exact::{Charged, Exact, Points, Ratio};
@@ -77,7 +79,7 @@ pub fn of_one_row(terms: &Terms, numbers: &[Number]) -> Vec<Explanation> {
         let causes = Causes::earned(number.cause);
         if !found.iter().any(|explanation| explanation.causes == causes) {
             let changed = Some(Box::new(terms.with(number.slot, number.value)));
-            found.push(Explanation { causes, implied: vec![(word(number.slot), number.value.to_string())], changed });
+            found.push(Explanation { causes, implied: vec![(word(number.slot).into(), number.value.to_string())], changed });
         }
     }
     found.sort_by_key(|explanation| explanation.causes);
@@ -124,7 +126,7 @@ fn slots(terms: &Terms) -> Vec<(Cause, Slot)> {
 }
 
 /// What a ratio may be.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     low: Exact,
     high: Exact,
