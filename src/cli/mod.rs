@@ -125,6 +125,11 @@ struct Chosen {
 }
 
 impl Common {
+    /// A config of which nothing else is said.
+    fn of(config: PathBuf) -> Common {
+        Common { config: vec![config], profile: None, quota_per_unit: None, color: Color::Auto, quiet: true }
+    }
+
     fn load(&self, err: &mut dyn Write) -> Result<Chosen, Failure> {
         let choice = sources::choose(&self.config, std::env::var_os("QUOTA_CONFIG"), |path| path.is_file());
         let color = self.color.for_stream(io::stderr().is_terminal());

@@ -22,4 +22,5 @@ mod recipes;
 mod run;
 #[cfg(unix)]
 mod sandbox;
+mod schemas;
 mod tidy;
