@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -190,7 +191,10 @@ pub struct Summary {
     pub presumed: BTreeMap<Reason, u64>,
     pub skips: BTreeMap<Skip, u64>,
     /// What the mismatched rows of each model and group have in common.
-    pub classes: Classes,
+    classes: Classes,
+    /// Their causes, once somebody has asked.
+    #[serde(skip)]
+    causes: OnceLock<ClassCauses>,
     #[serde(with = "pairs")]
     pub drift: BTreeMap<DriftKey, (u64, Span)>,
     pub quirks: BTreeMap<Quirk, QuirkKey>,
@@ -218,6 +222,7 @@ impl Summary {
             presumed: BTreeMap::new(),
             skips: BTreeMap::new(),
             classes: Classes::default(),
+            causes: OnceLock::new(),
             drift: BTreeMap::new(),
             quirks: BTreeMap::new(),
             policy: Policies::default(),
@@ -269,6 +274,7 @@ impl Summary {
             let told = Told { tally: tally(verdict.class, judged), span, over: u64::from(verdict.class == Class::Overcharged) };
             let key = ClassKey { model: entry.model.to_owned(), group: entry.group.to_owned() };
             self.classes.add(key, judged, diagnosis, &told);
+            self.causes = OnceLock::new();
             self.keep(entry, verdict);
         }
     }
@@ -346,7 +352,7 @@ impl Summary {
 
     /// The causes of all mismatched rows.
     pub fn causes(&self) -> ClassCauses {
-        self.classes.causes()
+        self.causes.get_or_init(|| self.classes.causes()).clone()
     }
 
     /// The breakdowns, that by cause included.
@@ -406,6 +412,7 @@ impl Summary {
         add_counts(&mut self.presumed, other.presumed);
         add_counts(&mut self.skips, other.skips);
         self.classes.merge(other.classes);
+        self.causes = OnceLock::new();
         for (key, (rows, span)) in other.drift {
             let sum = self.drift.entry(key).or_default();
             sum.0 += rows;

@@ -8,7 +8,7 @@ use std::collections::BinaryHeap;
 
 use serde::{Deserialize, Serialize};
 
-use super::diagnose::{Diagnosis, Explanation, Number, word};
+use super::diagnose::{Diagnosis, Explanation, Interval, Number, word};
 use super::finding::{Figures, Finding, Ranked};
 use super::{Cause, Causes, Class, Difference, Judged, Policy, Verdict, Word};
 use crate::exact::{Charged, Exact, Points, Ratio};
@@ -73,6 +73,7 @@ struct Explained {
     /// The numbers count only where the whole class was asked for some.
     numbers_unsought: bool,
     models: Vec<String>,
+    unit: Option<Interval>,
     implied: Vec<(SlotWord, Ratio)>,
 }
 
@@ -106,6 +107,7 @@ impl Explained {
             causes: diagnosis.causes.into_iter().map(|explanation| (explanation.causes, explanation.implied)).collect(),
             numbers: numbers.map(|number| (number.cause, SlotWord(number.slot), number.value, number.is_earned)).collect(),
             models: diagnosis.models,
+            unit: diagnosis.unit,
             implied: diagnosis.implied.into_iter().map(|(slot, value)| (SlotWord(slot), value)).collect(),
         }
     }
@@ -120,6 +122,7 @@ impl From<Explained> for Diagnosis {
             numbers: numbers.map(|(cause, SlotWord(slot), value, is_earned)| Number { cause, slot, value, is_earned }).collect(),
             numbers_unsought: explained.numbers_unsought,
             models: explained.models,
+            unit: explained.unit,
             implied: explained.implied.into_iter().map(|(SlotWord(slot), value)| (slot, value)).collect(),
         }
     }
