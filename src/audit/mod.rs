@@ -30,7 +30,7 @@ pub use finding::{Figures, Finding, Ranked, ToldCause};
 pub use infer::{Inferred, Interval, ModelFit, Sample, Samples, Solved, SolvedRate};
 pub use policy::{Level, Policies, Policy};
 pub use repeats::Repeats;
-pub use summary::{By, DriftKey, QuirkKey, Span, Summary, Tally, Totals};
+pub use summary::{By, CaseTally, Cases, DriftKey, QuirkKey, Span, Summary, Tally, Totals};
 pub use watch::Watch;
 
 use std::borrow::Cow;

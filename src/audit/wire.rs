@@ -231,7 +231,7 @@ pub mod listed {
     }
 }
 
-/// Rows by the word of a reason: `#[serde(with = "reasons")]`.
+/// Sums by the word of a reason: `#[serde(with = "reasons")]`.
 pub mod reasons {
     use std::collections::BTreeMap;
 
@@ -241,13 +241,13 @@ pub mod reasons {
     use super::*;
     use crate::pricing::Reason;
 
-    pub fn serialize<S: Serializer>(reasons: &BTreeMap<Reason, u64>, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_map(reasons.iter().map(|(reason, rows)| (reason.word(), rows)))
+    pub fn serialize<V: Serialize, S: Serializer>(reasons: &BTreeMap<Reason, V>, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(reasons.iter().map(|(reason, sum)| (reason.word(), sum)))
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Reason, u64>, D::Error> {
+    pub fn deserialize<'de, V: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Reason, V>, D::Error> {
         let known = |word: &str| Reason::from_word(word).ok_or_else(|| D::Error::custom(format!("unknown reason `{word}`")));
-        let counts = BTreeMap::<String, u64>::deserialize(from)?;
-        counts.into_iter().map(|(word, rows)| Ok((known(&word)?, rows))).collect()
+        let counts = BTreeMap::<String, V>::deserialize(from)?;
+        counts.into_iter().map(|(word, sum)| Ok((known(&word)?, sum))).collect()
     }
 }

@@ -1,23 +1,23 @@
 //! `quota audit`.
 
 use std::cell::RefCell;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::file::{terminal_width, write_whole};
 use super::gate::{Gate, GateArgs};
 use super::logs::{FilterArgs, LogArgs, Logs, Pricing, ReadRow};
-use super::merge::{PARTIAL_LIMIT, write_partial};
+use super::merge::write_partial;
 use super::outcome::Failure;
-use super::{Chosen, Color, Common};
-use crate::audit::{Auditor, Balances, By, Finding, Past, Policy, Repeats, Span, Summary, Verdict};
+use super::outputs::{ByArgs, OutputArgs, Outputs};
+use super::{Chosen, Common};
+use crate::audit::{Auditor, Balances, Finding, Past, Policy, Repeats, Span, Summary, Verdict};
 use crate::details::Details;
 use crate::log::{LogEntry, Place};
 use crate::partial::{PartInput, Partial, Settings};
 use crate::profile::{self, Context, Rates, Skip};
-use crate::report::{self, InputInfo, Report, Style, UsdTotals};
+use crate::report::{self, InputInfo, Report, UsdTotals};
 
 /// Recompute every charge of a log, and flag what does not match
 #[derive(Args, Debug)]
@@ -31,11 +31,10 @@ pub struct AuditCommand {
     logs: LogArgs,
     #[command(flatten)]
     common: Common,
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
-    /// Write the report to a file
-    #[arg(long, short, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    outputs: OutputArgs,
+    #[command(flatten)]
+    by: ByArgs,
     /// Take a difference of up to so many points as matched
     #[arg(long, value_name = "POINTS", default_value_t = 0)]
     tolerance: u64,
@@ -46,60 +45,12 @@ pub struct AuditCommand {
     strict: bool,
     #[command(flatten)]
     filter: FilterArgs,
-    /// Break the totals down by model, group, token, user, channel, day, cause
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    by: Vec<ByChoice>,
     /// Check each user's balance: JSON or CSV with user, before, after (points)
     #[arg(long, value_name = "FILE")]
     balances: Option<PathBuf>,
     /// Print one line for `quota merge`: sums and the largest findings, no rows. A wrong charge does not fail the run
-    #[arg(long, conflicts_with_all = ["format", "fail_on", "max_mismatches", "baseline", "allow_empty"])]
+    #[arg(long, conflicts_with_all = ["format", "report", "fail_on", "max_mismatches", "baseline", "allow_empty"])]
     partial: bool,
-    /// How many findings are listed: the largest [default: 20 in a table, else 1000]
-    #[arg(long, value_name = "N")]
-    limit: Option<usize>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    Table,
-    Json,
-    Ndjson,
-}
-
-impl Format {
-    /// How many findings are listed where nothing else is asked for.
-    pub fn limit(self) -> usize {
-        match self {
-            Format::Table => 20,
-            Format::Json | Format::Ndjson => 1000,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum ByChoice {
-    Model,
-    Group,
-    Token,
-    User,
-    Channel,
-    Day,
-    Cause,
-}
-
-impl From<ByChoice> for By {
-    fn from(choice: ByChoice) -> By {
-        match choice {
-            ByChoice::Model => By::Model,
-            ByChoice::Group => By::Group,
-            ByChoice::Token => By::Token,
-            ByChoice::User => By::User,
-            ByChoice::Channel => By::Channel,
-            ByChoice::Day => By::Day,
-            ByChoice::Cause => By::Cause,
-        }
-    }
 }
 
 impl AuditCommand {
@@ -107,19 +58,15 @@ impl AuditCommand {
     pub fn run(self, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
         let chosen = self.common.load(err)?;
         let run = Run::new(&self, chosen)?;
-        let report = match &self.output {
-            Some(path) => write_whole(path, |file| run.write(file, err))?,
-            None => run.write(out, err)?,
-        };
-        match report {
-            Some(report) => Ok(run.gate.exit_code(&report.summary, self.common.quiet, err)?),
-            None => Ok(0),
+        if self.partial {
+            let part = run.part(err)?;
+            self.outputs.write_alone(out, |out| Ok(write_partial(&part, out)?))?;
+            return Ok(0);
         }
-    }
-
-    fn limit(&self) -> usize {
-        let usual = if self.partial { PARTIAL_LIMIT } else { self.format.limit() };
-        self.limit.unwrap_or(usual)
+        let mut outputs = Outputs::open(&self.outputs, self.common.screen(), out)?;
+        let report = run.report(&mut outputs, err)?;
+        outputs.keep()?;
+        Ok(run.gate.exit_code(&report.summary, self.common.quiet, err)?)
     }
 }
 
@@ -137,6 +84,13 @@ struct Kept {
     books: Balances,
 }
 
+/// What all inputs came to.
+struct Audited {
+    report: Report,
+    pricings: Vec<Pricing>,
+    books: Balances,
+}
+
 impl<'c> Run<'c> {
     fn new(command: &'c AuditCommand, chosen: Chosen) -> Result<Run<'c>, Failure> {
         let mut logs = Logs::new(&command.logs, &command.common, chosen)?;
@@ -146,17 +100,56 @@ impl<'c> Run<'c> {
         Ok(Run { command, logs, auditor, gate: command.gate.gate()? })
     }
 
-    /// Audits all inputs and writes the report; none where they are a part.
-    fn write(&self, out: &mut dyn Write, err: &mut dyn Write) -> Result<Option<Report>, Failure> {
-        let by: Vec<By> = self.command.by.iter().map(|choice| By::from(*choice)).collect();
+    /// Audits all inputs and writes the reports.
+    fn report(&self, outputs: &mut Outputs<'_>, err: &mut dyn Write) -> Result<Report, Failure> {
+        let summary = self.command.outputs.summary(&self.command.by.by());
+        let Audited { mut report, books, .. } = self.audit(summary, outputs)?;
+        for imbalance in books.imbalances() {
+            report.summary.add_policy(Policy::BalanceMismatch, imbalance.detail, imbalance.rows, Span::default());
+        }
+        outputs.end(&report)?;
+        self.tell_malformed(&report, err)?;
+        Ok(report)
+    }
+
+    /// Audits all inputs as a part of a whole.
+    fn part(&self, err: &mut dyn Write) -> Result<Partial, Failure> {
+        let summary = self.command.outputs.summary_of_part(&self.command.by.by());
+        let Audited { report, pricings, books } = self.audit(summary, &mut Outputs::none())?;
+        self.tell_malformed(&report, err)?;
+        let settings = Settings {
+            config: self.logs.chosen.config.sources.clone(),
+            basis: report.basis,
+            profile: self.auditor.profile,
+            tolerance: self.auditor.tolerance,
+            filter: self.auditor.filter.clone(),
+            zone: self.command.logs.zone().to_owned(),
+            by: report.by.clone(),
+        };
+        let inputs = report.inputs.iter().zip(pricings).zip(self.logs.take_hashes());
+        let inputs = inputs.map(|((info, pricing), sha256)| PartInput {
+            name: info.name.clone(),
+            format: info.format.clone(),
+            rows: info.rows,
+            bytes: info.bytes,
+            sha256,
+            quota_per_unit: pricing.quota_per_unit,
+            sources: pricing.sources,
+        });
+        let inputs = inputs.collect();
+        Ok(Partial::new(report, settings, inputs, books))
+    }
+
+    fn audit(&self, summary: Summary, outputs: &mut Outputs<'_>) -> Result<Audited, Failure> {
         let mut report = Report {
             inputs: Vec::new(),
             sources: Vec::new(),
             basis: self.logs.basis(),
             profile: self.auditor.profile.map_or("auto", |profile| profile.word()),
             quota_per_unit: self.command.common.quota_per_unit(&self.logs.chosen.config),
-            summary: Summary::new(self.command.limit(), &by),
+            summary,
             usd: UsdTotals::default(),
+            by: self.command.by.by(),
         };
         let books = match &self.command.balances {
             Some(path) => Balances::new(super::balances::load(path)?),
@@ -167,7 +160,7 @@ impl<'c> Run<'c> {
         let mut pricings = Vec::new();
         for (index, path) in self.command.logs.files.iter().enumerate() {
             let before = report.summary.totals.clone();
-            let pricing = self.audit_input(path, index, &mut report, &mut kept, out)?;
+            let pricing = self.audit_input(path, index, &mut report, &mut kept, outputs)?;
             report.usd.add(&before, &report.summary.totals, pricing.quota_per_unit);
             if index == 0 {
                 report.quota_per_unit = pricing.quota_per_unit;
@@ -177,46 +170,7 @@ impl<'c> Run<'c> {
         }
         report.sources.extend(self.logs.chosen.config.sources.iter().cloned());
         report.summary.policy.merge(kept.past.watch.close());
-        self.tell_malformed(&report, err)?;
-        if self.command.partial {
-            return self.write_partial(report, &pricings, kept.books, out);
-        }
-        for imbalance in kept.books.imbalances() {
-            report.summary.add_policy(Policy::BalanceMismatch, imbalance.detail, imbalance.rows, Span::default());
-        }
-        self.write_report(&report, out)?;
-        Ok(Some(report))
-    }
-
-    /// Writes the line of a part.
-    fn write_partial(
-        &self,
-        report: Report,
-        pricings: &[Pricing],
-        books: Balances,
-        out: &mut dyn Write,
-    ) -> Result<Option<Report>, Failure> {
-        let settings = Settings {
-            config: self.logs.chosen.config.sources.clone(),
-            basis: report.basis,
-            profile: self.auditor.profile,
-            tolerance: self.auditor.tolerance,
-            filter: self.auditor.filter.clone(),
-            zone: self.command.logs.zone().to_owned(),
-        };
-        let inputs = report.inputs.iter().zip(pricings).zip(self.logs.take_hashes());
-        let inputs = inputs.map(|((info, pricing), sha256)| PartInput {
-            name: info.name.clone(),
-            format: info.format.clone(),
-            rows: info.rows,
-            bytes: info.bytes,
-            sha256,
-            quota_per_unit: pricing.quota_per_unit,
-            sources: pricing.sources.clone(),
-        });
-        let inputs = inputs.collect();
-        write_partial(&Partial::new(report, settings, inputs, books), out)?;
-        Ok(None)
+        Ok(Audited { report, pricings, books: kept.books })
     }
 
     fn audit_input(
@@ -225,17 +179,17 @@ impl<'c> Run<'c> {
         index: usize,
         report: &mut Report,
         kept: &mut Kept,
-        out: &mut dyn Write,
+        outputs: &mut Outputs<'_>,
     ) -> Result<Pricing, Failure> {
-        let (info, pricing) = self.logs.read(path, index, &mut |row| self.audit_row(row, report, kept, out))?;
+        let (info, pricing) = self.logs.read(path, index, &mut |row| self.audit_row(row, report, kept, outputs))?;
         report.sources.extend(pricing.sources.iter().cloned());
         report.inputs.push(info);
         Ok(pricing)
     }
 
-    fn audit_row(&self, row: ReadRow<'_>, report: &mut Report, kept: &mut Kept, out: &mut dyn Write) -> Result<(), Failure> {
+    fn audit_row(&self, row: ReadRow<'_>, report: &mut Report, kept: &mut Kept, outputs: &mut Outputs<'_>) -> Result<(), Failure> {
         let entry = match row.entry {
-            Err(error) => return self.note(row.place, None, Verdict::malformed(error), row.info, report, out),
+            Err(error) => return self.note(row.place, None, Verdict::malformed(error), row.info, report, outputs),
             Ok(entry) => entry,
         };
         let context = row.pricing.context(entry.time);
@@ -243,7 +197,7 @@ impl<'c> Run<'c> {
         if !kept.books.is_empty() && verdict.skip != Some(Skip::Repeated) {
             book(entry, &context, &mut kept.books);
         }
-        self.note(row.place, Some(entry), verdict, row.info, report, out)
+        self.note(row.place, Some(entry), verdict, row.info, report, outputs)
     }
 
     /// Counts a row, and streams it where the format is a stream.
@@ -254,7 +208,7 @@ impl<'c> Run<'c> {
         verdict: Verdict,
         info: &InputInfo,
         report: &mut Report,
-        out: &mut dyn Write,
+        outputs: &mut Outputs<'_>,
     ) -> Result<(), Failure> {
         if let Some(error) = verdict.error.as_ref().filter(|_| self.command.strict) {
             let hint = "without `--strict` the other rows are still audited".to_owned();
@@ -264,15 +218,10 @@ impl<'c> Run<'c> {
         if verdict.class.is_mismatch() && self.gate.wants_rows() {
             self.gate.see(&Finding::new(place, entry, verdict.clone()));
         }
-        if self.command.format == Format::Ndjson {
-            report::write_finding(&Finding::new(place, entry, verdict), &info.name, out)?;
+        if outputs.stream() {
+            outputs.row(&Finding::new(place, entry, verdict), &info.name)?;
         }
         Ok(())
-    }
-
-    fn write_report(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
-        let screen = Screen { color: self.command.common.color, quiet: self.command.common.quiet };
-        write_report(report, self.command.format, screen, self.command.output.is_none(), out)
     }
 
     fn tell_malformed(&self, report: &Report, err: &mut dyn Write) -> io::Result<()> {
@@ -285,27 +234,6 @@ impl<'c> Run<'c> {
         match report.summary.totals.malformed.saturating_sub(report.summary.malformed.len() as u64) {
             0 => Ok(()),
             more => writeln!(err, "and {more} more malformed rows; `--format ndjson` names each"),
-        }
-    }
-}
-
-/// What the flags say of a terminal.
-#[derive(Clone, Copy, Debug)]
-pub struct Screen {
-    pub color: Color,
-    pub quiet: bool,
-}
-
-/// Writes a report in a format; that of a stream has its rows already.
-pub fn write_report(report: &Report, format: Format, screen: Screen, to_stdout: bool, out: &mut dyn Write) -> io::Result<()> {
-    match format {
-        Format::Json => report::write_json(report, out),
-        Format::Ndjson => report::write_ndjson_end(report, out),
-        Format::Table => {
-            let to_terminal = to_stdout && io::stdout().is_terminal();
-            let style =
-                Style { color: screen.color.for_stream(to_terminal), width: terminal_width(to_terminal), quiet: screen.quiet };
-            report::write_table(report, style, out)
         }
     }
 }

@@ -15,6 +15,7 @@ mod install;
 mod logs;
 mod merge;
 mod outcome;
+mod outputs;
 pub mod sources;
 
 use std::ffi::OsString;
@@ -29,6 +30,7 @@ use crate::exact::Ratio;
 use crate::profile::Profile;
 use crate::report::issues;
 use outcome::Failure;
+use outputs::Screen;
 
 /// Recompute every charge in an LLM gateway's log exactly, and say what does not match
 #[derive(Debug, Parser)]
@@ -128,6 +130,10 @@ impl Common {
     /// A config of which nothing else is said.
     fn of(config: PathBuf) -> Common {
         Common { config: vec![config], profile: None, quota_per_unit: None, color: Color::Auto, quiet: true }
+    }
+
+    fn screen(&self) -> Screen {
+        Screen { color: self.color, quiet: self.quiet }
     }
 
     fn load(&self, err: &mut dyn Write) -> Result<Chosen, Failure> {

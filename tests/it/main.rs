@@ -12,6 +12,7 @@ mod docs;
 mod explain;
 mod forms;
 mod groups;
+mod hostile;
 mod infer;
 mod laws;
 mod merge;
@@ -19,6 +20,7 @@ mod pipes;
 mod planted;
 #[cfg(unix)]
 mod recipes;
+mod reports;
 mod run;
 #[cfg(unix)]
 mod sandbox;

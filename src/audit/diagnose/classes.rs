@@ -26,7 +26,7 @@ pub struct ClassKey {
 
 /// Something that may explain several rows: causes, and the number or name that they must agree on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Shared {
+pub(super) struct Shared {
     causes: Causes,
     number: Option<(Word, Ratio)>,
     name: Option<String>,
@@ -199,6 +199,11 @@ pub struct CauseTotal {
 }
 
 impl Shared {
+    /// What explains a row, alone or with others.
+    pub(super) fn all(diagnosis: &Diagnosis) -> impl Iterator<Item = Shared> {
+        Shared::named(diagnosis).chain(Shared::numbered(&diagnosis.numbers))
+    }
+
     /// What explains a row beside its numbers.
     fn named(diagnosis: &Diagnosis) -> impl Iterator<Item = Shared> {
         let of_row = diagnosis.causes.iter().filter(|explanation| explanation.causes.kind != Kind::Earned);
@@ -268,7 +273,7 @@ impl Classes {
         let class = self.classes.entry(key).or_default();
         class.rows += 1;
         class.by_own.entry(own).or_default().merge(told);
-        Shared::named(diagnosis).chain(Shared::numbered(&diagnosis.numbers)).for_each(|shared| class.explain(shared, own, told));
+        Shared::all(diagnosis).for_each(|shared| class.explain(shared, own, told));
         if let Some(terms) = judged.terms.as_ref().filter(|_| diagnosis.numbers_unsought && before <= MOST_CLASSES) {
             let numbers = || Numbers::Unsought { terms: terms.clone(), written: judged.written.clone(), charged: judged.charged };
             let row = || Unasked { numbers: numbers(), own, told: told.clone() };

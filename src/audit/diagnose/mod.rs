@@ -7,6 +7,7 @@
 mod changes;
 mod classes;
 mod earned;
+mod examples;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -16,6 +17,7 @@ use std::rc::Rc;
 pub use changes::{Change, To};
 pub use classes::{ClassCauses, ClassKey, Classes, OfRow, Told};
 pub use earned::{Interval, Number, Wrong, word};
+pub use examples::Examples;
 
 use earned::{Solved, solve};
 
