@@ -126,7 +126,7 @@ fn the_action_audits_and_tells_what_it_found() {
     };
     let (out, summary) = run("QUOTA_INPUT_LOGS=$'monday.csv\\ntuesday.csv' QUOTA_INPUT_FAIL_ON=over", 0);
     assert!(out.contains("report=quota-report.json\novercharged=0\n") && out.ends_with("exit-code=0\n"), "{out}");
-    assert!(summary.contains("| 192 | 0 | 0 |"), "{summary}");
+    assert!(summary.contains("charges are right"), "{summary}");
     let (out, _) = run("QUOTA_INPUT_LOGS=wrong.csv QUOTA_INPUT_REPORT=known.json", 1);
     assert!(out.contains("report=known.json\n") && out.ends_with("exit-code=1\n"), "{out}");
     run("QUOTA_INPUT_LOGS=wrong.csv QUOTA_INPUT_BASELINE=known.json", 0);
