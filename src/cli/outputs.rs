@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::Common;
-use super::file::{WholeFile, terminal_width};
+use super::Color;
+use super::file::{WholeFile, terminal_width, write_whole};
 use super::outcome::Failure;
 use crate::audit::{By, Finding, Summary};
 use crate::report::csv::Csv;
@@ -18,7 +18,7 @@ use crate::report::junit::Junit;
 use crate::report::markdown::Markdown;
 use crate::report::sarif::Sarif;
 use crate::report::table::{Style, Table};
-use crate::report::view::{View, finding_part};
+use crate::report::view::{FindingPart, View, finding_part};
 use crate::report::{Format, Report};
 
 /// Findings that a table lists, and the other formats.
@@ -36,12 +36,31 @@ pub struct OutputArgs {
     /// Write a further report in the same pass (repeatable)
     #[arg(long, value_name = "FORMAT=FILE", value_parser = further)]
     report: Vec<Further>,
+    /// How many findings are listed: the largest [default: 20 in a table, else 1000]
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
+/// What the totals are broken down by.
+#[derive(Args, Debug)]
+pub struct ByArgs {
     /// Break the totals down by model, group, token, user, channel, day, cause
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     by: Vec<ByChoice>,
-    /// How many findings are listed: the largest [default: 20 in a table, else 1000]
-    #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+}
+
+impl ByArgs {
+    /// The breakdowns that were asked for.
+    pub fn chosen(&self) -> Vec<By> {
+        self.by.iter().map(|choice| By::from(*choice)).collect()
+    }
+}
+
+/// What the flags say of a terminal.
+#[derive(Clone, Copy, Debug)]
+pub struct Screen {
+    pub color: Color,
+    pub quiet: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -114,20 +133,29 @@ impl OutputArgs {
         std::iter::once(self.format).chain(self.report.iter().map(|further| further.format))
     }
 
-    /// The breakdowns that were asked for.
-    pub fn by(&self) -> Vec<By> {
-        self.by.iter().map(|choice| By::from(*choice)).collect()
-    }
-
-    /// An empty summary that keeps what the formats show.
-    pub fn summary(&self) -> Summary {
-        let limit = self.formats().map(|format| self.limit(format)).max().unwrap_or(LISTED);
-        let mut by = self.by();
-        if self.formats().any(|format| format == FormatName::Html) {
+    /// An empty summary that keeps what the formats show; a part keeps what any format may show.
+    pub fn summary(&self, by: &ByArgs, is_part: bool) -> Summary {
+        let shows = |wanted: fn(FormatName) -> bool| is_part || self.formats().any(wanted);
+        let mut by = by.chosen();
+        if shows(|format| format == FormatName::Html) {
             by.extend([By::Model, By::Group, By::Day]);
         }
-        let summary = Summary::new(limit, &by);
-        if self.formats().any(FormatName::shows_cases) { summary.with_cases() } else { summary }
+        let summary = Summary::new(self.most_listed(is_part), &by);
+        if shows(FormatName::shows_cases) { summary.with_cases() } else { summary }
+    }
+
+    /// So many findings are listed where most are.
+    pub fn most_listed(&self, is_part: bool) -> usize {
+        let most = self.formats().map(|format| self.limit(format)).max().unwrap_or(LISTED);
+        if is_part { self.limit.unwrap_or(LISTED) } else { most }
+    }
+
+    /// Writes what is no report to the place of the first one.
+    pub fn write_first(&self, out: &mut dyn Write, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+        match &self.output {
+            Some(path) => write_whole(path, |file| Ok(write(file)?)),
+            None => Ok(write(out)?),
+        }
     }
 
     fn limit(&self, format: FormatName) -> usize {
@@ -174,18 +202,23 @@ impl Sink<'_> {
 }
 
 impl<'o> Outputs<'o> {
+    /// No report at all.
+    pub fn none() -> Outputs<'o> {
+        Outputs { all: Vec::new(), step_summary: None }
+    }
+
     /// Opens the files, so that a run does not fail at its end for a folder that is not there.
-    pub fn open(args: &OutputArgs, common: &Common, out: &'o mut dyn Write) -> Result<Outputs<'o>, Failure> {
+    pub fn open(args: &OutputArgs, screen: Screen, out: &'o mut dyn Write) -> Result<Outputs<'o>, Failure> {
         args.check_places()?;
         let sink = match &args.output {
             Some(path) => Sink::File(WholeFile::create(path)?),
             None => Sink::Out(out),
         };
         let to_terminal = args.output.is_none() && io::stdout().is_terminal();
-        let mut all = vec![Output { format: writer(args.format, args, common, to_terminal), sink }];
+        let mut all = vec![Output { format: writer(args.format, args, screen, to_terminal), sink }];
         for Further { format, path } in &args.report {
             let sink = Sink::File(WholeFile::create(path)?);
-            all.push(Output { format: writer(*format, args, common, false), sink });
+            all.push(Output { format: writer(*format, args, screen, false), sink });
         }
         Ok(Outputs { all, step_summary: step_summary(args) })
     }
@@ -197,23 +230,37 @@ impl<'o> Outputs<'o> {
 
     /// Writes a row where every row is written.
     pub fn row(&mut self, finding: &Finding, input: &str) -> Result<(), Failure> {
-        let part = finding_part(finding, input, None);
+        self.write_row(&finding_part(finding, input, None))
+    }
+
+    fn write_row(&mut self, part: &FindingPart<'_>) -> Result<(), Failure> {
         let streams = self.all.iter_mut().filter(|output| output.format.streams());
         for Output { format, sink } in streams {
-            sink.with(|out| format.row(&part, out))?;
+            sink.with(|out| format.row(part, out))?;
         }
         Ok(())
+    }
+
+    /// Writes a report whose rows are not at hand: where every row is written, those that it lists are.
+    pub fn end_without_rows(&mut self, report: &Report) -> Result<(), Failure> {
+        let causes = report.summary.causes();
+        let view = View::new(report, &causes);
+        view.findings.iter().try_for_each(|part| self.write_row(part))?;
+        self.write_end(&view)
     }
 
     /// Writes what is known at the end of the run.
     pub fn end(&mut self, report: &Report) -> Result<(), Failure> {
         let causes = report.summary.causes();
-        let view = View::new(report, &causes);
+        self.write_end(&View::new(report, &causes))
+    }
+
+    fn write_end(&mut self, view: &View<'_>) -> Result<(), Failure> {
         for Output { format, sink } in &mut self.all {
-            sink.with(|out| format.end(&view, out))?;
+            sink.with(|out| format.end(view, out))?;
         }
         match &self.step_summary {
-            Some(path) => append_summary(&view, path),
+            Some(path) => append_summary(view, path),
             None => Ok(()),
         }
     }
@@ -250,7 +297,7 @@ fn append_summary(view: &View<'_>, path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn writer(format: FormatName, args: &OutputArgs, common: &Common, to_terminal: bool) -> Box<dyn Format> {
+fn writer(format: FormatName, args: &OutputArgs, screen: Screen, to_terminal: bool) -> Box<dyn Format> {
     let limit = args.limit(format);
     match format {
         FormatName::Json => Box::new(Json),
@@ -262,8 +309,8 @@ fn writer(format: FormatName, args: &OutputArgs, common: &Common, to_terminal: b
         FormatName::Sarif => Box::new(Sarif),
         FormatName::Github => Box::new(GitHub),
         FormatName::Table => {
-            let color = common.color.for_stream(to_terminal);
-            Box::new(Table(Style { color, width: terminal_width(to_terminal), quiet: common.quiet, limit }))
+            let color = screen.color.for_stream(to_terminal);
+            Box::new(Table(Style { color, width: terminal_width(to_terminal), quiet: screen.quiet, limit }))
         }
     }
 }

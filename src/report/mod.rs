@@ -20,43 +20,30 @@ pub mod markdown;
 pub mod sarif;
 pub mod table;
 mod text;
+mod usd;
 pub mod view;
 mod xml;
 
 pub use text::{grouped, points_text, printable, time_text, usd_of, usd_text};
+pub use usd::{PointSums, UsdTotals};
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use view::{FindingPart, View};
 
 use crate::audit::{By, Summary};
 use crate::config::Source;
-use crate::exact::{Exact, Ratio};
+use crate::exact::Ratio;
 use crate::profile::Basis;
 
 /// An input as the report names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputInfo {
     pub name: String,
-    pub format: &'static str,
+    pub format: Cow<'static, str>,
     pub rows: u64,
     pub bytes: u64,
-}
-
-/// Totals in USD. Inputs may differ in the points of 1 USD, so they are summed apart from the points.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct UsdTotals {
-    pub charged: Exact,
-    pub expected: Exact,
-    pub over: Exact,
-    pub under: Exact,
-    pub unrated: Exact,
-}
-
-impl UsdTotals {
-    pub fn net(&self) -> Exact {
-        self.charged.clone() - self.expected.clone()
-    }
 }
 
 /// Everything that a report says.

@@ -10,10 +10,10 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::text::{grouped, points_text, time_text, usd_of, usd_text};
 use super::{InputInfo, Report};
-use crate::audit::{By, Causes, ClassCauses, ClassKey, Finding, Judged, Span, Summary, Tally, Told};
+use crate::audit::{By, Causes, ClassCauses, ClassKey, Finding, Judged, Span, Summary, Tally, Told, Word};
 use crate::config::Source;
 use crate::exact::{Exact, Points, Ratio};
-use crate::pricing::{Class, Mode, Reason, Terms};
+use crate::pricing::Reason;
 
 /// A map with its keys in the order of the list.
 #[derive(Debug)]
@@ -215,7 +215,7 @@ pub struct CasePart<'a> {
 
 #[derive(Debug, Serialize)]
 pub struct DriftPart<'a> {
-    pub key: &'static str,
+    pub key: &'a str,
     pub model: Option<&'a str>,
     pub group: Option<&'a str>,
     pub configured: &'a str,
@@ -289,9 +289,9 @@ pub struct FindingPart<'a> {
     pub expected_points: Option<i64>,
     pub delta_points: Option<i128>,
     pub expected_exact: Option<String>,
-    pub usage: Ordered<&'static str, i64>,
+    pub usage: Ordered<Word, i64>,
     pub ratios: Ordered<String, String>,
-    pub logged_ratios: Ordered<&'static str, &'a str>,
+    pub logged_ratios: Ordered<&'a str, &'a str>,
     pub profile: Option<&'static str>,
     pub quirk: Option<&'static str>,
     pub reason: Option<&'static str>,
@@ -424,11 +424,11 @@ pub fn cause_sentence(causes: Causes) -> String {
 }
 
 fn input(info: &InputInfo) -> Input<'_> {
-    Input { name: &info.name, format: info.format, rows: info.rows, bytes: info.bytes }
+    Input { name: &info.name, format: &info.format, rows: info.rows, bytes: info.bytes }
 }
 
 fn source(source: &Source) -> SourcePart<'_> {
-    SourcePart { name: &source.name, format: source.format, sha256: &source.sha256 }
+    SourcePart { name: &source.name, format: &source.format, sha256: &source.sha256 }
 }
 
 fn config(report: &Report) -> ConfigPart<'_> {
@@ -486,7 +486,7 @@ fn cause_parts(causes: &ClassCauses) -> Vec<CausePart> {
         models: total.models.iter().cloned().collect(),
         groups: total.groups.iter().cloned().collect(),
         times: total.told.span.into(),
-        implied: total.implied.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
+        implied: total.implied.iter().map(|(key, value)| (key.clone().into_owned(), value.clone())).collect(),
         sentence: cause_sentence(*cause),
     });
     parts.collect()
@@ -533,7 +533,7 @@ fn cases(summary: &Summary) -> Vec<CasePart<'_>> {
 
 fn drift(summary: &Summary) -> Vec<DriftPart<'_>> {
     let parts = summary.drift.iter().map(|(key, (rows, span))| DriftPart {
-        key: key.key,
+        key: &key.key,
         model: key.model.as_deref(),
         group: key.group.as_deref(),
         configured: &key.configured,
@@ -582,7 +582,6 @@ fn breakdowns(summary: &Summary, causes: &ClassCauses) -> Vec<(By, Vec<ByPart>)>
 pub fn finding_part<'a>(finding: &'a Finding, input: &'a str, causes: Option<&ClassCauses>) -> FindingPart<'a> {
     let charge = finding.charge();
     let told = finding.told(causes);
-    let terms = charge.and_then(|judged| judged.terms.as_ref());
     FindingPart {
         input,
         line: finding.place.line,
@@ -601,10 +600,10 @@ pub fn finding_part<'a>(finding: &'a Finding, input: &'a str, causes: Option<&Cl
         expected_points: charge.and_then(|judged| judged.expected.as_ref()).map(|expected| expected.points.0),
         delta_points: charge.filter(|judged| judged.expected.is_some()).map(Judged::delta),
         expected_exact: charge.and_then(|j| j.expected.as_ref()).map(|e| e.amount.clone().normalized().to_string()),
-        usage: Ordered(terms.map_or(Vec::new(), usage)),
-        ratios: Ordered(terms.map_or(Vec::new(), ratios)),
+        usage: Ordered(finding.usage()),
+        ratios: Ordered(finding.ratios()),
         logged_ratios: Ordered(charge.map_or(Vec::new(), |judged| {
-            judged.drift.iter().map(|difference| (difference.key, difference.logged.as_str())).collect()
+            judged.drift.iter().map(|difference| (difference.key.as_ref(), difference.logged.as_str())).collect()
         })),
         profile: finding.profile().map(|profile| profile.word()),
         quirk: charge
@@ -630,28 +629,4 @@ fn reason(finding: &Finding) -> Option<&'static str> {
     let skip = finding.verdict.skip.map(|skip| skip.word());
     let unrated = finding.charge().and_then(|judged| judged.reason).map(|reason| reason.word());
     skip.or(unrated).or(finding.verdict.error.as_ref().map(|_| "malformed"))
-}
-
-fn usage(terms: &Terms) -> Vec<(&'static str, i64)> {
-    let used = terms.usage.iter().filter(|(_, tokens)| *tokens != 0);
-    used.map(|(class, tokens)| (terms.usage_word(class), tokens)).collect()
-}
-
-/// The numbers that enter the charge.
-fn ratios(terms: &Terms) -> Vec<(String, String)> {
-    let mut used: Vec<(String, String)> = Vec::new();
-    match terms.formula.mode() {
-        Mode::Call | Mode::Free => used.push((terms.price_word().to_owned(), terms.price.to_string())),
-        Mode::Expression => {}
-        Mode::Tokens => {
-            let model = Exact::from(terms.model_ratio) * terms.rates[Class::Input];
-            used.push((terms.rate_word(Class::Input).to_owned(), model.normalized().to_string()));
-            let classes = terms.usage.iter().filter(|(class, tokens)| *tokens != 0 && *class != Class::Input);
-            used.extend(classes.map(|(class, _)| (terms.rate_word(class).to_owned(), terms.rates[class].to_string())));
-        }
-    }
-    used.push(("group_ratio".to_owned(), terms.group_ratio.to_string()));
-    used.extend(terms.multipliers.iter().map(|multiplier| (multiplier.name.clone(), multiplier.value.to_string())));
-    used.extend(terms.surcharges.iter().map(|surcharge| (surcharge.name.clone(), surcharge.price.to_string())));
-    used
 }

@@ -8,30 +8,32 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::Diagnosis;
 use super::earned::{self, Number, Wrong, word};
 use crate::audit::cause::{Cause, Causes, Kind};
-use crate::audit::{Judged, Span, Tally};
+use crate::audit::{Judged, Span, Tally, Word, pairs};
 use crate::exact::{Charged, Points, Ratio};
 use crate::pricing::{Slot, Terms};
 
 /// A model and a group; the model alone where rows carry no group.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClassKey {
     pub model: String,
     pub group: String,
 }
 
 /// Something that may explain several rows: causes, and the number or name that they must agree on.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Shared {
     causes: Causes,
-    number: Option<(&'static str, Ratio)>,
+    number: Option<(Word, Ratio)>,
     name: Option<String>,
 }
 
 /// Rows with the points and times of them.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Told {
     pub tally: Tally,
     pub span: Span,
@@ -52,22 +54,26 @@ impl Told {
 }
 
 /// Rows that are explained by something, by the causes that they have alone.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Explained {
     rows: u64,
+    #[serde(with = "pairs")]
     by_own: BTreeMap<Causes, Told>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Class {
     rows: u64,
+    #[serde(with = "pairs")]
     by_own: BTreeMap<Causes, Told>,
+    #[serde(with = "pairs")]
     explained: BTreeMap<Shared, Explained>,
     aside: Aside,
 }
 
 /// Rows with a definite cause that were not asked for numbers. None is kept once there are too many.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(into = "AsideAsked", from = "AsideAsked")]
 struct Aside {
     seen: usize,
     rows: Vec<Unasked>,
@@ -75,11 +81,44 @@ struct Aside {
 
 #[derive(Clone, Debug, PartialEq)]
 struct Unasked {
-    terms: Terms,
-    written: Charged,
-    charged: Points,
+    numbers: Numbers,
     own: Causes,
     told: Told,
+}
+
+/// What numbers explain a row that was kept aside.
+#[derive(Clone, Debug, PartialEq)]
+enum Numbers {
+    Unsought {
+        terms: Terms,
+        written: Charged,
+        charged: Points,
+    },
+    /// Of rows that were written down, which their terms are not.
+    Sought(Vec<Shared>),
+}
+
+/// The rows that were kept aside, asked: so they can be written down.
+#[derive(Serialize, Deserialize)]
+struct AsideAsked {
+    seen: usize,
+    #[serde(with = "pairs")]
+    rows: BTreeMap<(Vec<Shared>, Causes), Told>,
+}
+
+impl From<Aside> for AsideAsked {
+    fn from(aside: Aside) -> AsideAsked {
+        let mut rows: BTreeMap<(Vec<Shared>, Causes), Told> = BTreeMap::new();
+        aside.rows.iter().for_each(|row| rows.entry((row.shared(), row.own)).or_default().merge(&row.told));
+        AsideAsked { seen: aside.seen, rows }
+    }
+}
+
+impl From<AsideAsked> for Aside {
+    fn from(asked: AsideAsked) -> Aside {
+        let rows = asked.rows.into_iter().map(|((shared, own), told)| Unasked { numbers: Numbers::Sought(shared), own, told });
+        Aside { seen: asked.seen, rows: rows.collect() }
+    }
 }
 
 /// More rows of a class are not kept aside.
@@ -95,19 +134,27 @@ const MOST_SHARED: usize = 20_000;
 const EARNED_SHARE: u64 = 5;
 
 /// The classes of a run.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Classes {
+    #[serde(with = "pairs")]
     classes: BTreeMap<ClassKey, Class>,
     /// Mismatched rows with a price in USD, and what another number of points for 1 USD would explain of them.
     priced_rows: u64,
+    #[serde(with = "pairs")]
     units: BTreeMap<Ratio, Unit>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Rows by the causes that they have alone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct ByOwn(#[serde(with = "pairs")] BTreeMap<Causes, Told>);
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Unit {
     rows: u64,
     models: BTreeSet<String>,
-    by_class: BTreeMap<ClassKey, BTreeMap<Causes, Told>>,
+    #[serde(with = "pairs")]
+    by_class: BTreeMap<ClassKey, ByOwn>,
 }
 
 /// The causes of all rows, with what is implied of each.
@@ -134,7 +181,7 @@ struct Chosen {
 #[derive(Clone, Debug, PartialEq)]
 pub struct OfRow {
     pub causes: Causes,
-    pub implied: Vec<(&'static str, String)>,
+    pub implied: Vec<(Word, String)>,
     /// Earned causes that explain as many rows of the class, and this one.
     pub also: Vec<Causes>,
 }
@@ -145,7 +192,7 @@ pub struct CauseTotal {
     pub told: Told,
     pub models: BTreeSet<String>,
     pub groups: BTreeSet<String>,
-    pub implied: BTreeMap<&'static str, String>,
+    pub implied: BTreeMap<Word, String>,
 }
 
 impl Shared {
@@ -164,14 +211,14 @@ impl Shared {
         let numbers = numbers.iter().filter(|number| number.cause != Cause::QuotaPerUnitDiffers);
         numbers.map(|number| Shared {
             causes: Causes::earned(number.cause),
-            number: Some((word(number.slot), number.value)),
+            number: Some((word(number.slot).into(), number.value)),
             name: None,
         })
     }
 
-    fn implied(&self) -> Option<(&'static str, String)> {
-        let number = self.number.map(|(key, value)| (key, value.to_string()));
-        number.or_else(|| self.name.as_ref().map(|name| ("model", name.clone())))
+    fn implied(&self) -> Option<(Word, String)> {
+        let number = self.number.as_ref().map(|(key, value)| (key.clone(), value.to_string()));
+        number.or_else(|| self.name.as_ref().map(|name| ("model".into(), name.clone())))
     }
 }
 
@@ -198,8 +245,14 @@ impl Aside {
 }
 
 impl Unasked {
-    fn numbers(&self) -> Vec<Number> {
-        earned::numbers(Wrong { terms: &self.terms, written: &self.written, charged: self.charged }).0
+    /// The numbers that explain the row, for its class.
+    fn shared(&self) -> Vec<Shared> {
+        match &self.numbers {
+            Numbers::Sought(shared) => shared.clone(),
+            Numbers::Unsought { terms, written, charged } => {
+                Shared::numbered(&earned::numbers(Wrong { terms, written, charged: *charged }).0).collect()
+            }
+        }
     }
 }
 
@@ -214,13 +267,8 @@ impl Classes {
         class.by_own.entry(own).or_default().merge(told);
         Shared::named(diagnosis).chain(Shared::numbered(&diagnosis.numbers)).for_each(|shared| class.explain(shared, own, told));
         if let Some(terms) = judged.terms.as_ref().filter(|_| diagnosis.numbers_unsought && before <= MOST_CLASSES) {
-            let row = || Unasked {
-                terms: terms.clone(),
-                written: judged.written.clone(),
-                charged: judged.charged,
-                own,
-                told: told.clone(),
-            };
+            let numbers = || Numbers::Unsought { terms: terms.clone(), written: judged.written.clone(), charged: judged.charged };
+            let row = || Unasked { numbers: numbers(), own, told: told.clone() };
             class.aside.add(row);
         }
         if before <= MOST_CLASSES && !self.keeps_aside() {
@@ -246,7 +294,7 @@ impl Classes {
                 let unit = self.units.entry(value).or_default();
                 unit.rows += 1;
                 unit.models.insert(key.model.clone());
-                unit.by_class.entry(key.clone()).or_default().entry(own).or_default().merge(told);
+                unit.by_class.entry(key.clone()).or_default().0.entry(own).or_default().merge(told);
             }
         }
     }
@@ -274,7 +322,7 @@ impl Classes {
             unit.models.extend(part.models);
             for (key, by_own) in part.by_class {
                 let sums = unit.by_class.entry(key).or_default();
-                by_own.iter().for_each(|(own, told)| sums.entry(*own).or_default().merge(told));
+                by_own.0.iter().for_each(|(own, told)| sums.0.entry(*own).or_default().merge(told));
             }
         }
     }
@@ -285,9 +333,9 @@ impl Classes {
         let unit = self.unit();
         if let Some((value, unit)) = unit {
             causes.unit = Some(value);
-            let implied = Some(("quota_per_unit", value.to_string()));
+            let implied = Some(("quota_per_unit".into(), value.to_string()));
             for (key, by_own) in &unit.by_class {
-                by_own.values().for_each(|told| causes.count(UNIT, key, told, implied.clone()));
+                by_own.0.values().for_each(|told| causes.count(UNIT, key, told, implied.clone()));
             }
         }
         for (key, class) in &self.classes {
@@ -300,7 +348,7 @@ impl Classes {
     fn add_class(&self, key: &ClassKey, class: &Class, unit: Option<&Unit>, causes: &mut ClassCauses) {
         let mut left = class.by_own.clone();
         let by_unit = unit.and_then(|unit| unit.by_class.get(key));
-        by_unit.into_iter().flatten().for_each(|(own, told)| take(&mut left, *own, told));
+        by_unit.into_iter().flat_map(|own| &own.0).for_each(|(own, told)| take(&mut left, *own, told));
         if let Some((shared, explained)) = class.best().filter(|_| by_unit.is_none()) {
             for (own, told) in &explained.by_own {
                 causes.count(shared.causes, key, told, shared.implied());
@@ -333,7 +381,7 @@ impl Class {
     fn explain(&mut self, shared: Shared, own: Causes, told: &Told) {
         if self.explained.len() < MOST_SHARED || self.explained.contains_key(&shared) {
             let explained = self.explained.entry(shared).or_default();
-            explained.rows += 1;
+            explained.rows += told.tally.rows;
             explained.by_own.entry(own).or_default().merge(told);
         }
     }
@@ -347,7 +395,7 @@ impl Class {
         }
         let mut class = self.clone();
         for row in std::mem::take(&mut class.aside.rows) {
-            Shared::numbered(&row.numbers()).for_each(|shared| class.explain(shared, row.own, &row.told));
+            row.shared().into_iter().for_each(|shared| class.explain(shared, row.own, &row.told));
         }
         Cow::Owned(class)
     }
@@ -376,7 +424,7 @@ impl Class {
 }
 
 impl ClassCauses {
-    fn count(&mut self, causes: Causes, key: &ClassKey, told: &Told, implied: Option<(&'static str, String)>) {
+    fn count(&mut self, causes: Causes, key: &ClassKey, told: &Told, implied: Option<(Word, String)>) {
         let total = self.totals.entry(causes).or_default();
         total.told.merge(told);
         self.by_class.entry((causes, key.clone())).or_default().merge(told);
@@ -398,7 +446,7 @@ impl ClassCauses {
             diagnosis.numbers.iter().any(|number| number.cause == Cause::QuotaPerUnitDiffers && number.value == *value)
         };
         if let Some(value) = self.unit.filter(by_unit) {
-            return OfRow { causes: UNIT, implied: vec![("quota_per_unit", value.to_string())], also: Vec::new() };
+            return OfRow { causes: UNIT, implied: vec![("quota_per_unit".into(), value.to_string())], also: Vec::new() };
         }
         let by_class = self.chosen.get(key).and_then(|chosen| chosen.of(judged, diagnosis));
         by_class.unwrap_or_else(|| OfRow {
@@ -413,7 +461,10 @@ impl Chosen {
     /// What the class says of a row that it explains.
     fn of(&self, judged: &Judged, diagnosis: &Diagnosis) -> Option<OfRow> {
         let asks = self.asked && self.shared.number.is_some();
-        let numbers = if asks { judged.numbers() } else { Cow::Borrowed(&diagnosis.numbers[..]) };
+        let numbers = match diagnosis.numbers_unsought {
+            true if !asks => Cow::Borrowed(&[][..]),
+            _ => judged.numbers(),
+        };
         let all: Vec<Shared> = Shared::named(diagnosis).chain(Shared::numbered(&numbers)).collect();
         let causes = self.shared.causes;
         all.contains(&self.shared).then(|| OfRow {

@@ -64,7 +64,7 @@ pub fn of_one_row(terms: &Terms, numbers: &[Number]) -> Vec<Explanation> {
         let causes = Causes::earned(number.cause);
         if !found.iter().any(|explanation| explanation.causes == causes) {
             let changed = Some(Box::new(terms.with(number.slot, number.value)));
-            found.push(Explanation { causes, implied: vec![(word(number.slot), number.value.to_string())], changed });
+            found.push(Explanation { causes, implied: vec![(word(number.slot).into(), number.value.to_string())], changed });
         }
     }
     found.sort_by_key(|explanation| explanation.causes);

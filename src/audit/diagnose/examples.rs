@@ -5,9 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::classes::{ClassKey, Shared};
 use super::{ClassCauses, Diagnosis};
-use crate::audit::{Cause, Causes, Finding};
+use crate::audit::{Cause, Causes, Finding, pairs};
+use crate::log::Place;
 
 /// So many classes have examples: the first of them in their own order.
 const MOST_CLASSES: usize = 2_000;
@@ -18,10 +21,10 @@ const MOST_NEW: usize = 4;
 type Key = (ClassKey, Causes);
 
 /// The examples of the classes, by the causes that the rows have alone.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Examples(BTreeMap<Key, Vec<Example>>);
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Examples(#[serde(with = "pairs")] BTreeMap<Key, Vec<Example>>);
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Example {
     finding: Finding,
     shared: Vec<Shared>,
@@ -67,6 +70,11 @@ impl Examples {
             *ours = kept;
         }
         self.drop_last();
+    }
+
+    /// Where the rows stand.
+    pub fn places(&mut self) -> impl Iterator<Item = &mut Place> {
+        self.0.values_mut().flatten().map(|example| &mut example.finding.place)
     }
 
     /// The first row of a class to which a cause is told.

@@ -21,8 +21,8 @@ pub use examples::Examples;
 
 use earned::numbers;
 
-use super::Judged;
 use super::cause::{Cause, Causes};
+use super::{Judged, Word};
 use crate::exact::{Charged, Points, Ratio};
 use crate::pricing::{Charge, Mode, Slot, Terms};
 use crate::profile::{Related, RelatedModel};
@@ -116,7 +116,7 @@ pub struct Diagnosis {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
     pub causes: Causes,
-    pub implied: Vec<(&'static str, String)>,
+    pub implied: Vec<(Word, String)>,
     /// The terms that give the charge; none where it is a number that no terms give.
     pub changed: Option<Box<Terms>>,
 }
@@ -138,7 +138,7 @@ impl Diagnosis {
     }
 
     /// What causes of the row alone imply.
-    pub fn implied_by(&self, causes: Causes) -> Vec<(&'static str, String)> {
+    pub fn implied_by(&self, causes: Causes) -> Vec<(Word, String)> {
         let own = self.causes.iter().find(|explanation| explanation.causes == causes);
         own.map_or(Vec::new(), |explanation| explanation.implied.clone())
     }
