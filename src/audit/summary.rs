@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::AddAssign;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -213,7 +214,10 @@ pub struct Summary {
     pub presumed: BTreeMap<Reason, u64>,
     pub skips: BTreeMap<Skip, u64>,
     /// What the mismatched rows of each model and group have in common.
-    pub classes: Classes,
+    classes: Classes,
+    /// Their causes, once somebody has asked.
+    #[serde(skip)]
+    causes: OnceLock<ClassCauses>,
     #[serde(with = "pairs")]
     pub drift: BTreeMap<DriftKey, (u64, Span)>,
     pub quirks: BTreeMap<Quirk, QuirkKey>,
@@ -246,6 +250,7 @@ impl Summary {
             presumed: BTreeMap::new(),
             skips: BTreeMap::new(),
             classes: Classes::default(),
+            causes: OnceLock::new(),
             drift: BTreeMap::new(),
             quirks: BTreeMap::new(),
             policy: Policies::default(),
@@ -311,6 +316,7 @@ impl Summary {
                 examples.add(&key, diagnosis, || Finding::new(entry.place, Some(entry), verdict.clone()));
             }
             self.classes.add(key, judged, diagnosis, &told);
+            self.causes = OnceLock::new();
             self.keep(entry, verdict);
         }
     }
@@ -402,7 +408,7 @@ impl Summary {
 
     /// The causes of all mismatched rows.
     pub fn causes(&self) -> ClassCauses {
-        self.classes.causes()
+        self.causes.get_or_init(|| self.classes.causes()).clone()
     }
 
     /// The breakdowns, that by cause included.
@@ -443,11 +449,6 @@ impl Summary {
         self.limit
     }
 
-    /// What totals are broken down by.
-    pub fn broken_down_by(&self) -> impl Iterator<Item = By> {
-        self.by.keys().copied()
-    }
-
     /// Gives the inputs other numbers: that at index 0 becomes `numbers[0]`.
     pub fn renumber(&mut self, numbers: &[u32]) {
         let renumber = |place: &mut Place| place.input = numbers.get(place.input as usize).copied().unwrap_or(place.input);
@@ -455,7 +456,8 @@ impl Summary {
         let mut worst = std::mem::take(&mut self.worst).into_vec();
         worst.iter_mut().for_each(|Reverse(ranked)| renumber(&mut ranked.0.place));
         self.worst = worst.into();
-        self.examples.iter_mut().flat_map(Examples::places).for_each(renumber);
+        let examples = self.examples.iter_mut().flat_map(Examples::findings_mut);
+        examples.for_each(|finding| renumber(&mut finding.place));
     }
 
     /// Adds what another part of the same run found. Of two limits the smaller holds: no more is known of the other part.
@@ -469,6 +471,7 @@ impl Summary {
         add_counts(&mut self.presumed, other.presumed);
         add_counts(&mut self.skips, other.skips);
         self.classes.merge(other.classes);
+        self.causes = OnceLock::new();
         for (key, (rows, span)) in other.drift {
             let sum = self.drift.entry(key).or_default();
             sum.0 += rows;

@@ -8,7 +8,7 @@ use std::collections::BinaryHeap;
 
 use serde::{Deserialize, Serialize};
 
-use super::diagnose::{Diagnosis, Explanation, Number, word};
+use super::diagnose::{Diagnosis, Explanation, Interval, Number, word};
 use super::finding::{Figures, Finding, Ranked};
 use super::{Cause, Causes, Class, Difference, Judged, Policy, Verdict, Word};
 use crate::exact::{Charged, Exact, Points, Ratio};
@@ -74,6 +74,7 @@ struct Explained {
     numbers_unsought: bool,
     models: Vec<String>,
     implied: Vec<(SlotWord, Ratio)>,
+    unit: Option<Interval>,
 }
 
 /// A slot by the word that reports have for it, which is all that is asked of it.
@@ -107,6 +108,7 @@ impl Explained {
             numbers: numbers.map(|number| (number.cause, SlotWord(number.slot), number.value, number.is_earned)).collect(),
             models: diagnosis.models,
             implied: diagnosis.implied.into_iter().map(|(slot, value)| (SlotWord(slot), value)).collect(),
+            unit: diagnosis.unit,
         }
     }
 }
@@ -121,6 +123,7 @@ impl From<Explained> for Diagnosis {
             numbers_unsought: explained.numbers_unsought,
             models: explained.models,
             implied: explained.implied.into_iter().map(|(SlotWord(slot), value)| (slot, value)).collect(),
+            unit: explained.unit,
         }
     }
 }
@@ -228,7 +231,7 @@ pub mod listed {
     }
 }
 
-/// Numbers by the word of a reason: `#[serde(with = "reasons")]`.
+/// Sums by the word of a reason: `#[serde(with = "reasons")]`.
 pub mod reasons {
     use std::collections::BTreeMap;
 
@@ -238,13 +241,13 @@ pub mod reasons {
     use super::*;
     use crate::pricing::Reason;
 
-    pub fn serialize<N: Serialize, S: Serializer>(reasons: &BTreeMap<Reason, N>, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_map(reasons.iter().map(|(reason, number)| (reason.word(), number)))
+    pub fn serialize<V: Serialize, S: Serializer>(reasons: &BTreeMap<Reason, V>, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(reasons.iter().map(|(reason, sum)| (reason.word(), sum)))
     }
 
-    pub fn deserialize<'de, N: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Reason, N>, D::Error> {
+    pub fn deserialize<'de, V: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Reason, V>, D::Error> {
         let known = |word: &str| Reason::from_word(word).ok_or_else(|| D::Error::custom(format!("unknown reason `{word}`")));
-        let numbers = BTreeMap::<String, N>::deserialize(from)?;
-        numbers.into_iter().map(|(word, number)| Ok((known(&word)?, number))).collect()
+        let counts = BTreeMap::<String, V>::deserialize(from)?;
+        counts.into_iter().map(|(word, sum)| Ok((known(&word)?, sum))).collect()
     }
 }

@@ -10,9 +10,9 @@ use super::gate::{Gate, GateArgs};
 use super::logs::{FilterArgs, LogArgs, Logs, Pricing, ReadRow};
 use super::merge::write_partial;
 use super::outcome::Failure;
-use super::outputs::{ByArgs, OutputArgs, Outputs, Screen};
+use super::outputs::{ByArgs, OutputArgs, Outputs};
 use super::{Chosen, Common};
-use crate::audit::{Auditor, Balances, Finding, Past, Policy, Repeats, Span, Verdict};
+use crate::audit::{Auditor, Balances, Finding, Past, Policy, Repeats, Span, Summary, Verdict};
 use crate::details::Details;
 use crate::log::{LogEntry, Place};
 use crate::partial::{PartInput, Partial, Settings};
@@ -59,12 +59,11 @@ impl AuditCommand {
         let chosen = self.common.load(err)?;
         let run = Run::new(&self, chosen)?;
         if self.partial {
-            let partial = run.partial(err)?;
-            self.outputs.write_first(out, |out| write_partial(&partial, out))?;
+            let part = run.part(err)?;
+            self.outputs.write_alone(out, |out| Ok(write_partial(&part, out)?))?;
             return Ok(0);
         }
-        let screen = Screen { color: self.common.color, quiet: self.common.quiet };
-        let mut outputs = Outputs::open(&self.outputs, screen, out)?;
+        let mut outputs = Outputs::open(&self.outputs, self.common.screen(), out)?;
         let report = run.report(&mut outputs, err)?;
         outputs.keep()?;
         Ok(run.gate.exit_code(&report.summary, self.common.quiet, err)?)
@@ -85,11 +84,11 @@ struct Kept {
     books: Balances,
 }
 
-/// What an audit found, before it is a report or a part.
+/// What all inputs came to.
 struct Audited {
     report: Report,
-    books: Balances,
     pricings: Vec<Pricing>,
+    books: Balances,
 }
 
 impl<'c> Run<'c> {
@@ -101,26 +100,56 @@ impl<'c> Run<'c> {
         Ok(Run { command, logs, auditor, gate: command.gate.gate()? })
     }
 
-    /// Audits all inputs and writes the report.
+    /// Audits all inputs and writes the reports.
     fn report(&self, outputs: &mut Outputs<'_>, err: &mut dyn Write) -> Result<Report, Failure> {
-        let Audited { mut report, books, .. } = self.audit(outputs, err)?;
+        let summary = self.command.outputs.summary(&self.command.by.by());
+        let Audited { mut report, books, .. } = self.audit(summary, outputs)?;
         for imbalance in books.imbalances() {
             report.summary.add_policy(Policy::BalanceMismatch, imbalance.detail, imbalance.rows, Span::default());
         }
         outputs.end(&report)?;
+        self.tell_malformed(&report, err)?;
         Ok(report)
     }
 
-    fn audit(&self, outputs: &mut Outputs<'_>, err: &mut dyn Write) -> Result<Audited, Failure> {
+    /// Audits all inputs as a part of a whole.
+    fn part(&self, err: &mut dyn Write) -> Result<Partial, Failure> {
+        let summary = self.command.outputs.summary_of_part(&self.command.by.by());
+        let Audited { report, pricings, books } = self.audit(summary, &mut Outputs::none())?;
+        self.tell_malformed(&report, err)?;
+        let settings = Settings {
+            config: self.logs.chosen.config.sources.clone(),
+            basis: report.basis,
+            profile: self.auditor.profile,
+            tolerance: self.auditor.tolerance,
+            filter: self.auditor.filter.clone(),
+            zone: self.command.logs.zone().to_owned(),
+            by: report.by.clone(),
+        };
+        let inputs = report.inputs.iter().zip(pricings).zip(self.logs.take_hashes());
+        let inputs = inputs.map(|((info, pricing), sha256)| PartInput {
+            name: info.name.clone(),
+            format: info.format.clone(),
+            rows: info.rows,
+            bytes: info.bytes,
+            sha256,
+            quota_per_unit: pricing.quota_per_unit,
+            sources: pricing.sources,
+        });
+        let inputs = inputs.collect();
+        Ok(Partial::new(report, settings, inputs, books))
+    }
+
+    fn audit(&self, summary: Summary, outputs: &mut Outputs<'_>) -> Result<Audited, Failure> {
         let mut report = Report {
             inputs: Vec::new(),
             sources: Vec::new(),
             basis: self.logs.basis(),
             profile: self.auditor.profile.map_or("auto", |profile| profile.word()),
             quota_per_unit: self.command.common.quota_per_unit(&self.logs.chosen.config),
-            summary: self.command.outputs.summary(&self.command.by, self.command.partial),
+            summary,
             usd: UsdTotals::default(),
-            by: self.command.by.chosen(),
+            by: self.command.by.by(),
         };
         let books = match &self.command.balances {
             Some(path) => Balances::new(super::balances::load(path)?),
@@ -141,33 +170,7 @@ impl<'c> Run<'c> {
         }
         report.sources.extend(self.logs.chosen.config.sources.iter().cloned());
         report.summary.policy.merge(kept.past.watch.close());
-        self.tell_malformed(&report, err)?;
-        Ok(Audited { report, books: kept.books, pricings })
-    }
-
-    /// Audits all inputs as a part.
-    fn partial(&self, err: &mut dyn Write) -> Result<Partial, Failure> {
-        let Audited { report, books, pricings } = self.audit(&mut Outputs::none(), err)?;
-        let settings = Settings {
-            config: self.logs.chosen.config.sources.clone(),
-            basis: report.basis,
-            profile: self.auditor.profile,
-            tolerance: self.auditor.tolerance,
-            filter: self.auditor.filter.clone(),
-            zone: self.command.logs.zone().to_owned(),
-        };
-        let inputs = report.inputs.iter().zip(&pricings).zip(self.logs.take_hashes());
-        let inputs = inputs.map(|((info, pricing), sha256)| PartInput {
-            name: info.name.clone(),
-            format: info.format.clone(),
-            rows: info.rows,
-            bytes: info.bytes,
-            sha256,
-            quota_per_unit: pricing.quota_per_unit,
-            sources: pricing.sources.clone(),
-        });
-        let inputs = inputs.collect();
-        Ok(Partial::new(report, settings, inputs, books))
+        Ok(Audited { report, pricings, books: kept.books })
     }
 
     fn audit_input(

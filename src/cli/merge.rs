@@ -45,15 +45,17 @@ impl MergeCommand {
         let gate = self.gate.gate()?;
         let mut merged = self.merged()?;
         self.tell_limit(&merged, err)?;
-        merged.findings().into_iter().for_each(|finding| gate.see(finding));
-        merged.limit_to(self.outputs.most_listed(self.partial));
         if self.partial {
-            self.outputs.write_first(out, |out| write_partial(&merged, out))?;
+            self.outputs.asked_limit().into_iter().for_each(|limit| merged.limit_to(limit));
+            self.outputs.write_alone(out, |out| Ok(write_partial(&merged, out)?))?;
             return Ok(0);
         }
+        merged.findings().into_iter().for_each(|finding| gate.see(finding));
+        merged.limit_to(self.outputs.most_listed());
         let mut outputs = Outputs::open(&self.outputs, Screen { color: self.color, quiet: self.quiet }, out)?;
         let report = merged.into_report();
-        outputs.end_without_rows(&report)?;
+        outputs.listed(&report)?;
+        outputs.end(&report)?;
         outputs.keep()?;
         Ok(gate.exit_code(&report.summary, self.quiet, err)?)
     }
@@ -72,7 +74,7 @@ impl MergeCommand {
 
     /// Says so where more findings are asked for than the parts list.
     fn tell_limit(&self, merged: &Partial, err: &mut dyn Write) -> io::Result<()> {
-        match self.outputs.limit.filter(|limit| *limit > merged.limit() && !self.quiet) {
+        match self.outputs.asked_limit().filter(|limit| *limit > merged.limit() && !self.quiet) {
             Some(_) => writeln!(err, "note: the parts list no more than {} findings each, so no more are known", merged.limit()),
             None => Ok(()),
         }

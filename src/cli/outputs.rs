@@ -25,6 +25,9 @@ use crate::report::{Format, Report};
 const LISTED_IN_TABLE: usize = 20;
 const LISTED: usize = 1000;
 
+/// Breakdowns that the HTML report shows, asked for or not.
+const SHOWN_IN_HTML: [By; 3] = [By::Model, By::Group, By::Day];
+
 /// What is written, and where.
 #[derive(Args, Debug)]
 pub struct OutputArgs {
@@ -38,10 +41,10 @@ pub struct OutputArgs {
     report: Vec<Further>,
     /// How many findings are listed: the largest [default: 20 in a table, else 1000]
     #[arg(long, value_name = "N")]
-    pub limit: Option<usize>,
+    limit: Option<usize>,
 }
 
-/// What the totals are broken down by.
+/// The breakdowns of a run.
 #[derive(Args, Debug)]
 pub struct ByArgs {
     /// Break the totals down by model, group, token, user, channel, day, cause
@@ -51,7 +54,7 @@ pub struct ByArgs {
 
 impl ByArgs {
     /// The breakdowns that were asked for.
-    pub fn chosen(&self) -> Vec<By> {
+    pub fn by(&self) -> Vec<By> {
         self.by.iter().map(|choice| By::from(*choice)).collect()
     }
 }
@@ -133,28 +136,37 @@ impl OutputArgs {
         std::iter::once(self.format).chain(self.report.iter().map(|further| further.format))
     }
 
-    /// An empty summary that keeps what the formats show; a part keeps what any format may show.
-    pub fn summary(&self, by: &ByArgs, is_part: bool) -> Summary {
-        let shows = |wanted: fn(FormatName) -> bool| is_part || self.formats().any(wanted);
-        let mut by = by.chosen();
-        if shows(|format| format == FormatName::Html) {
-            by.extend([By::Model, By::Group, By::Day]);
-        }
-        let summary = Summary::new(self.most_listed(is_part), &by);
-        if shows(FormatName::shows_cases) { summary.with_cases() } else { summary }
+    /// An empty summary that keeps what the formats show.
+    pub fn summary(&self, by: &[By]) -> Summary {
+        let in_html: &[By] = if self.formats().any(|format| format == FormatName::Html) { &SHOWN_IN_HTML } else { &[] };
+        let summary = Summary::new(self.most_listed(), &[by, in_html].concat());
+        if self.formats().any(FormatName::shows_cases) { summary.with_cases() } else { summary }
     }
 
-    /// So many findings are listed where most are.
-    pub fn most_listed(&self, is_part: bool) -> usize {
-        let most = self.formats().map(|format| self.limit(format)).max().unwrap_or(LISTED);
-        if is_part { self.limit.unwrap_or(LISTED) } else { most }
+    /// An empty summary that keeps what any format shows.
+    pub fn summary_of_part(&self, by: &[By]) -> Summary {
+        Summary::new(self.limit.unwrap_or(LISTED), &[by, &SHOWN_IN_HTML].concat()).with_cases()
     }
 
-    /// Writes what is no report to the place of the first one.
-    pub fn write_first(&self, out: &mut dyn Write, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    /// The findings that the format with most of them lists.
+    pub fn most_listed(&self) -> usize {
+        self.formats().map(|format| self.limit(format)).max().unwrap_or(LISTED)
+    }
+
+    /// How many findings were asked for.
+    pub fn asked_limit(&self) -> Option<usize> {
+        self.limit
+    }
+
+    /// Writes something else than a report to its place.
+    pub fn write_alone(
+        &self,
+        out: &mut dyn Write,
+        write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         match &self.output {
-            Some(path) => write_whole(path, |file| Ok(write(file)?)),
-            None => Ok(write(out)?),
+            Some(path) => write_whole(path, write),
+            None => write(out),
         }
     }
 
@@ -202,7 +214,7 @@ impl Sink<'_> {
 }
 
 impl<'o> Outputs<'o> {
-    /// No report at all.
+    /// Nobody asks for a report.
     pub fn none() -> Outputs<'o> {
         Outputs { all: Vec::new(), step_summary: None }
     }
@@ -230,10 +242,19 @@ impl<'o> Outputs<'o> {
 
     /// Writes a row where every row is written.
     pub fn row(&mut self, finding: &Finding, input: &str) -> Result<(), Failure> {
-        self.write_row(&finding_part(finding, input, None))
+        self.part(&finding_part(finding, input, None))
     }
 
-    fn write_row(&mut self, part: &FindingPart<'_>) -> Result<(), Failure> {
+    /// Writes the findings that a report lists where every row is written and the rows themselves are not at hand.
+    pub fn listed(&mut self, report: &Report) -> Result<(), Failure> {
+        let causes = report.summary.causes();
+        for finding in report.summary.findings() {
+            self.part(&finding_part(finding, report.input_name(finding.place.input), Some(&causes)))?;
+        }
+        Ok(())
+    }
+
+    fn part(&mut self, part: &FindingPart<'_>) -> Result<(), Failure> {
         let streams = self.all.iter_mut().filter(|output| output.format.streams());
         for Output { format, sink } in streams {
             sink.with(|out| format.row(part, out))?;
@@ -241,26 +262,15 @@ impl<'o> Outputs<'o> {
         Ok(())
     }
 
-    /// Writes a report whose rows are not at hand: where every row is written, those that it lists are.
-    pub fn end_without_rows(&mut self, report: &Report) -> Result<(), Failure> {
-        let causes = report.summary.causes();
-        let view = View::new(report, &causes);
-        view.findings.iter().try_for_each(|part| self.write_row(part))?;
-        self.write_end(&view)
-    }
-
     /// Writes what is known at the end of the run.
     pub fn end(&mut self, report: &Report) -> Result<(), Failure> {
         let causes = report.summary.causes();
-        self.write_end(&View::new(report, &causes))
-    }
-
-    fn write_end(&mut self, view: &View<'_>) -> Result<(), Failure> {
+        let view = View::new(report, &causes);
         for Output { format, sink } in &mut self.all {
-            sink.with(|out| format.end(view, out))?;
+            sink.with(|out| format.end(&view, out))?;
         }
         match &self.step_summary {
-            Some(path) => append_summary(view, path),
+            Some(path) => append_summary(&view, path),
             None => Ok(()),
         }
     }

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use super::classes::{ClassKey, Shared};
 use super::{ClassCauses, Diagnosis};
 use crate::audit::{Cause, Causes, Finding, pairs};
-use crate::log::Place;
 
 /// So many classes have examples: the first of them in their own order.
 const MOST_CLASSES: usize = 2_000;
@@ -38,7 +37,7 @@ impl Examples {
         if known.is_none() && self.is_full_before(&key) {
             return;
         }
-        let shared: Vec<Shared> = Shared::named(diagnosis).chain(Shared::numbered(&diagnosis.numbers)).collect();
+        let shared: Vec<Shared> = Shared::all(diagnosis).collect();
         if known.is_none_or(|known| shows_more(known, &shared)) {
             self.0.entry(key).or_default().push(Example { finding: finding(), shared });
             self.drop_last();
@@ -53,6 +52,11 @@ impl Examples {
         while self.0.len() > MOST_CLASSES {
             self.0.pop_last();
         }
+    }
+
+    /// The findings that are kept.
+    pub fn findings_mut(&mut self) -> impl Iterator<Item = &mut Finding> {
+        self.0.values_mut().flatten().map(|example| &mut example.finding)
     }
 
     /// Adds what another part kept.
@@ -70,11 +74,6 @@ impl Examples {
             *ours = kept;
         }
         self.drop_last();
-    }
-
-    /// Where the rows stand.
-    pub fn places(&mut self) -> impl Iterator<Item = &mut Place> {
-        self.0.values_mut().flatten().map(|example| &mut example.finding.place)
     }
 
     /// The first row of a class to which a cause is told.
