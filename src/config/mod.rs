@@ -6,7 +6,7 @@
 pub mod issue;
 mod tariff;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::exact::Ratio;
 
@@ -274,6 +274,9 @@ pub struct Config {
     /// Models whose price is an expression (`billing_mode` = `tiered_expr`), with its text.
     pub expressions: HashMap<String, String>,
     pub model_prices: HashMap<String, ModelPrices>,
+    /// Models whose price nobody can say, and groups whose ratio nobody can say, whatever the maps and the gateway have.
+    pub unknown_models: HashSet<String>,
+    pub unknown_groups: HashSet<String>,
     pub quota_per_unit: Option<Number>,
     /// A word of `--profile`.
     pub profile: Option<String>,
@@ -329,6 +332,8 @@ impl Config {
         self.effective_completion.extend(later.effective_completion);
         self.expressions.extend(later.expressions);
         self.model_prices.extend(later.model_prices);
+        self.unknown_models.extend(later.unknown_models);
+        self.unknown_groups.extend(later.unknown_groups);
         for (name, rules) in later.groups {
             self.groups.entry(name).or_default().overlay(rules);
         }
