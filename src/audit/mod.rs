@@ -25,7 +25,7 @@ pub use diagnose::{ClassKey, Told};
 pub use drift::{Difference, differences};
 pub use filter::Filter;
 pub use finding::{Finding, Ranked, ToldCause};
-pub use infer::{Cell, Inferred, Interval, ModelFit, Observed, Said, Samples, Solved, SolvedRate, Stretch};
+pub use infer::{Cell, Inferred, Interval, ModelFit, Observed, Said, Samples, Solved, SolvedRate, Special, Stretch};
 pub use policy::{Level, Policies, Policy};
 pub use repeats::Repeats;
 pub use summary::{By, DriftKey, QuirkKey, Span, Summary, Tally, Totals};

@@ -1,6 +1,6 @@
 //! `quota infer`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use super::file::write_whole;
 use super::logs::{FilterArgs, LogArgs, Logs};
 use super::outcome::{Failure, NOTHING_AUDITED};
 use super::{Chosen, Common};
-use crate::audit::{Auditor, Class, Filter, Inferred, Observed, Past, Repeats, Samples, Verdict};
+use crate::audit::{Auditor, Class, Filter, Inferred, Observed, Past, Repeats, Samples, Special, Verdict};
 use crate::config::{Config, Map, MapName, Number, Origin};
 use crate::details::Details;
 use crate::exact::Ratio;
@@ -69,10 +69,13 @@ struct Count {
 struct Answer {
     by_model: BTreeMap<String, Count>,
     by_group: BTreeMap<String, Count>,
+    by_user: BTreeMap<String, Count>,
     /// Rows that show the prices of a stretch before its first sample: model, number of the stretch, time.
     earlier: Vec<(String, usize, i64)>,
 }
 
+/// A group or user of which one row in so many is wrong has no one ratio.
+const MOSTLY: u64 = 2;
 /// The log is priced so many times by what was found; each time leaves something out.
 const CHECKS: usize = 8;
 
@@ -183,6 +186,7 @@ fn observe(entry: &LogEntry<'_>, rated: &Rated, printed: Option<&Rated>, samples
     let printed = printed.and_then(|printed| printed.terms.as_ref().ok());
     let shown = printed.filter(|_| entry.group.is_empty()).map(|terms| format!("prints {}", terms.group_ratio));
     samples.add(&Observed {
+        special: special(entry),
         model: entry.model,
         group: shown.as_deref().unwrap_or_else(|| group_of(entry)),
         user: entry.user,
@@ -191,6 +195,16 @@ fn observe(entry: &LogEntry<'_>, rated: &Rated, printed: Option<&Rated>, samples
         terms,
         printed,
     });
+}
+
+/// new-api writes the special ratio beside that of the group, or -1.
+fn special(entry: &LogEntry<'_>) -> Special {
+    let Ok(details) = Details::parse("other", entry.details) else { return Special::Unsaid };
+    match details.ratio("user_group_ratio") {
+        Ok(Some(ratio)) if ratio != Ratio::from(-1) => Special::Yes,
+        _ if details.is_empty() => Special::Unsaid,
+        _ => Special::No,
+    }
 }
 
 impl Answer {
@@ -202,29 +216,37 @@ impl Answer {
         if is_wrong && let Some((stretch, time)) = entry.time.and_then(|time| inferred.begins_after(entry.model, time)) {
             return self.earlier.push((entry.model.to_owned(), stretch, time));
         }
-        for (counts, name) in [(&mut self.by_model, entry.model), (&mut self.by_group, group_of(entry))] {
+        let keys = [(&mut self.by_model, entry.model), (&mut self.by_group, group_of(entry)), (&mut self.by_user, entry.user)];
+        for (counts, name) in keys {
             let count = counts.entry(name.to_owned()).or_default();
             count.rows += u64::from(verdict.class != Class::Unrated);
             count.wrong += u64::from(is_wrong);
         }
     }
 
-    /// Leaves out the groups that are mostly wrong, else the models that are wrong anywhere; whether anything had to be.
+    /// Leaves out the group that is mostly wrong, else the users that are mostly wrong, else the models that are wrong anywhere; whether
+    /// anything had to be.
     fn settle(self, inferred: &mut Inferred, notes: &mut Notes) -> bool {
         for (model, stretch, time) in &self.earlier {
             inferred.begin_earlier(model, *stretch, *time);
         }
         let is_given = |group: &str| group == "default" || inferred.is_given(group);
-        let wrong = |counts: BTreeMap<String, Count>, most: u64| -> Vec<String> {
-            let is_wrong = |count: &Count| count.wrong > 0 && count.wrong.saturating_mul(most) >= count.rows;
-            counts.into_iter().filter(|(_, count)| is_wrong(count)).map(|(name, _)| name).collect()
+        let groups = Answer::wrong(self.by_group, MOSTLY).filter(|group| !is_given(group));
+        let users = Answer::wrong(self.by_user, MOSTLY).filter(|user| !user.is_empty());
+        let (unfit, names): (&mut BTreeSet<String>, Vec<String>) = match (groups.collect::<Vec<_>>(), users.collect::<Vec<_>>()) {
+            (groups, _) if !groups.is_empty() => (&mut notes.unfit_groups, groups),
+            (_, users) if !users.is_empty() => (&mut notes.unfit_users, users),
+            _ => (&mut notes.unfit, Answer::wrong(self.by_model, u64::MAX).collect()),
         };
-        let groups: Vec<String> = wrong(self.by_group, 2).into_iter().filter(|group| !is_given(group)).collect();
-        let models = if groups.is_empty() { wrong(self.by_model, u64::MAX) } else { Vec::new() };
-        let any = !(self.earlier.is_empty() && groups.is_empty() && models.is_empty());
-        notes.unfit_groups.extend(groups);
-        notes.unfit.extend(models);
+        let any = !(self.earlier.is_empty() && names.is_empty());
+        unfit.extend(names);
         any
+    }
+
+    /// The names of which one row in so many, or more, is wrong.
+    fn wrong(counts: BTreeMap<String, Count>, share: u64) -> impl Iterator<Item = String> {
+        let is_wrong = move |count: &Count| count.wrong > 0 && count.wrong.saturating_mul(share) >= count.rows;
+        counts.into_iter().filter(move |(_, count)| is_wrong(count)).map(|(name, _)| name)
     }
 }
 

@@ -274,9 +274,10 @@ pub struct Config {
     /// Models whose price is an expression (`billing_mode` = `tiered_expr`), with its text.
     pub expressions: HashMap<String, String>,
     pub model_prices: HashMap<String, ModelPrices>,
-    /// Models whose price nobody can say, and groups whose ratio nobody can say, whatever the maps and the gateway have.
+    /// Models, groups and users of which nobody can say what they are charged, whatever the maps and the gateway have.
     pub unknown_models: HashSet<String>,
     pub unknown_groups: HashSet<String>,
+    pub unknown_users: HashSet<String>,
     pub quota_per_unit: Option<Number>,
     /// A word of `--profile`.
     pub profile: Option<String>,
@@ -334,6 +335,7 @@ impl Config {
         self.model_prices.extend(later.model_prices);
         self.unknown_models.extend(later.unknown_models);
         self.unknown_groups.extend(later.unknown_groups);
+        self.unknown_users.extend(later.unknown_users);
         for (name, rules) in later.groups {
             self.groups.entry(name).or_default().overlay(rules);
         }

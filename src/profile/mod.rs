@@ -199,11 +199,12 @@ pub fn rate(
     })
 }
 
-/// Whether the config says that nobody knows what the row's model, or its group, costs.
+/// Whether the config says that nobody knows what the row's model, group or user is charged.
 fn is_unknown(entry: &LogEntry<'_>, context: &Context<'_>) -> bool {
-    let Config { unknown_models, unknown_groups, .. } = context.config;
+    let Config { unknown_models, unknown_groups, unknown_users, .. } = context.config;
     let group = if entry.group.is_empty() { "default" } else { entry.group };
-    context.basis == Basis::Config && (unknown_models.contains(entry.model) || unknown_groups.contains(group))
+    let is_said = unknown_models.contains(entry.model) || unknown_groups.contains(group) || unknown_users.contains(entry.user);
+    context.basis == Basis::Config && is_said
 }
 
 /// The charge of a usage row; a row without one is malformed.

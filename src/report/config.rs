@@ -67,7 +67,7 @@ fn table(config: &Config) -> Table {
         table.push(("price_list".to_owned(), Value::Tables(config.price_list.iter().map(listed).collect())));
     }
     push_or_unknown(&mut table, "group", &config.groups, &config.unknown_groups, group);
-    push(&mut table, "user", &config.users, user);
+    push_or_unknown(&mut table, "user", &config.users, &config.unknown_users, user);
     compiled_in(&mut table, config);
     push(&mut table, "settings", &config.settings, |text| Value::Text(text.clone()));
     periods(&mut table, config);
@@ -139,7 +139,7 @@ fn push<T>(table: &mut Table, name: &str, map: &HashMap<String, T>, value: impl 
 }
 
 /// Tables by name, in which a name may also be said to be unknown.
-fn push_or_unknown<T: Default>(
+fn push_or_unknown<T>(
     table: &mut Table,
     word: &str,
     map: &HashMap<String, T>,
@@ -148,8 +148,7 @@ fn push_or_unknown<T: Default>(
 ) {
     let mut rows: HashMap<String, Table> = map.iter().map(|(name, item)| (name.clone(), value(item))).collect();
     for name in unknown {
-        let row = rows.entry(name.clone()).or_insert_with(|| value(&T::default()));
-        row.push(("unknown".to_owned(), Value::Bool(true)));
+        rows.entry(name.clone()).or_default().push(("unknown".to_owned(), Value::Bool(true)));
     }
     push(table, word, &rows, |row| Value::Table(row.clone()));
 }
@@ -168,9 +167,9 @@ fn effective(effective: &EffectiveCompletion) -> Value {
     Value::Table(vec![("ratio".to_owned(), number(&effective.number)), ("locked".to_owned(), Value::Bool(effective.locked))])
 }
 
-fn user(user: &User) -> Value {
+fn user(user: &User) -> Table {
     let group = ("group".to_owned(), Value::Text(user.group.clone()));
-    Value::Table(vec![group, ("accepts_unset".to_owned(), Value::Bool(user.accepts_unset))])
+    vec![group, ("accepts_unset".to_owned(), Value::Bool(user.accepts_unset))]
 }
 
 fn model(prices: &ModelPrices) -> Table {

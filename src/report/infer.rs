@@ -19,9 +19,10 @@ pub struct Notes {
     pub is_gauge_given: bool,
     /// All models that were charged.
     pub models: BTreeSet<String>,
-    /// Models and groups whose rows the numbers do not all give.
+    /// Models, groups and users whose rows the numbers do not all give.
     pub unfit: BTreeSet<String>,
     pub unfit_groups: BTreeSet<String>,
+    pub unfit_users: BTreeSet<String>,
 }
 
 /// The options that hold the rates of classes. A map that is written replaces the gateway's own whole.
@@ -47,7 +48,7 @@ type Lines = Vec<Line>;
 pub fn write_toml(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
     write_head(notes, out)?;
     write_table("group_ratio", &groups(inferred, notes), out)?;
-    write_special(inferred, out)?;
+    write_special(inferred, notes, out)?;
     let whole = |stretches: &Vec<Stretch>| stretches.first().filter(|_| stretches.len() == 1).map(|stretch| stretch.fit.clone());
     let fits: BTreeMap<&String, ModelFit> =
         inferred.models.iter().filter_map(|(model, stretches)| Some((model, whole(stretches)?))).collect();
@@ -136,7 +137,7 @@ fn special_name(user: &str) -> String {
 }
 
 /// Each user with a special ratio gets a group of its own, which has that ratio.
-fn write_special(inferred: &Inferred, out: &mut dyn Write) -> io::Result<()> {
+fn write_special(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
     let mut users: BTreeMap<&str, Lines> = BTreeMap::new();
     for (cell, user, ratio, solved) in special(inferred) {
         let line = Line { key: key(&cell.group), value: ratio.to_string(), comment: left(solved) };
@@ -150,7 +151,9 @@ fn write_special(inferred: &Inferred, out: &mut dyn Write) -> io::Result<()> {
         value: format!("{{ group = {} }}", key(&special_name(user))),
         comment: "charged with other ratios than the rest of the group".to_owned(),
     };
-    write_unless_empty("user", &users.keys().map(own).collect(), out)
+    let own = users.keys().filter(|user| !user.is_empty() && !notes.unfit_users.contains(**user)).map(own);
+    let unfit = notes.unfit_users.iter().map(|user| unknown_line(user, "no ratios of groups give its rows".to_owned()));
+    write_unless_empty("user", &own.chain(unfit).collect(), out)
 }
 
 /// The ratios of models that are known. `within` is the table that they stand in.
@@ -251,12 +254,15 @@ fn write_period(model: &str, stretch: &Stretch, until: Option<i64>, notes: &Note
 
 /// What is told on standard error where numbers had to be left out.
 pub fn unfit_text(notes: &Notes) -> Option<String> {
-    let names = |names: &BTreeSet<String>| names.iter().map(|name| format!("`{}`", printable(name))).collect::<Vec<_>>();
-    let (models, groups) = (names(&notes.unfit), names(&notes.unfit_groups));
-    let models =
-        (!models.is_empty()).then(|| format!("note: left out, since no one price gives all their rows: {}", models.join(", ")));
-    let groups = (!groups.is_empty())
-        .then(|| format!("note: left out, since no one ratio gives all rows of the group: {}", groups.join(", ")));
-    let both: Vec<String> = models.into_iter().chain(groups).collect();
-    (!both.is_empty()).then(|| both.join("\n"))
+    let kinds = [
+        (&notes.unfit, "no one price gives all their rows"),
+        (&notes.unfit_groups, "no one ratio gives all rows of the group"),
+        (&notes.unfit_users, "no ratios of groups give the rows of the user"),
+    ];
+    let told = kinds.into_iter().filter(|(names, _)| !names.is_empty()).map(|(names, why)| {
+        let names: Vec<String> = names.iter().map(|name| format!("`{}`", printable(name))).collect();
+        format!("note: left out, since {why}: {}", names.join(", "))
+    });
+    let lines: Vec<String> = told.collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }

@@ -73,6 +73,12 @@ const MOST_RATIO: i64 = 500;
 /// Prices do not change more often within one log.
 const MOST_STRETCHES: usize = 4;
 
+impl Stretch {
+    pub fn is_sure(&self) -> bool {
+        self.fit.sure_ratio().is_some()
+    }
+}
+
 impl SolvedRate {
     pub fn is_sure(&self) -> bool {
         self.is_built_in || self.is_printed || self.rows >= LEAST_ROWS

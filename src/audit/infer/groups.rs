@@ -142,11 +142,11 @@ impl Inferred {
         true
     }
 
-    /// Users whose rows in a group all have another ratio than the group.
+    /// Users whose rows in a group all have another ratio than the group, where the rows do not say so themselves.
     pub(super) fn special(&self, samples: &Samples) -> BTreeSet<(String, String)> {
         let mut by_user: BTreeMap<(&str, &str), Parts> = BTreeMap::new();
         for (model, rows) in samples.in_order() {
-            for sample in rows.into_iter().filter(|sample| sample.cell.user.is_none() && !sample.user.is_empty()) {
+            for sample in rows.into_iter().filter(|sample| sample.may_be_special()) {
                 let interval = self.at(model, sample.time).and_then(|fit| self.ratio_of_row(fit, sample));
                 let parts = interval.map(|interval| (interval, 1));
                 by_user.entry((&sample.cell.group, &sample.user)).or_default().extend(parts);

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use fit::{ModelFit, Solved, SolvedRate, Stretch};
 pub use groups::{Groups, Said};
 pub use interval::Interval;
-pub use sample::{Cell, Observed, Sample};
+pub use sample::{Cell, Observed, Sample, Special};
 
 use crate::exact::Ratio;
 
@@ -51,7 +51,7 @@ struct Thinned {
 /// More rows of one model and group say little new.
 const MOST_ROWS: usize = 400;
 /// Special ratios are looked for so many times: those that were found show others.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 3;
 
 impl Thinned {
     fn push(&mut self, make: impl FnOnce() -> Option<Sample>) -> bool {
@@ -95,18 +95,24 @@ impl Samples {
     /// Solves for all ratios. `known` are the group ratios that are taken as given.
     pub fn infer(mut self, known: &BTreeMap<String, Ratio>) -> Inferred {
         let mut inferred = Inferred::default();
-        for round in 0..ROUNDS {
-            let is_last = round + 1 == ROUNDS;
-            let groups = std::mem::take(&mut inferred.groups);
-            let models = self.in_order().map(|(model, samples)| (model.clone(), fit::stretches(&samples, &groups, is_last)));
-            let models: BTreeMap<_, _> = models.filter(|(_, stretches)| stretches[0].fit.rows > 0).collect();
-            inferred = Inferred { models, groups: Groups::given(known) };
-            inferred.separate(&self);
-            if !is_last {
-                self.set_apart(&inferred);
-            }
+        for _ in 0..ROUNDS {
+            inferred = self.solve(&inferred.groups, known, &|_| false);
+            self.set_apart(&inferred);
         }
+        // Where a part has no price of its own, it is no part.
+        let parted = self.solve(&inferred.groups, known, &|_| true);
+        let holds = |model: &str| parted.models.get(model).is_some_and(|stretches| stretches.iter().all(Stretch::is_sure));
+        inferred = self.solve(&inferred.groups, known, &holds);
         inferred.bound_rates(&self);
+        inferred
+    }
+
+    /// Solves for the models, then for the groups. The ratios of `groups` tell what tools are charged.
+    fn solve(&self, groups: &Groups, known: &BTreeMap<String, Ratio>, may_part: &dyn Fn(&str) -> bool) -> Inferred {
+        let models = self.in_order().map(|(model, samples)| (model.clone(), fit::stretches(&samples, groups, may_part(model))));
+        let models = models.filter(|(_, stretches)| stretches.iter().any(|stretch| stretch.fit.rows > 0)).collect();
+        let mut inferred = Inferred { models, groups: Groups::given(known) };
+        inferred.separate(self);
         inferred
     }
 
@@ -123,7 +129,9 @@ impl Samples {
     fn set_apart(&mut self, inferred: &Inferred) {
         let special = inferred.special(self);
         let samples = self.by_model.values_mut().flat_map(BTreeMap::values_mut).flat_map(|thinned| &mut thinned.rows);
-        for sample in samples.filter(|sample| special.contains(&(sample.cell.group.clone(), sample.user.clone()))) {
+        for sample in
+            samples.filter(|sample| sample.may_be_special() && special.contains(&(sample.cell.group.clone(), sample.user.clone())))
+        {
             sample.cell.user = Some(sample.user.clone());
         }
     }

@@ -17,12 +17,21 @@ impl Cell {
     }
 }
 
+/// Whether a row says that its user has a special ratio in the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Special {
+    Yes,
+    No,
+    Unsaid,
+}
+
 /// A row as the log has it, with its terms under ratios of 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Observed<'r> {
     pub model: &'r str,
     pub group: &'r str,
     pub user: &'r str,
+    pub special: Special,
     pub time: Option<i64>,
     pub charged: &'r Charged,
     pub terms: &'r Terms,
@@ -36,6 +45,7 @@ pub struct Sample {
     pub time: Option<i64>,
     pub cell: Cell,
     pub user: String,
+    special: Special,
     /// At a model ratio and a group ratio of 1.
     terms: Terms,
     /// What is charged beside the tokens at a group ratio of 1.
@@ -71,13 +81,19 @@ impl Sample {
             Terms { advance: 0, credit: false, usage, price, group_ratio: Ratio::ONE, ..row.terms.with_model_ratio(Ratio::ONE) };
         (whole >= 0 && !is_held).then(|| Sample {
             time: row.time,
-            cell: Cell::of_group(row.group),
+            cell: Cell { group: row.group.to_owned(), user: Some(row.user.to_owned()).filter(|_| row.special == Special::Yes) },
             user: row.user.to_owned(),
+            special: row.special,
             beside: pricing::price(&Terms { usage: PerClass::default(), ..terms.clone() }).amount,
             amount: amounts(whole, row.charged, &terms),
             hints: row.printed.and_then(|printed| Hints::of(printed, points)),
             terms,
         })
+    }
+
+    /// Whether its user may have a special ratio that is not known yet.
+    pub fn may_be_special(&self) -> bool {
+        self.special == Special::Unsaid && self.cell.user.is_none() && !self.user.is_empty()
     }
 
     pub fn usage(&self) -> &PerClass<i64> {

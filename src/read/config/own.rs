@@ -202,7 +202,7 @@ fn group(reader: &mut Reader<'_>, key: &Key, table: &Table) {
     }
 }
 
-/// Whether the table says that nobody knows what its name costs.
+/// Whether the table says that nobody knows what its name is charged.
 fn is_unknown(reader: &mut Reader<'_>, table: &Table) -> bool {
     find(table, "unknown").and_then(|node| reader.truth(node, "unknown")).unwrap_or(false)
 }
@@ -239,7 +239,13 @@ fn in_currency(reader: &mut Reader<'_>, node: &Node, number: Number) -> Option<N
 }
 
 fn user(reader: &mut Reader<'_>, key: &Key, table: &Table) {
-    known_keys(reader, table, &["group", "accepts_unset"]);
+    known_keys(reader, table, &["group", "accepts_unset", "unknown"]);
+    if is_unknown(reader, table) {
+        reader.config.unknown_users.insert(key.name.clone());
+        if find(table, "group").is_none() {
+            return;
+        }
+    }
     let group = find(table, "group").and_then(|node| reader.words(node, "group")).unwrap_or("default").to_owned();
     let accepts_unset = find(table, "accepts_unset").and_then(|node| reader.truth(node, "accepts_unset")).unwrap_or(false);
     reader.config.users.insert(key.name.clone(), User { group, accepts_unset });
