@@ -226,25 +226,43 @@ fn why_open(model: &str, fit: &ModelFit, notes: &Notes) -> Option<String> {
     })
 }
 
-/// A table for each time that a model had a price of its own.
+/// A table for each time that a model had a price of its own, and for the seconds in which it changed.
 fn write_periods(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
     for (model, stretches) in inferred.models.iter().filter(|(model, _)| !notes.unfit.contains(*model)) {
         let untils = stretches.iter().skip(1).map(|next| next.from).chain([None]);
         for (stretch, until) in stretches.iter().zip(untils).filter(|_| stretches.len() > 1) {
+            if let Some(second) = stretch.mixed() {
+                write_times(stretch.from, Some(second + 1), out)?;
+                let why = "the prices changed within this second".to_owned();
+                write_table("period.model", &vec![unknown_line(model, why)], out)?;
+            }
             write_period(model, stretch, until, notes, out)?;
         }
     }
     Ok(())
 }
 
-fn write_period(model: &str, stretch: &Stretch, until: Option<i64>, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
+fn write_times(from: Option<i64>, until: Option<i64>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\n[[period]]")?;
-    for (word, time) in [("from", stretch.from), ("until", until)] {
-        if let Some(time) = time.and_then(|time| jiff::Timestamp::from_second(time).ok()) {
+    for (word, time) in [("from", from), ("until", until)] {
+        if let Some(time) = time.and_then(moment) {
             writeln!(out, "{word} = {time}")?;
         }
     }
-    if let (Some(after), Some(_)) = (stretch.after.and_then(|after| jiff::Timestamp::from_second(after).ok()), stretch.from) {
+    Ok(())
+}
+
+fn moment(seconds: i64) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::from_second(seconds).ok()
+}
+
+fn write_period(model: &str, stretch: &Stretch, until: Option<i64>, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
+    let from = stretch.mixed().map(|second| second + 1).or(stretch.from);
+    if until.is_some_and(|until| from >= Some(until)) {
+        return Ok(());
+    }
+    write_times(from, until, out)?;
+    if let Some(after) = stretch.after.and_then(moment) {
         writeln!(out, "# The last row of {} with other prices is of {after}.", printable(&key(model)))?;
     }
     write_prices("period", &[(model, &stretch.fit)], notes, out)?;

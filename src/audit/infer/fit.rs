@@ -51,7 +51,7 @@ pub struct ModelFit {
 pub struct Stretch {
     /// The first row that shows these prices; none where they hold from the beginning.
     pub from: Option<i64>,
-    /// The last row that does not.
+    /// The last row that does not; of the same second where the prices changed within it.
     pub after: Option<i64>,
     pub fit: ModelFit,
 }
@@ -76,6 +76,11 @@ const MOST_STRETCHES: usize = 4;
 impl Stretch {
     pub fn is_sure(&self) -> bool {
         self.fit.sure_ratio().is_some()
+    }
+
+    /// The second in which old and new prices were charged.
+    pub fn mixed(&self) -> Option<i64> {
+        self.from.filter(|_| self.from == self.after)
     }
 }
 
@@ -105,11 +110,12 @@ fn parted(samples: &[&Sample], groups: &Groups) -> Option<Vec<Stretch>> {
         let (length, fit) = longest(&samples[begin..], groups)?;
         let from = samples[begin].time.filter(|_| begin > 0);
         let after = begin.checked_sub(1).and_then(|last| samples[last].time);
-        parts.push(Stretch { from, after, fit });
-        begin += length;
-        if parts.len() > MOST_STRETCHES || (from.is_some() && from == after) {
+        let last = parts.last().and_then(Stretch::mixed);
+        if parts.len() >= MOST_STRETCHES || last.is_some_and(|second| from <= Some(second + 1)) {
             return None;
         }
+        parts.push(Stretch { from, after, fit });
+        begin += length;
     }
     Some(parts)
 }
@@ -216,14 +222,14 @@ impl ModelFit {
 
 /// What a row says of one rate, if all else is known; none where the charge is no straight line of the rate.
 fn rate_within(sample: &Sample, rates: &PerClass<Ratio>, class: Class, tokens: &Interval) -> Option<Interval> {
-    let at = |rate: i64| {
+    let at = |rate: Ratio| {
         let mut rates = *rates;
-        rates[class] = Ratio::from(rate);
+        rates[class] = rate;
         sample.weight(&rates)
     };
-    let (none, one) = (at(0), at(1));
+    let (none, one, other) = (at(Ratio::ZERO), at(Ratio::ONE), Ratio::new(137, -2));
     let slope = one - none.clone();
-    let is_straight = at(2) == none.clone() + slope.clone() * 2;
+    let is_straight = at(other) == none.clone() + slope.clone() * other;
     tokens.minus(&none).divided_by(&slope).filter(|_| is_straight)
 }
 

@@ -12,6 +12,7 @@ mod groups;
 mod interval;
 mod sample;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use fit::{ModelFit, Solved, SolvedRate, Stretch};
@@ -37,6 +38,9 @@ pub struct Samples {
     pub models: BTreeSet<String>,
     /// Rows that were not used: what they are charged for is not known, or follows from an expression.
     pub left_out: u64,
+    rows: u64,
+    first: Option<i64>,
+    last: Option<i64>,
 }
 
 /// Rows that are spread evenly over the log, however many there are.
@@ -77,7 +81,10 @@ impl Samples {
     pub fn add(&mut self, row: &Observed<'_>) {
         self.models.insert(row.model.to_owned());
         let rows = self.by_model.entry(row.model.to_owned()).or_default().entry(row.group.to_owned()).or_default();
-        if !rows.push(|| Sample::new(row)) {
+        self.rows += 1;
+        self.first = self.first.or(row.time);
+        self.last = row.time.or(self.last);
+        if !rows.push(|| Sample::new(row, self.rows)) {
             self.left_out += 1;
         }
     }
@@ -116,11 +123,15 @@ impl Samples {
         inferred
     }
 
-    /// The rows of each model in the order of time.
+    /// The rows of each model in the order of time; within a second in that of the log, which may begin with the newest.
     fn in_order(&self) -> impl Iterator<Item = (&String, Vec<&Sample>)> {
         self.by_model.iter().map(|(model, groups)| {
             let mut samples: Vec<&Sample> = groups.values().flat_map(|thinned| &thinned.rows).collect();
-            samples.sort_by_key(|sample| sample.time);
+            if self.first > self.last {
+                samples.sort_by_key(|sample| (sample.time, Reverse(sample.order)));
+            } else {
+                samples.sort_by_key(|sample| (sample.time, sample.order));
+            }
             (model, samples)
         })
     }

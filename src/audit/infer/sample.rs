@@ -43,6 +43,8 @@ pub struct Observed<'r> {
 #[derive(Clone, Debug)]
 pub struct Sample {
     pub time: Option<i64>,
+    /// The number of the row in the log.
+    pub order: u64,
     pub cell: Cell,
     pub user: String,
     special: Special,
@@ -66,7 +68,7 @@ pub struct Hints {
 
 impl Sample {
     /// The sample of a row; none where its charge does not follow from one product.
-    pub fn new(row: &Observed<'_>) -> Option<Sample> {
+    pub fn new(row: &Observed<'_>, order: u64) -> Option<Sample> {
         let mode = row.terms.formula.mode();
         let is_product = matches!(mode, Mode::Tokens | Mode::Call) && row.terms.formula != Formula::Sum(Sum::Laisky);
         if !is_product || row.terms.no_usage || !row.terms.open.is_empty() {
@@ -81,6 +83,7 @@ impl Sample {
             Terms { advance: 0, credit: false, usage, price, group_ratio: Ratio::ONE, ..row.terms.with_model_ratio(Ratio::ONE) };
         (whole >= 0 && !is_held).then(|| Sample {
             time: row.time,
+            order,
             cell: Cell { group: row.group.to_owned(), user: Some(row.user.to_owned()).filter(|_| row.special == Special::Yes) },
             user: row.user.to_owned(),
             special: row.special,
