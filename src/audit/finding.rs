@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::diagnose::{ClassCauses, ClassKey, word};
-use super::{Cause, Causes, Judged, Verdict};
+use super::{Cause, Causes, Judged, OfRow, Verdict};
 use crate::log::{LogEntry, Place};
 use crate::profile::Profile;
 
@@ -48,14 +48,15 @@ impl Finding {
         let judged = self.charge()?;
         let diagnosis = judged.diagnosis.as_ref()?;
         let key = ClassKey { model: self.model.clone(), group: self.group.clone() };
-        let (cause, implied) = match classes {
-            Some(classes) => classes.of(&key, diagnosis),
-            None => {
-                let first = diagnosis.causes.first();
-                (diagnosis.cause(), first.map_or(Vec::new(), |explanation| explanation.implied.clone()))
-            }
+        let own = diagnosis.cause();
+        let OfRow { causes: cause, implied, also } = match classes {
+            Some(classes) => classes.of(&key, judged, diagnosis),
+            None => OfRow { causes: own, implied: diagnosis.implied_by(own), also: Vec::new() },
         };
         let same_kind = diagnosis.causes.iter().map(|explanation| explanation.causes).filter(|other| other.kind == cause.kind);
+        let mut also: Vec<Causes> = same_kind.chain(also).filter(|other| *other != cause).collect();
+        also.sort();
+        also.dedup();
         let mut implied: BTreeMap<String, String> = implied.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         if cause.is(Cause::RatioDrift) {
             implied.extend(judged.drift.iter().map(|difference| (difference.key.to_owned(), difference.logged.clone())));
@@ -63,7 +64,7 @@ impl Finding {
         if cause == Causes::UNEXPLAINED {
             implied.extend(diagnosis.implied.iter().map(|(slot, value)| (word(*slot).to_owned(), value.to_string())));
         }
-        Some(ToldCause { cause, also: same_kind.filter(|other| *other != cause).collect(), implied })
+        Some(ToldCause { cause, also, implied })
     }
 
     pub fn profile(&self) -> Option<Profile> {

@@ -260,7 +260,7 @@ impl Summary {
         if let Some(diagnosis) = &judged.diagnosis {
             let told = Told { tally: tally(verdict.class, judged), span, over: u64::from(verdict.class == Class::Overcharged) };
             let key = ClassKey { model: entry.model.to_owned(), group: entry.group.to_owned() };
-            self.classes.add(key, diagnosis, &told);
+            self.classes.add(key, judged, diagnosis, &told);
             self.keep(entry, verdict);
         }
     }

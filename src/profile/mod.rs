@@ -21,7 +21,7 @@ pub use ledger::{Change, Doubt, Movement, Rates, movement};
 pub use memory::Memory;
 pub use quirk::{Departure, Quirk};
 pub use recognise::{is_veloera, is_veloera_row, recognise};
-pub use related::{Related, RelatedModel, other_mode, related, upstream_of};
+pub use related::{Related, RelatedModel, other_mode, other_models, related, upstream_of};
 
 use crate::config::Config;
 use crate::details::Details;
