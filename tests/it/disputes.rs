@@ -100,4 +100,3 @@ fn a_price_per_call_that_is_charged_fifteen_times() {
     assert_eq!((&found["expected_points"], &found["cause"]), (&json!(1_250_000), &json!("multiplier-differs")), "{found}");
     assert_eq!(found["implied"], json!({"multiplier": "15"}), "{found}");
 }
-

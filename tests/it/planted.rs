@@ -311,7 +311,8 @@ impl Bench {
                 rows.iter().zip(touched).map(of).collect()
             }
         };
-        let is_planted = |(row, charge): (&Value, Option<i64>)| charge.filter(|charge| is_honest(row) && row["expected_points"] != *charge);
+        let is_planted =
+            |(row, charge): (&Value, Option<i64>)| charge.filter(|charge| is_honest(row) && row["expected_points"] != *charge);
         base.rows.iter().zip(charges).map(is_planted).collect()
     }
 }
@@ -469,7 +470,8 @@ fn check_earned(gateway: &Gateway, kind: &'static str, to: f64, cause: &str, imp
     }
     let path = log.write(bench.folder.path(), "csv");
     let found = findings(&path, &bench.flags(&bench.configs, "config").iter().map(String::as_str).collect::<Vec<_>>());
-    let lines: Vec<&Value> = base.rows.iter().zip(&charges).filter(|(_, charge)| charge.is_some()).map(|(row, _)| &row["line"]).collect();
+    let lines: Vec<&Value> =
+        base.rows.iter().zip(&charges).filter(|(_, charge)| charge.is_some()).map(|(row, _)| &row["line"]).collect();
     let planted: Vec<&Value> = found.iter().filter(|found| lines.contains(&&found["line"])).collect();
     assert_eq!(planted.len(), lines.len(), "all are found");
     let mut classes: BTreeMap<(String, String), Vec<&Value>> = BTreeMap::new();
@@ -513,7 +515,11 @@ fn another_number_of_points_for_a_dollar_is_told_for_the_whole_log() {
     let found = findings(&path, &bench.flags(&bench.configs, "config").iter().map(String::as_str).collect::<Vec<_>>());
     assert!(found.len() > 10, "{} findings", found.len());
     for row in found {
-        assert_eq!((&row["cause"], &row["implied"]["quota_per_unit"]), (&json!("quota-per-unit-differs"), &json!("450000")), "{row}");
+        assert_eq!(
+            (&row["cause"], &row["implied"]["quota_per_unit"]),
+            (&json!("quota-per-unit-differs"), &json!("450000")),
+            "{row}"
+        );
     }
 }
 
@@ -524,7 +530,11 @@ fn prices_that_changed_after_the_row_are_drift() {
     let mut configs = bench.configs.clone();
     set(&mut configs, "model", 1.37);
     let later = bench.audit(&bench.log, &configs, "config");
-    let changed = base.rows.iter().zip(&later.rows).filter(|(was, is)| is_honest(was) && expected(was) != expected(is) && !is["cause"].is_null());
+    let changed = base
+        .rows
+        .iter()
+        .zip(&later.rows)
+        .filter(|(was, is)| is_honest(was) && expected(was) != expected(is) && !is["cause"].is_null());
     let causes: Vec<&Value> = changed.map(|(_, is)| &is["cause"]).collect();
     assert!(causes.len() > 20 && causes.iter().all(|cause| **cause == "ratio-drift"), "{causes:?}");
 }

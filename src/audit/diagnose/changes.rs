@@ -6,7 +6,9 @@
 use super::Case;
 use crate::audit::Cause;
 use crate::exact::{Exact, Points, Ratio};
-use crate::pricing::{Adjustment, After, Class, Formula, Minimum, Mode, Multiplier, Slot, Surcharge, Terms, Tiered, price, tiers, weighted};
+use crate::pricing::{
+    Adjustment, After, Class, Formula, Minimum, Mode, Multiplier, Slot, Surcharge, Terms, Tiered, price, tiers, weighted,
+};
 
 /// A changed pricing.
 #[derive(Clone, Debug)]
@@ -177,7 +179,8 @@ fn with_len(before: &Terms, changed: &Terms) -> Option<Terms> {
     let more = input(changed).saturating_sub(input(before));
     let Formula::Expression(tiered) = &changed.formula else { return None };
     let len = tiered.len.saturating_add(more).max(0);
-    (len != tiered.len).then(|| Terms { formula: Formula::Expression(Box::new(Tiered { len, ..(**tiered).clone() })), ..changed.clone() })
+    (len != tiered.len)
+        .then(|| Terms { formula: Formula::Expression(Box::new(Tiered { len, ..(**tiered).clone() })), ..changed.clone() })
 }
 
 /// The terms with the tokens of some classes counted as another; none where the classes have no tokens.
@@ -367,9 +370,11 @@ fn cache_write_ratio_known(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_
 
 /// Writes for 5 minutes as plain input, those for an hour in the proportion that they have.
 fn writes_in_proportion(terms: &Terms) -> Option<Terms> {
-    let base = [Class::CacheWrite, Class::CacheWrite5m].map(|class| terms.rates[class]).into_iter().find(|rate| *rate != Ratio::ONE)?;
+    let base =
+        [Class::CacheWrite, Class::CacheWrite5m].map(|class| terms.rates[class]).into_iter().find(|rate| *rate != Ratio::ONE)?;
     let long = Exact::from(terms.rates[Class::CacheWrite1h]);
-    let proportion: Ratio = long.divided_by(&Exact::from(Some(base).filter(|base| !base.is_zero())?), 16).normalized().to_string().parse().ok()?;
+    let proportion: Ratio =
+        long.divided_by(&Exact::from(Some(base).filter(|base| !base.is_zero())?), 16).normalized().to_string().parse().ok()?;
     each(terms, &WRITES, |terms, class| {
         terms.rates[class] = if class == Class::CacheWrite1h { proportion } else { terms.rate_of_input(class) }
     })

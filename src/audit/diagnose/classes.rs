@@ -338,9 +338,8 @@ impl Class {
 
     /// The class with the numbers of the rows that were kept aside, where they can matter.
     fn asked(&self) -> Cow<'_, Class> {
-        let is_whole = |(shared, explained): (&Shared, &Explained)| {
-            shared.causes.kind == Kind::Definite && explained.rows == self.rows
-        };
+        let is_whole =
+            |(shared, explained): (&Shared, &Explained)| shared.causes.kind == Kind::Definite && explained.rows == self.rows;
         if self.aside.rows.is_empty() || self.explained.iter().any(is_whole) {
             return Cow::Borrowed(self);
         }
@@ -399,7 +398,11 @@ impl ClassCauses {
             return OfRow { causes: UNIT, implied: vec![("quota_per_unit", value.to_string())], also: Vec::new() };
         }
         let by_class = self.chosen.get(key).and_then(|chosen| chosen.of(judged, diagnosis));
-        by_class.unwrap_or_else(|| OfRow { causes: diagnosis.cause(), implied: diagnosis.implied_by(diagnosis.cause()), also: Vec::new() })
+        by_class.unwrap_or_else(|| OfRow {
+            causes: diagnosis.cause(),
+            implied: diagnosis.implied_by(diagnosis.cause()),
+            also: Vec::new(),
+        })
     }
 }
 

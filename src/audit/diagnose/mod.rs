@@ -168,7 +168,9 @@ impl Judged {
         let says = |number: &&Number| {
             causes == Causes::earned(number.cause) && implied.get(word(number.slot)) == Some(&number.value.to_string())
         };
-        own.or_else(|| self.numbers().iter().find(says).and_then(|number| Some(self.terms.as_ref()?.with(number.slot, number.value))))
+        own.or_else(|| {
+            self.numbers().iter().find(says).and_then(|number| Some(self.terms.as_ref()?.with(number.slot, number.value)))
+        })
     }
 }
 

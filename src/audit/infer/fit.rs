@@ -95,12 +95,8 @@ impl SolvedRate {
 pub fn stretches(samples: &[&Sample], groups: &Groups, may_part: bool) -> Vec<Stretch> {
     let whole = ModelFit::of(samples, groups);
     let has_times = samples.iter().all(|sample| sample.time.is_some());
-    if !whole.is_complete() && may_part && has_times {
-        if let Some(parts) = parted(samples, groups) {
-            return parts;
-        }
-    }
-    vec![Stretch { from: None, after: None, fit: whole }]
+    let parts = if whole.is_complete() || !may_part || !has_times { None } else { parted(samples, groups) };
+    parts.unwrap_or_else(|| vec![Stretch { from: None, after: None, fit: whole }])
 }
 
 fn parted(samples: &[&Sample], groups: &Groups) -> Option<Vec<Stretch>> {

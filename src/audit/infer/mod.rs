@@ -198,10 +198,26 @@ impl Inferred {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exact::Points;
+    use crate::exact::{Charged, Points};
+    use crate::pricing::{Class, Terms, price};
 
     fn ratio(text: &str) -> Ratio {
         text.parse().unwrap()
+    }
+
+    fn observe(samples: &mut Samples, model: &str, group: &str, charged: Points, terms: &Terms) {
+        let charged = &Charged::Points(charged);
+        samples.add(&Observed { model, group, user: "", special: Special::Unsaid, time: None, charged, terms, printed: None });
+    }
+
+    #[track_caller]
+    fn fit<'f>(found: &'f Inferred, model: &str) -> &'f ModelFit {
+        let [stretch] = found.models[model].as_slice() else { panic!("{model} has several prices") };
+        &stretch.fit
+    }
+
+    fn default_is_one() -> BTreeMap<String, Ratio> {
+        BTreeMap::from([("default".to_owned(), Ratio::ONE)])
     }
 
     fn add(samples: &mut Samples, model: &str, group: &str, tokens: [i64; 3], rates: [&str; 4]) {
@@ -214,7 +230,7 @@ mod tests {
         for class in [Class::Output, Class::Cached] {
             terms.rates[class] = Ratio::ONE;
         }
-        samples.add(model, group, &Charged::Points(charged), &terms, None);
+        observe(samples, model, group, charged, &terms);
     }
 
     #[test]
@@ -226,11 +242,11 @@ mod tests {
             add(&mut samples, "m", "vip", tokens, ["1.25", "4", "0.1", "0.85"]);
             add(&mut samples, "n", "vip", tokens, ["0.075", "3.5", "0.5", "0.85"]);
         }
-        let found = samples.infer(&BTreeMap::from([("default".to_owned(), Ratio::ONE)]));
-        let model = |name: &str| found.models[name].ratio.clone().unwrap().value;
-        let rate = |name: &str, class| found.models[name].rates[&class].value;
+        let found = samples.infer(&default_is_one());
+        let model = |name: &str| fit(&found, name).ratio.clone().unwrap().value;
+        let rate = |name: &str, class| fit(&found, name).rates[&class].value;
         assert_eq!((model("m"), model("n")), (Some(ratio("1.25")), Some(ratio("0.075"))));
-        assert_eq!(found.groups["vip"].value, Some(ratio("0.85")));
+        assert_eq!(found.groups.ratio(&Cell::of_group("vip")), Some(ratio("0.85")));
         assert_eq!((rate("m", Class::Output), rate("n", Class::Output)), (ratio("4"), ratio("3.5")));
         assert_eq!((rate("m", Class::Cached), rate("n", Class::Cached)), (ratio("0.1"), ratio("0.5")));
     }
@@ -239,8 +255,8 @@ mod tests {
     fn a_small_charge_leaves_its_ratio_open() {
         let mut samples = Samples::default();
         add(&mut samples, "m", "default", [62, 0, 0], ["1.25", "1", "1", "1"]);
-        let found = samples.infer(&BTreeMap::from([("default".to_owned(), Ratio::ONE)]));
-        assert_eq!(found.models["m"].ratio.as_ref().unwrap().value, None);
+        let found = samples.infer(&default_is_one());
+        assert_eq!(fit(&found, "m").ratio.as_ref().unwrap().value, None);
     }
 
     #[test]
@@ -249,10 +265,23 @@ mod tests {
         for tokens in [10, 5_000, 70] {
             let mut terms = Terms::tokens(Ratio::ONE, Ratio::ONE);
             terms.add(Class::Input, tokens, Ratio::ONE);
-            samples.add("m", "default", &Charged::Points(Points(20_000)), &terms, None);
+            observe(&mut samples, "m", "default", Points(20_000), &terms);
         }
-        let fit = &samples.infer(&BTreeMap::from([("default".to_owned(), Ratio::ONE)])).models["m"];
+        let found = samples.infer(&default_is_one());
+        let fit = fit(&found, "m");
         assert!(fit.per_call);
         assert_eq!(fit.ratio.as_ref().unwrap().value, Some(ratio("0.04")));
+    }
+
+    #[test]
+    fn rows_of_a_long_log_are_spread_over_it() {
+        let mut samples = Samples::default();
+        for row in 0..5_000 {
+            add(&mut samples, "m", "default", [1_000 + row, 0, 0], ["1", "1", "1", "1"]);
+        }
+        let kept = &samples.by_model["m"]["default"];
+        assert!(kept.rows.len() > MOST_ROWS / 2 && kept.rows.len() <= MOST_ROWS, "{}", kept.rows.len());
+        assert!(kept.rows.last().unwrap().order > 4_900);
+        assert_eq!((samples.left_out, kept.seen), (0, 5_000));
     }
 }

@@ -278,7 +278,13 @@ fn midjourney_refund(asked: &Asked<'_, '_>, context: &Context<'_>, memory: &Memo
             }
         }
     };
-    let listed = || context.config.task_charges.get(id.as_ref()).map(|points| Refundable { expected: Taken::Points(Points(*points)), own: None });
+    let listed = || {
+        context
+            .config
+            .task_charges
+            .get(id.as_ref())
+            .map(|points| Refundable { expected: Taken::Points(Points(*points)), own: None })
+    };
     let Some(charge) = memory.charge(&id).or_else(listed) else {
         return Task { terms: Err(Reason::NoChargeFound), own: None, departures: Vec::new() };
     };
