@@ -153,17 +153,15 @@ fn check_clean(log: &str) {
     let slim =
         ["created_at", "type", "model_name", "model", "group", "prompt_tokens", "completion_tokens", "cached_tokens", "quota"];
     let as_is = |details: &str| details.to_owned();
-    let variants: [(&str, &dyn Fn(&str) -> bool, &dyn Fn(&str) -> String); 4] = [
-        ("stripped.csv", &|_| true, &without_ratios),
-        ("empty.csv", &|_| true, &|_| String::new()),
-        ("bare.csv", &|column| !is_details(column) && column != "content", &as_is),
-        ("slim.csv", &|column| slim.contains(&column), &as_is),
-    ];
-    for (name, keep, change) in variants {
+    let rewritten = |name: &str, keep: &dyn Fn(&str) -> bool, change: &dyn Fn(&str) -> String| {
         let path = folder.path().join(name);
         rewrite(&log, &path, keep, change);
         is_clean(&path, &[]);
-    }
+    };
+    rewritten("stripped.csv", &|_| true, &without_ratios);
+    rewritten("empty.csv", &|_| true, &|_| String::new());
+    rewritten("bare.csv", &|column| !is_details(column) && column != "content", &as_is);
+    rewritten("slim.csv", &|column| slim.contains(&column), &as_is);
 }
 
 macro_rules! clean {
