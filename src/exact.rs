@@ -22,11 +22,13 @@ use std::str::FromStr;
 use num_bigint::BigInt;
 use num_integer::Integer;
 use num_traits::{Signed, ToPrimitive, Zero};
+use serde::{Deserialize, Serialize};
 
 use crate::float;
 
 /// A ratio or a price as a gateway stores it: `mantissa · 10^exponent`, at most 17 digits, no trailing zeros.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Ratio {
     mantissa: i64,
     exponent: i16,
@@ -139,6 +141,20 @@ impl fmt::Debug for Ratio {
     }
 }
 
+impl From<Ratio> for String {
+    fn from(ratio: Ratio) -> String {
+        ratio.to_string()
+    }
+}
+
+impl TryFrom<String> for Ratio {
+    type Error = NotANumber;
+
+    fn try_from(text: String) -> Result<Ratio, NotANumber> {
+        text.parse()
+    }
+}
+
 impl PartialOrd for Ratio {
     fn partial_cmp(&self, other: &Ratio) -> Option<Ordering> {
         Some(self.cmp(other))
@@ -166,7 +182,8 @@ impl From<i64> for Ratio {
 }
 
 /// An exact decimal of any length: `mantissa / 10^scale`.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Exact {
     mantissa: BigInt,
     scale: u32,
@@ -282,6 +299,20 @@ fn divide_half_away(numerator: &BigInt, denominator: &BigInt) -> BigInt {
         return quotient;
     }
     if numerator.is_negative() == denominator.is_negative() { quotient + 1 } else { quotient - 1 }
+}
+
+impl From<Exact> for String {
+    fn from(number: Exact) -> String {
+        number.to_string()
+    }
+}
+
+impl TryFrom<String> for Exact {
+    type Error = NotANumber;
+
+    fn try_from(text: String) -> Result<Exact, NotANumber> {
+        Exact::parse(&text).ok_or(NotANumber)
+    }
 }
 
 impl From<Ratio> for Exact {

@@ -12,10 +12,12 @@ mod filter;
 mod finding;
 mod infer;
 mod lookup;
+mod pairs;
 mod policy;
 mod repeats;
 mod summary;
 mod watch;
+mod wire;
 
 pub use balances::{Balances, Imbalance, Opening};
 pub use cause::{Cause, Causes, Kind as CauseKind};
@@ -24,14 +26,22 @@ pub use diagnose::{Case, ClassCauses, Diagnosis, Explanation, Look, diagnose};
 pub use diagnose::{ClassKey, OfRow, Told};
 pub use drift::{Difference, differences};
 pub use filter::Filter;
+<<<<<<< HEAD
 pub use finding::{Finding, Ranked, ToldCause};
 pub use infer::{Cell, Inferred, Interval, ModelFit, Observed, Said, Samples, Solved, SolvedRate, Special, Stretch};
+=======
+pub use finding::{Figures, Finding, Ranked, ToldCause};
+pub use infer::{Inferred, Interval, ModelFit, Sample, Samples, Solved, SolvedRate};
+>>>>>>> main
 pub use policy::{Level, Policies, Policy};
 pub use repeats::Repeats;
-pub use summary::{By, DriftKey, QuirkKey, Span, Summary, Tally, Totals};
+pub use summary::{By, CaseTally, Cases, DriftKey, QuirkKey, Span, Summary, Tally, Totals};
 pub use watch::Watch;
 
+use std::borrow::Cow;
+
 use lookup::{Known, Lookup};
+use serde::{Deserialize, Serialize};
 
 use crate::config::{Found, MapName};
 use crate::details::Details;
@@ -40,8 +50,12 @@ use crate::log::{Field, Kind, LogEntry, RowError};
 use crate::pricing::{Adjustment, Charge, Judgement, Reason, Standing, Terms, judge, price};
 use crate::profile::{self, Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Skip};
 
+/// A word of reports: one of our own, or one that was read from a part of an audit.
+pub type Word = Cow<'static, str>;
+
 /// The class of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Class {
     Matched,
     Overcharged,

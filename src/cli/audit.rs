@@ -1,110 +1,56 @@
 //! `quota audit`.
 
-use std::io::{self, IsTerminal, Write};
+use std::cell::RefCell;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::file::{terminal_width, write_whole};
+use super::gate::{Gate, GateArgs};
 use super::logs::{FilterArgs, LogArgs, Logs, Pricing, ReadRow};
-use super::outcome::{FOUND, Failure, NOTHING_AUDITED};
+use super::merge::write_partial;
+use super::outcome::Failure;
+use super::outputs::{ByArgs, OutputArgs, Outputs};
 use super::{Chosen, Common};
-use crate::audit::{Auditor, Balances, By, Cause, Finding, Level, Past, Policy, Repeats, Span, Summary, Totals, Verdict};
+use crate::audit::{Auditor, Balances, Finding, Past, Policy, Repeats, Span, Summary, Verdict};
 use crate::details::Details;
-use crate::exact::{Exact, Ratio};
 use crate::log::{LogEntry, Place};
+use crate::partial::{PartInput, Partial, Settings};
 use crate::profile::{self, Context, Rates, Skip};
-use crate::report::{self, InputInfo, Report, Style, UsdTotals};
+use crate::report::{self, InputInfo, Report, UsdTotals};
 
 /// Recompute every charge of a log, and flag what does not match
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  quota audit logs.csv --config options.json\n  \
                         quota audit one-api.db --by model --fail-on over\n\n\
                         Exit codes: 0 all right, 1 something that --fail-on names was found, 2 the job could not be done, \
-                        3 nothing could be audited.")]
+                        3 nothing could be audited.\n\
+                        Environment: QUOTA_CONFIG (a config file), QUOTA_COLOR (auto, always, never); flags win.")]
 pub struct AuditCommand {
     #[command(flatten)]
     logs: LogArgs,
     #[command(flatten)]
     common: Common,
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
-    /// Write the report to a file
-    #[arg(long, short, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    outputs: OutputArgs,
+    #[command(flatten)]
+    by: ByArgs,
     /// Take a difference of up to so many points as matched
     #[arg(long, value_name = "POINTS", default_value_t = 0)]
     tolerance: u64,
-    /// What makes the run fail: over, under, drift, policy, notice, quirk, unrated, malformed, any (the first four), all, none
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "any")]
-    fail_on: Vec<FailOn>,
-    /// Over- and undercharged rows fail the run only above this number
-    #[arg(long, value_name = "N")]
-    max_mismatches: Option<u64>,
-    /// An input without any charge is all right
-    #[arg(long)]
-    allow_empty: bool,
+    #[command(flatten)]
+    gate: GateArgs,
     /// A malformed row ends the run
     #[arg(long)]
     strict: bool,
     #[command(flatten)]
     filter: FilterArgs,
-    /// Break the totals down by model, group, token, user, channel, day, cause
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    by: Vec<ByChoice>,
     /// Check each user's balance: JSON or CSV with user, before, after (points)
     #[arg(long, value_name = "FILE")]
     balances: Option<PathBuf>,
-    /// How many findings are listed: the largest [default: 20 in a table, else 1000]
-    #[arg(long, value_name = "N")]
-    limit: Option<usize>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Table,
-    Json,
-    Ndjson,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum FailOn {
-    Over,
-    Under,
-    Drift,
-    Policy,
-    Notice,
-    Quirk,
-    Unrated,
-    Malformed,
-    Any,
-    All,
-    None,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum ByChoice {
-    Model,
-    Group,
-    Token,
-    User,
-    Channel,
-    Day,
-    Cause,
-}
-
-impl From<ByChoice> for By {
-    fn from(choice: ByChoice) -> By {
-        match choice {
-            ByChoice::Model => By::Model,
-            ByChoice::Group => By::Group,
-            ByChoice::Token => By::Token,
-            ByChoice::User => By::User,
-            ByChoice::Channel => By::Channel,
-            ByChoice::Day => By::Day,
-            ByChoice::Cause => By::Cause,
-        }
-    }
+    /// Print one line for `quota merge`: sums and the largest findings, no rows. A wrong charge does not fail the run
+    #[arg(long, conflicts_with_all = ["format", "report", "fail_on", "max_mismatches", "baseline", "allow_empty"])]
+    partial: bool,
 }
 
 impl AuditCommand {
@@ -112,59 +58,15 @@ impl AuditCommand {
     pub fn run(self, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
         let chosen = self.common.load(err)?;
         let run = Run::new(&self, chosen)?;
-        let report = match &self.output {
-            Some(path) => write_whole(path, |file| run.write(file, err))?,
-            None => run.write(out, err)?,
-        };
-        Ok(self.exit_code(&report.summary))
-    }
-
-    fn exit_code(&self, summary: &Summary) -> u8 {
-        let totals = &summary.totals;
-        if self.fails(summary) {
-            FOUND
-        } else if totals.audited() > 0 || (self.allow_empty && totals.unrated == 0) {
-            0
-        } else {
-            NOTHING_AUDITED
+        if self.partial {
+            let part = run.part(err)?;
+            self.outputs.write_alone(out, |out| Ok(write_partial(&part, out)?))?;
+            return Ok(0);
         }
-    }
-
-    fn fails(&self, summary: &Summary) -> bool {
-        let totals = &summary.totals;
-        let causes = summary.causes();
-        let drifted = causes.totals.iter().filter(|(causes, _)| causes.is(Cause::RatioDrift));
-        let (drift_rows, drift_over) =
-            drifted.fold((0, 0), |(rows, over), (_, total)| (rows + total.told.tally.rows, over + total.told.over));
-        let mismatches = totals.overcharged + totals.undercharged - drift_rows;
-        let too_many = mismatches > self.max_mismatches.unwrap_or(0);
-        let has = |level: Level| summary.policy.keys().any(|(policy, _)| policy.level() == level);
-        self.fail_on.iter().any(|fail_on| match fail_on {
-            FailOn::Over => too_many && totals.overcharged > drift_over,
-            FailOn::Under => too_many && totals.undercharged > drift_rows - drift_over,
-            FailOn::Drift => !summary.drift.is_empty(),
-            FailOn::Policy => has(Level::Violation),
-            FailOn::Notice => has(Level::Notice),
-            FailOn::None => false,
-            FailOn::Quirk => !summary.quirks.is_empty(),
-            FailOn::Unrated => totals.unrated > 0,
-            FailOn::Malformed => totals.malformed > 0,
-            FailOn::Any => (too_many && mismatches > 0) || !summary.drift.is_empty() || has(Level::Violation),
-            FailOn::All => {
-                (too_many && mismatches > 0)
-                    || !summary.drift.is_empty()
-                    || !summary.quirks.is_empty()
-                    || !summary.policy.is_empty()
-                    || totals.unrated + totals.malformed > 0
-            }
-        })
-    }
-
-    fn limit(&self) -> usize {
-        self.limit.unwrap_or(match self.format {
-            Format::Table => 20,
-            Format::Json | Format::Ndjson => 1000,
-        })
+        let mut outputs = Outputs::open(&self.outputs, self.common.screen(), out)?;
+        let report = run.report(&mut outputs, err)?;
+        outputs.keep()?;
+        Ok(run.gate.exit_code(&report.summary, self.common.quiet, err)?)
     }
 }
 
@@ -173,6 +75,7 @@ struct Run<'c> {
     command: &'c AuditCommand,
     logs: Logs<'c>,
     auditor: Auditor,
+    gate: Gate<'c>,
 }
 
 /// What rows leave behind for later ones.
@@ -181,25 +84,72 @@ struct Kept {
     books: Balances,
 }
 
+/// What all inputs came to.
+struct Audited {
+    report: Report,
+    pricings: Vec<Pricing>,
+    books: Balances,
+}
+
 impl<'c> Run<'c> {
     fn new(command: &'c AuditCommand, chosen: Chosen) -> Result<Run<'c>, Failure> {
-        let logs = Logs::new(&command.logs, &command.common, chosen)?;
+        let mut logs = Logs::new(&command.logs, &command.common, chosen)?;
+        logs.hashes = command.partial.then(RefCell::default);
         let profile = command.common.profile(&logs.chosen.config)?;
         let auditor = Auditor { profile, tolerance: command.tolerance, filter: logs.filter(&command.filter)? };
-        Ok(Run { command, logs, auditor })
+        Ok(Run { command, logs, auditor, gate: command.gate.gate()? })
     }
 
-    /// Audits all inputs and writes the report.
-    fn write(&self, out: &mut dyn Write, err: &mut dyn Write) -> Result<Report, Failure> {
-        let by: Vec<By> = self.command.by.iter().map(|choice| By::from(*choice)).collect();
+    /// Audits all inputs and writes the reports.
+    fn report(&self, outputs: &mut Outputs<'_>, err: &mut dyn Write) -> Result<Report, Failure> {
+        let summary = self.command.outputs.summary(&self.command.by.by());
+        let Audited { mut report, books, .. } = self.audit(summary, outputs)?;
+        for imbalance in books.imbalances() {
+            report.summary.add_policy(Policy::BalanceMismatch, imbalance.detail, imbalance.rows, Span::default());
+        }
+        outputs.end(&report)?;
+        self.tell_malformed(&report, err)?;
+        Ok(report)
+    }
+
+    /// Audits all inputs as a part of a whole.
+    fn part(&self, err: &mut dyn Write) -> Result<Partial, Failure> {
+        let summary = self.command.outputs.summary_of_part(&self.command.by.by());
+        let Audited { report, pricings, books } = self.audit(summary, &mut Outputs::none())?;
+        self.tell_malformed(&report, err)?;
+        let settings = Settings {
+            config: self.logs.chosen.config.sources.clone(),
+            basis: report.basis,
+            profile: self.auditor.profile,
+            tolerance: self.auditor.tolerance,
+            filter: self.auditor.filter.clone(),
+            zone: self.command.logs.zone().to_owned(),
+            by: report.by.clone(),
+        };
+        let inputs = report.inputs.iter().zip(pricings).zip(self.logs.take_hashes());
+        let inputs = inputs.map(|((info, pricing), sha256)| PartInput {
+            name: info.name.clone(),
+            format: info.format.clone(),
+            rows: info.rows,
+            bytes: info.bytes,
+            sha256,
+            quota_per_unit: pricing.quota_per_unit,
+            sources: pricing.sources,
+        });
+        let inputs = inputs.collect();
+        Ok(Partial::new(report, settings, inputs, books))
+    }
+
+    fn audit(&self, summary: Summary, outputs: &mut Outputs<'_>) -> Result<Audited, Failure> {
         let mut report = Report {
             inputs: Vec::new(),
             sources: Vec::new(),
             basis: self.logs.basis(),
             profile: self.auditor.profile.map_or("auto", |profile| profile.word()),
             quota_per_unit: self.command.common.quota_per_unit(&self.logs.chosen.config),
-            summary: Summary::new(self.command.limit(), &by),
+            summary,
             usd: UsdTotals::default(),
+            by: self.command.by.by(),
         };
         let books = match &self.command.balances {
             Some(path) => Balances::new(super::balances::load(path)?),
@@ -207,23 +157,20 @@ impl<'c> Run<'c> {
         };
         let past = Past::new(Repeats::among(self.command.logs.files.len()));
         let mut kept = Kept { past, books };
+        let mut pricings = Vec::new();
         for (index, path) in self.command.logs.files.iter().enumerate() {
             let before = report.summary.totals.clone();
-            let pricing = self.audit_input(path, index, &mut report, &mut kept, out)?;
+            let pricing = self.audit_input(path, index, &mut report, &mut kept, outputs)?;
             report.usd.add(&before, &report.summary.totals, pricing.quota_per_unit);
             if index == 0 {
                 report.quota_per_unit = pricing.quota_per_unit;
                 report.basis = pricing.basis;
             }
+            pricings.push(pricing);
         }
         report.sources.extend(self.logs.chosen.config.sources.iter().cloned());
         report.summary.policy.merge(kept.past.watch.close());
-        for imbalance in kept.books.imbalances() {
-            report.summary.add_policy(Policy::BalanceMismatch, imbalance.detail, imbalance.rows, Span::default());
-        }
-        self.write_report(&report, out)?;
-        self.tell_malformed(&report, err)?;
-        Ok(report)
+        Ok(Audited { report, pricings, books: kept.books })
     }
 
     fn audit_input(
@@ -232,17 +179,17 @@ impl<'c> Run<'c> {
         index: usize,
         report: &mut Report,
         kept: &mut Kept,
-        out: &mut dyn Write,
+        outputs: &mut Outputs<'_>,
     ) -> Result<Pricing, Failure> {
-        let (info, pricing) = self.logs.read(path, index, &mut |row| self.audit_row(row, report, kept, out))?;
+        let (info, pricing) = self.logs.read(path, index, &mut |row| self.audit_row(row, report, kept, outputs))?;
         report.sources.extend(pricing.sources.iter().cloned());
         report.inputs.push(info);
         Ok(pricing)
     }
 
-    fn audit_row(&self, row: ReadRow<'_>, report: &mut Report, kept: &mut Kept, out: &mut dyn Write) -> Result<(), Failure> {
+    fn audit_row(&self, row: ReadRow<'_>, report: &mut Report, kept: &mut Kept, outputs: &mut Outputs<'_>) -> Result<(), Failure> {
         let entry = match row.entry {
-            Err(error) => return self.note(row.place, None, Verdict::malformed(error), row.info, report, out),
+            Err(error) => return self.note(row.place, None, Verdict::malformed(error), row.info, report, outputs),
             Ok(entry) => entry,
         };
         let context = row.pricing.context(entry.time);
@@ -250,7 +197,7 @@ impl<'c> Run<'c> {
         if !kept.books.is_empty() && verdict.skip != Some(Skip::Repeated) {
             book(entry, &context, &mut kept.books);
         }
-        self.note(row.place, Some(entry), verdict, row.info, report, out)
+        self.note(row.place, Some(entry), verdict, row.info, report, outputs)
     }
 
     /// Counts a row, and streams it where the format is a stream.
@@ -261,33 +208,20 @@ impl<'c> Run<'c> {
         verdict: Verdict,
         info: &InputInfo,
         report: &mut Report,
-        out: &mut dyn Write,
+        outputs: &mut Outputs<'_>,
     ) -> Result<(), Failure> {
         if let Some(error) = verdict.error.as_ref().filter(|_| self.command.strict) {
             let hint = "without `--strict` the other rows are still audited".to_owned();
             return Err(Failure::usage(format!("{}:{}: {error}", info.name, place.line), Some(hint)));
         }
         report.summary.add(place, entry, &verdict, &|time| self.logs.times.day(time));
-        if self.command.format == Format::Ndjson {
-            report::write_finding(&Finding::new(place, entry, verdict), &info.name, out)?;
+        if verdict.class.is_mismatch() && self.gate.wants_rows() {
+            self.gate.see(&Finding::new(place, entry, verdict.clone()));
+        }
+        if outputs.stream() {
+            outputs.row(&Finding::new(place, entry, verdict), &info.name)?;
         }
         Ok(())
-    }
-
-    fn write_report(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
-        match self.command.format {
-            Format::Json => report::write_json(report, out),
-            Format::Ndjson => report::write_ndjson_end(report, out),
-            Format::Table => {
-                let to_terminal = self.command.output.is_none() && io::stdout().is_terminal();
-                let style = Style {
-                    color: self.command.common.color.for_stream(to_terminal),
-                    width: terminal_width(to_terminal),
-                    quiet: self.command.common.quiet,
-                };
-                report::write_table(report, style, out)
-            }
-        }
     }
 
     fn tell_malformed(&self, report: &Report, err: &mut dyn Write) -> io::Result<()> {
@@ -310,17 +244,5 @@ fn book(entry: &LogEntry<'_>, context: &Context<'_>, books: &mut Balances) {
     let details = Details::parse("other", entry.details).unwrap_or_default();
     if let Some(movement) = profile::movement(entry, &details, rates) {
         books.book(&movement);
-    }
-}
-
-impl UsdTotals {
-    /// Adds what lies between two states of the totals, at so many points for 1 USD.
-    fn add(&mut self, before: &Totals, after: &Totals, per_unit: Ratio) {
-        let usd = |before: i128, after: i128| report::usd_of(&Exact::from(num_bigint::BigInt::from(after - before)), per_unit);
-        self.charged += usd(before.charged_points, after.charged_points);
-        self.expected += usd(before.expected_points, after.expected_points);
-        self.over += usd(before.over_points, after.over_points);
-        self.under += usd(before.under_points, after.under_points);
-        self.unrated += usd(before.unrated_points, after.unrated_points);
     }
 }

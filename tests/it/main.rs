@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
+mod baseline;
 mod cases;
 mod charges;
 mod compare;
@@ -11,9 +12,16 @@ mod docs;
 mod explain;
 mod forms;
 mod groups;
+mod hostile;
 mod infer;
 mod laws;
+mod merge;
 mod pipes;
 mod planted;
+#[cfg(unix)]
+mod recipes;
+mod reports;
 mod run;
+#[cfg(unix)]
+mod sandbox;
 mod tidy;

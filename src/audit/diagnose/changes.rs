@@ -4,7 +4,7 @@
 //! function of a few lines.
 
 use super::Case;
-use crate::audit::Cause;
+use crate::audit::{Cause, Word};
 use crate::exact::{Exact, Points, Ratio};
 use crate::pricing::{
     Adjustment, After, Class, Formula, Minimum, Mode, Multiplier, Slot, Surcharge, Terms, Tiered, price, tiers, weighted,
@@ -16,7 +16,7 @@ pub struct Change {
     pub cause: Cause,
     pub to: To,
     /// What the change says of the number or name that was used.
-    pub implied: Option<(&'static str, String)>,
+    pub implied: Option<(Word, String)>,
 }
 
 /// What is charged instead.
@@ -48,7 +48,7 @@ impl Changes<'_> {
     }
 
     fn push_implied(&mut self, terms: Terms, key: &'static str, value: impl ToString) {
-        let implied = Some((key, value.to_string()));
+        let implied = Some((key.into(), value.to_string()));
         self.out.push(Change { cause: self.cause, to: To::Terms(Box::new(terms)), implied });
     }
 
@@ -67,7 +67,11 @@ impl Changes<'_> {
 
     /// The whole charge so many times over.
     fn push_times(&mut self, points: Points, times: i64) {
-        self.out.push(Change { cause: self.cause, to: To::Points(points), implied: Some(("multiplier", times.to_string())) });
+        self.out.push(Change {
+            cause: self.cause,
+            to: To::Points(points),
+            implied: Some(("multiplier".into(), times.to_string())),
+        });
     }
 
     fn push_points(&mut self, points: Points) {

@@ -3,35 +3,37 @@
 //! A class is a model and a group. The cause that explains most of its mismatched rows, and at least two, is the cause of the rows that it explains.
 //!
 //! Rows that a definite cause explains are not asked for numbers. They are kept aside instead, as long as they are few, and asked at
-//! the end where no definite cause explains the whole class: then a number that all rows share may still be the better explanation.
+//! the end where other rows of the class have no such cause: then a number that all rows share may be the better explanation.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::Diagnosis;
-use super::earned::{self, Number, Wrong, word};
+use super::earned::{self, Interval, Number, Wrong, word};
 use crate::audit::cause::{Cause, Causes, Kind};
-use crate::audit::{Judged, Span, Tally};
+use crate::audit::{Judged, Span, Tally, Word, pairs};
 use crate::exact::{Charged, Points, Ratio};
 use crate::pricing::{Slot, Terms};
 
 /// A model and a group; the model alone where rows carry no group.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClassKey {
     pub model: String,
     pub group: String,
 }
 
 /// Something that may explain several rows: causes, and the number or name that they must agree on.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Shared {
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Shared {
     causes: Causes,
-    number: Option<(&'static str, Ratio)>,
+    number: Option<(Word, Ratio)>,
     name: Option<String>,
 }
 
 /// Rows with the points and times of them.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Told {
     pub tally: Tally,
     pub span: Span,
@@ -52,22 +54,26 @@ impl Told {
 }
 
 /// Rows that are explained by something, by the causes that they have alone.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Explained {
     rows: u64,
+    #[serde(with = "pairs")]
     by_own: BTreeMap<Causes, Told>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Class {
     rows: u64,
+    #[serde(with = "pairs")]
     by_own: BTreeMap<Causes, Told>,
+    #[serde(with = "pairs")]
     explained: BTreeMap<Shared, Explained>,
     aside: Aside,
 }
 
 /// Rows with a definite cause that were not asked for numbers. None is kept once there are too many.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(into = "AsideAsked", from = "AsideAsked")]
 struct Aside {
     seen: usize,
     rows: Vec<Unasked>,
@@ -75,11 +81,44 @@ struct Aside {
 
 #[derive(Clone, Debug, PartialEq)]
 struct Unasked {
-    terms: Terms,
-    written: Charged,
-    charged: Points,
+    numbers: Numbers,
     own: Causes,
     told: Told,
+}
+
+/// What numbers explain a row that was kept aside.
+#[derive(Clone, Debug, PartialEq)]
+enum Numbers {
+    Unsought {
+        terms: Terms,
+        written: Charged,
+        charged: Points,
+    },
+    /// Of rows that were written down, which their terms are not.
+    Sought(Vec<Shared>),
+}
+
+/// The rows that were kept aside, asked: so they can be written down.
+#[derive(Serialize, Deserialize)]
+struct AsideAsked {
+    seen: usize,
+    #[serde(with = "pairs")]
+    rows: BTreeMap<(Vec<Shared>, Causes), Told>,
+}
+
+impl From<Aside> for AsideAsked {
+    fn from(aside: Aside) -> AsideAsked {
+        let mut rows: BTreeMap<(Vec<Shared>, Causes), Told> = BTreeMap::new();
+        aside.rows.iter().for_each(|row| rows.entry((row.shared(), row.own)).or_default().merge(&row.told));
+        AsideAsked { seen: aside.seen, rows }
+    }
+}
+
+impl From<AsideAsked> for Aside {
+    fn from(asked: AsideAsked) -> Aside {
+        let rows = asked.rows.into_iter().map(|((shared, own), told)| Unasked { numbers: Numbers::Sought(shared), own, told });
+        Aside { seen: asked.seen, rows: rows.collect() }
+    }
 }
 
 /// More rows of a class are not kept aside.
@@ -95,19 +134,30 @@ const MOST_SHARED: usize = 20_000;
 const EARNED_SHARE: u64 = 5;
 
 /// The classes of a run.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Classes {
+    #[serde(with = "pairs")]
     classes: BTreeMap<ClassKey, Class>,
     /// Mismatched rows with a price in USD, and what another number of points for 1 USD would explain of them.
     priced_rows: u64,
+    #[serde(with = "pairs")]
     units: BTreeMap<Ratio, Unit>,
+    /// The rows whose charge is so small that many numbers give it, and what is left for all of them.
+    small: Unit,
+    within: Option<Interval>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Rows by the causes that they have alone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct ByOwn(#[serde(with = "pairs")] BTreeMap<Causes, Told>);
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Unit {
     rows: u64,
     models: BTreeSet<String>,
-    by_class: BTreeMap<ClassKey, BTreeMap<Causes, Told>>,
+    #[serde(with = "pairs")]
+    by_class: BTreeMap<ClassKey, ByOwn>,
 }
 
 /// The causes of all rows, with what is implied of each.
@@ -116,6 +166,8 @@ pub struct ClassCauses {
     chosen: BTreeMap<ClassKey, Chosen>,
     unit: Option<Ratio>,
     pub totals: BTreeMap<Causes, CauseTotal>,
+    /// The rows of each cause by class.
+    pub by_class: BTreeMap<(Causes, ClassKey), Told>,
 }
 
 /// What explains most rows of a class.
@@ -132,7 +184,7 @@ struct Chosen {
 #[derive(Clone, Debug, PartialEq)]
 pub struct OfRow {
     pub causes: Causes,
-    pub implied: Vec<(&'static str, String)>,
+    pub implied: Vec<(Word, String)>,
     /// Earned causes that explain as many rows of the class, and this one.
     pub also: Vec<Causes>,
 }
@@ -143,10 +195,15 @@ pub struct CauseTotal {
     pub told: Told,
     pub models: BTreeSet<String>,
     pub groups: BTreeSet<String>,
-    pub implied: BTreeMap<&'static str, String>,
+    pub implied: BTreeMap<Word, String>,
 }
 
 impl Shared {
+    /// What explains a row, alone or with others.
+    pub(super) fn all(diagnosis: &Diagnosis) -> impl Iterator<Item = Shared> {
+        Shared::named(diagnosis).chain(Shared::numbered(&diagnosis.numbers))
+    }
+
     /// What explains a row beside its numbers.
     fn named(diagnosis: &Diagnosis) -> impl Iterator<Item = Shared> {
         let of_row = diagnosis.causes.iter().filter(|explanation| explanation.causes.kind != Kind::Earned);
@@ -162,14 +219,14 @@ impl Shared {
         let numbers = numbers.iter().filter(|number| number.cause != Cause::QuotaPerUnitDiffers);
         numbers.map(|number| Shared {
             causes: Causes::earned(number.cause),
-            number: Some((word(number.slot), number.value)),
+            number: Some((word(number.slot).into(), number.value)),
             name: None,
         })
     }
 
-    fn implied(&self) -> Option<(&'static str, String)> {
-        let number = self.number.map(|(key, value)| (key, value.to_string()));
-        number.or_else(|| self.name.as_ref().map(|name| ("model", name.clone())))
+    fn implied(&self) -> Option<(Word, String)> {
+        let number = self.number.as_ref().map(|(key, value)| (key.clone(), value.to_string()));
+        number.or_else(|| self.name.as_ref().map(|name| ("model".into(), name.clone())))
     }
 }
 
@@ -196,8 +253,14 @@ impl Aside {
 }
 
 impl Unasked {
-    fn numbers(&self) -> Vec<Number> {
-        earned::numbers(Wrong { terms: &self.terms, written: &self.written, charged: self.charged }).0
+    /// The numbers that explain the row, for its class.
+    fn shared(&self) -> Vec<Shared> {
+        match &self.numbers {
+            Numbers::Sought(shared) => shared.clone(),
+            Numbers::Unsought { terms, written, charged } => {
+                Shared::numbered(&earned::solve(Wrong { terms, written, charged: *charged }).numbers).collect()
+            }
+        }
     }
 }
 
@@ -210,15 +273,10 @@ impl Classes {
         let class = self.classes.entry(key).or_default();
         class.rows += 1;
         class.by_own.entry(own).or_default().merge(told);
-        Shared::named(diagnosis).chain(Shared::numbered(&diagnosis.numbers)).for_each(|shared| class.explain(shared, own, told));
+        Shared::all(diagnosis).for_each(|shared| class.explain(shared, own, told));
         if let Some(terms) = judged.terms.as_ref().filter(|_| diagnosis.numbers_unsought && before <= MOST_CLASSES) {
-            let row = || Unasked {
-                terms: terms.clone(),
-                written: judged.written.clone(),
-                charged: judged.charged,
-                own,
-                told: told.clone(),
-            };
+            let numbers = || Numbers::Unsought { terms: terms.clone(), written: judged.written.clone(), charged: judged.charged };
+            let row = || Unasked { numbers: numbers(), own, told: told.clone() };
             class.aside.add(row);
         }
         if before <= MOST_CLASSES && !self.keeps_aside() {
@@ -234,17 +292,25 @@ impl Classes {
         self.classes.values_mut().for_each(|class| class.aside.rows = Vec::new());
     }
 
+    fn narrow(&mut self, other: &Interval) {
+        match &mut self.within {
+            Some(within) => within.narrow(other),
+            None => self.within = Some(other.clone()),
+        }
+    }
+
     fn add_unit(&mut self, key: &ClassKey, diagnosis: &Diagnosis, own: Causes, told: &Told) {
         let units: Vec<Ratio> =
             diagnosis.numbers.iter().filter(|n| n.cause == Cause::QuotaPerUnitDiffers).map(|n| n.value).collect();
         let is_priced = diagnosis.implied.iter().any(|(slot, _)| *slot == Slot::QuotaPerUnit);
         self.priced_rows += u64::from(is_priced);
+        if let Some(within) = diagnosis.unit.as_ref().filter(|_| is_priced) {
+            self.small.add(key, own, told);
+            self.narrow(within);
+        }
         for value in units {
             if self.units.len() < MOST_SHARED || self.units.contains_key(&value) {
-                let unit = self.units.entry(value).or_default();
-                unit.rows += 1;
-                unit.models.insert(key.model.clone());
-                unit.by_class.entry(key.clone()).or_default().entry(own).or_default().merge(told);
+                self.units.entry(value).or_default().add(key, own, told);
             }
         }
     }
@@ -267,30 +333,26 @@ impl Classes {
         }
         self.priced_rows += other.priced_rows;
         for (value, part) in other.units {
-            let unit = self.units.entry(value).or_default();
-            unit.rows += part.rows;
-            unit.models.extend(part.models);
-            for (key, by_own) in part.by_class {
-                let sums = unit.by_class.entry(key).or_default();
-                by_own.iter().for_each(|(own, told)| sums.entry(*own).or_default().merge(told));
-            }
+            self.units.entry(value).or_default().merge(part);
         }
+        self.small.merge(other.small);
+        other.within.iter().for_each(|within| self.narrow(within));
     }
 
     /// The cause of every row.
     pub fn causes(&self) -> ClassCauses {
         let mut causes = ClassCauses::default();
         let unit = self.unit();
-        if let Some((value, unit)) = unit {
-            causes.unit = Some(value);
-            let implied = Some(("quota_per_unit", value.to_string()));
+        if let Some((value, unit)) = &unit {
+            causes.unit = Some(*value);
+            let implied = Some(("quota_per_unit".into(), value.to_string()));
             for (key, by_own) in &unit.by_class {
-                by_own.values().for_each(|told| causes.count(UNIT, key, told, implied.clone()));
+                by_own.0.values().for_each(|told| causes.count(UNIT, key, told, implied.clone()));
             }
         }
         for (key, class) in &self.classes {
             let class = if self.keeps_aside() { class.asked() } else { Cow::Borrowed(class) };
-            self.add_class(key, &class, unit.map(|(_, unit)| unit), &mut causes);
+            self.add_class(key, &class, unit.as_ref().map(|(_, unit)| unit), &mut causes);
         }
         causes
     }
@@ -298,7 +360,7 @@ impl Classes {
     fn add_class(&self, key: &ClassKey, class: &Class, unit: Option<&Unit>, causes: &mut ClassCauses) {
         let mut left = class.by_own.clone();
         let by_unit = unit.and_then(|unit| unit.by_class.get(key));
-        by_unit.into_iter().flatten().for_each(|(own, told)| take(&mut left, *own, told));
+        by_unit.into_iter().flat_map(|own| &own.0).for_each(|(own, told)| take(&mut left, *own, told));
         if let Some((shared, explained)) = class.best().filter(|_| by_unit.is_none()) {
             for (own, told) in &explained.by_own {
                 causes.count(shared.causes, key, told, shared.implied());
@@ -313,9 +375,32 @@ impl Classes {
     }
 
     /// One number of points for 1 USD that explains every row with a USD price, of at least two models.
-    fn unit(&self) -> Option<(Ratio, &Unit)> {
-        let explains = |unit: &&Unit| unit.rows == self.priced_rows && unit.models.len() > 1;
-        self.units.iter().map(|(value, unit)| (*value, unit)).find(|(_, unit)| explains(unit))
+    fn unit(&self) -> Option<(Ratio, Unit)> {
+        let may_be = |value: Ratio| self.within.as_ref().is_none_or(|within| within.holds(value));
+        let enough = self.units.iter().filter(|(value, unit)| unit.rows + self.small.rows == self.priced_rows && may_be(**value));
+        let mut all = enough.map(|(value, unit)| {
+            let mut unit = unit.clone();
+            unit.merge(self.small.clone());
+            (*value, unit)
+        });
+        all.find(|(_, unit)| unit.models.len() > 1)
+    }
+}
+
+impl Unit {
+    fn add(&mut self, key: &ClassKey, own: Causes, told: &Told) {
+        self.rows += 1;
+        self.models.insert(key.model.clone());
+        self.by_class.entry(key.clone()).or_default().0.entry(own).or_default().merge(told);
+    }
+
+    fn merge(&mut self, other: Unit) {
+        self.rows += other.rows;
+        self.models.extend(other.models);
+        for (key, by_own) in other.by_class {
+            let sums = self.by_class.entry(key).or_default();
+            by_own.0.iter().for_each(|(own, told)| sums.0.entry(*own).or_default().merge(told));
+        }
     }
 }
 
@@ -331,21 +416,26 @@ impl Class {
     fn explain(&mut self, shared: Shared, own: Causes, told: &Told) {
         if self.explained.len() < MOST_SHARED || self.explained.contains_key(&shared) {
             let explained = self.explained.entry(shared).or_default();
-            explained.rows += 1;
+            explained.rows += told.tally.rows;
             explained.by_own.entry(own).or_default().merge(told);
         }
     }
 
     /// The class with the numbers of the rows that were kept aside, where they can matter.
     fn asked(&self) -> Cow<'_, Class> {
+<<<<<<< HEAD
         let is_whole =
             |(shared, explained): (&Shared, &Explained)| shared.causes.kind == Kind::Definite && explained.rows == self.rows;
         if self.aside.rows.is_empty() || self.explained.iter().any(is_whole) {
+=======
+        let is_definite = self.by_own.keys().all(|own| own.kind == Kind::Definite);
+        if self.aside.rows.is_empty() || is_definite {
+>>>>>>> main
             return Cow::Borrowed(self);
         }
         let mut class = self.clone();
         for row in std::mem::take(&mut class.aside.rows) {
-            Shared::numbered(&row.numbers()).for_each(|shared| class.explain(shared, row.own, &row.told));
+            row.shared().into_iter().for_each(|shared| class.explain(shared, row.own, &row.told));
         }
         Cow::Owned(class)
     }
@@ -374,9 +464,10 @@ impl Class {
 }
 
 impl ClassCauses {
-    fn count(&mut self, causes: Causes, key: &ClassKey, told: &Told, implied: Option<(&'static str, String)>) {
+    fn count(&mut self, causes: Causes, key: &ClassKey, told: &Told, implied: Option<(Word, String)>) {
         let total = self.totals.entry(causes).or_default();
         total.told.merge(told);
+        self.by_class.entry((causes, key.clone())).or_default().merge(told);
         total.models.insert(key.model.clone());
         total.groups.insert(key.group.clone());
         if let Some((key, value)) = implied {
@@ -392,10 +483,11 @@ impl ClassCauses {
     /// The causes of a row: those of its class if they explain it, else its own.
     pub fn of(&self, key: &ClassKey, judged: &Judged, diagnosis: &Diagnosis) -> OfRow {
         let by_unit = |value: &Ratio| {
-            diagnosis.numbers.iter().any(|number| number.cause == Cause::QuotaPerUnitDiffers && number.value == *value)
+            let is_listed = |number: &Number| number.cause == Cause::QuotaPerUnitDiffers && number.value == *value;
+            diagnosis.numbers.iter().any(is_listed) || diagnosis.unit.is_some()
         };
         if let Some(value) = self.unit.filter(by_unit) {
-            return OfRow { causes: UNIT, implied: vec![("quota_per_unit", value.to_string())], also: Vec::new() };
+            return OfRow { causes: UNIT, implied: vec![("quota_per_unit".into(), value.to_string())], also: Vec::new() };
         }
         let by_class = self.chosen.get(key).and_then(|chosen| chosen.of(judged, diagnosis));
         by_class.unwrap_or_else(|| OfRow {
@@ -410,7 +502,10 @@ impl Chosen {
     /// What the class says of a row that it explains.
     fn of(&self, judged: &Judged, diagnosis: &Diagnosis) -> Option<OfRow> {
         let asks = self.asked && self.shared.number.is_some();
-        let numbers = if asks { judged.numbers() } else { Cow::Borrowed(&diagnosis.numbers[..]) };
+        let numbers = match diagnosis.numbers_unsought {
+            true if !asks => Cow::Borrowed(&[][..]),
+            _ => judged.numbers(),
+        };
         let all: Vec<Shared> = Shared::named(diagnosis).chain(Shared::numbered(&numbers)).collect();
         let causes = self.shared.causes;
         all.contains(&self.shared).then(|| OfRow {
