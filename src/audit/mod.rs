@@ -26,13 +26,8 @@ pub use diagnose::{Case, ClassCauses, Diagnosis, Explanation, Look, diagnose};
 pub use diagnose::{ClassKey, OfRow, Told};
 pub use drift::{Difference, differences};
 pub use filter::Filter;
-<<<<<<< HEAD
-pub use finding::{Finding, Ranked, ToldCause};
-pub use infer::{Cell, Inferred, Interval, ModelFit, Observed, Said, Samples, Solved, SolvedRate, Special, Stretch};
-=======
 pub use finding::{Figures, Finding, Ranked, ToldCause};
-pub use infer::{Inferred, Interval, ModelFit, Sample, Samples, Solved, SolvedRate};
->>>>>>> main
+pub use infer::{Cell, Inferred, Interval, ModelFit, Observed, Said, Samples, Solved, SolvedRate, Special, Stretch};
 pub use policy::{Level, Policies, Policy};
 pub use repeats::Repeats;
 pub use summary::{By, CaseTally, Cases, DriftKey, QuirkKey, Span, Summary, Tally, Totals};

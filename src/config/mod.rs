@@ -6,12 +6,8 @@
 pub mod issue;
 mod tariff;
 
-<<<<<<< HEAD
-use std::collections::{BTreeMap, HashMap, HashSet};
-=======
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
->>>>>>> main
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 

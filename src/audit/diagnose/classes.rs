@@ -423,14 +423,8 @@ impl Class {
 
     /// The class with the numbers of the rows that were kept aside, where they can matter.
     fn asked(&self) -> Cow<'_, Class> {
-<<<<<<< HEAD
-        let is_whole =
-            |(shared, explained): (&Shared, &Explained)| shared.causes.kind == Kind::Definite && explained.rows == self.rows;
-        if self.aside.rows.is_empty() || self.explained.iter().any(is_whole) {
-=======
         let is_definite = self.by_own.keys().all(|own| own.kind == Kind::Definite);
         if self.aside.rows.is_empty() || is_definite {
->>>>>>> main
             return Cow::Borrowed(self);
         }
         let mut class = self.clone();
