@@ -86,6 +86,7 @@ impl InferCommand {
         let chosen = self.common.load(err)?;
         let logs = Logs::new(&self.logs, &self.common, chosen)?;
         let mut notes = Notes { quota_per_unit: self.common.quota_per_unit(&logs.chosen.config), ..Notes::default() };
+        notes.profile = self.common.profile(&logs.chosen.config)?.map(Profile::word);
         let samples = self.samples(&logs, &mut notes)?;
         if samples.is_empty() {
             let hint = "rows need tokens, a model and a charge".to_owned();

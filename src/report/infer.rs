@@ -15,6 +15,8 @@ pub struct Notes {
     pub rows: u64,
     pub left_out: u64,
     pub quota_per_unit: Ratio,
+    /// The gateway that was named: its formula is needed to price by what was found.
+    pub profile: Option<&'static str>,
     /// The group ratios are those of a config.
     pub is_gauge_given: bool,
     /// All models that were charged.
@@ -69,7 +71,8 @@ fn write_head(notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "# A charge shows only the product of model and group ratio: {}.", gauge(notes))?;
     writeln!(out, "# A number stands where what its rows leave is narrow: 1/1000 of the unit of its last digit for one row,")?;
     writeln!(out, "# 1/20 for two to nine, 1/3 for ten and more; behind it the rows, and what they leave.")?;
-    writeln!(out, "quota_per_unit = {}", notes.quota_per_unit)
+    writeln!(out, "quota_per_unit = {}", notes.quota_per_unit)?;
+    notes.profile.map_or(Ok(()), |profile| writeln!(out, "profile = \"{profile}\""))
 }
 
 fn gauge(notes: &Notes) -> &'static str {

@@ -259,3 +259,14 @@ fn what_a_config_says_is_unknown_is_unrated() {
         assert_eq!((audited.total("matched"), audited.total("unrated")), (24 - unrated, unrated), "{unknown}");
     }
 }
+
+#[test]
+fn the_gateway_that_was_named_is_written_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = write_rows(folder.path(), 60, &|_, _| "1.25");
+    let (config, text) = infer(&log, folder.path(), &["--profile", "one-api"]);
+    has(&text, "profile = \"one-api\"");
+    // one-api rounds up: the charges of another gateway are only right where its amount is whole or was rounded up anyway.
+    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
+    assert!(audited.rows.iter().all(|row| row["profile"] == "one-api" && row["cause"].is_null()), "{text}");
+}
