@@ -16,7 +16,9 @@ mod logs;
 mod merge;
 mod outcome;
 mod outputs;
+mod redact;
 pub mod sources;
+mod statements;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
