@@ -16,6 +16,7 @@ mod logs;
 mod merge;
 mod outcome;
 mod outputs;
+mod progress;
 mod redact;
 pub mod sources;
 mod statements;

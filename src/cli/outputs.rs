@@ -334,7 +334,7 @@ fn writer(format: FormatName, args: &OutputArgs, screen: Screen, to_terminal: bo
         FormatName::Github => Box::new(GitHub),
         FormatName::Table => {
             let color = screen.color.for_stream(to_terminal);
-            Box::new(Table(Style { color, width: terminal_width(to_terminal), quiet: screen.quiet, limit }))
+            Box::new(Table(Style { color, width: terminal_width(to_terminal), quiet: screen.quiet, limit, hints: to_terminal }))
         }
     }
 }
