@@ -73,8 +73,8 @@ struct Explained {
     /// The numbers count only where the whole class was asked for some.
     numbers_unsought: bool,
     models: Vec<String>,
-    implied: Vec<(SlotWord, Ratio)>,
     unit: Option<Interval>,
+    implied: Vec<(SlotWord, Ratio)>,
 }
 
 /// A slot by the word that reports have for it, which is all that is asked of it.
@@ -107,8 +107,8 @@ impl Explained {
             causes: diagnosis.causes.into_iter().map(|explanation| (explanation.causes, explanation.implied)).collect(),
             numbers: numbers.map(|number| (number.cause, SlotWord(number.slot), number.value, number.is_earned)).collect(),
             models: diagnosis.models,
-            implied: diagnosis.implied.into_iter().map(|(slot, value)| (SlotWord(slot), value)).collect(),
             unit: diagnosis.unit,
+            implied: diagnosis.implied.into_iter().map(|(slot, value)| (SlotWord(slot), value)).collect(),
         }
     }
 }
@@ -122,8 +122,8 @@ impl From<Explained> for Diagnosis {
             numbers: numbers.map(|(cause, SlotWord(slot), value, is_earned)| Number { cause, slot, value, is_earned }).collect(),
             numbers_unsought: explained.numbers_unsought,
             models: explained.models,
-            implied: explained.implied.into_iter().map(|(SlotWord(slot), value)| (slot, value)).collect(),
             unit: explained.unit,
+            implied: explained.implied.into_iter().map(|(SlotWord(slot), value)| (slot, value)).collect(),
         }
     }
 }

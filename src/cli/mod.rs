@@ -130,6 +130,11 @@ struct Chosen {
 }
 
 impl Common {
+    /// A config of which nothing else is said.
+    fn of(config: PathBuf) -> Common {
+        Common { config: vec![config], profile: None, quota_per_unit: None, color: Color::Auto, quiet: true }
+    }
+
     fn screen(&self) -> Screen {
         Screen { color: self.color, quiet: self.quiet }
     }

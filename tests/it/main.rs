@@ -24,4 +24,5 @@ mod reports;
 mod run;
 #[cfg(unix)]
 mod sandbox;
+mod schemas;
 mod tidy;
