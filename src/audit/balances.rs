@@ -54,6 +54,15 @@ impl Balances {
         openings.into_iter().map(Account::new).collect::<Vec<Account>>().into()
     }
 
+    /// The accounts under other names.
+    pub fn renamed(self, name: impl Fn(&str) -> String) -> Balances {
+        let rename = |account: Account| {
+            let opening = Opening { user: name(&account.opening.user), user_id: name(&account.opening.user_id), ..account.opening };
+            Account { opening, ..account }
+        };
+        self.accounts.into_iter().map(rename).collect::<Vec<Account>>().into()
+    }
+
     /// Adds what another part of the log moved.
     pub fn merge(&mut self, other: Balances) {
         let mut accounts: BTreeMap<Opening, Account> = BTreeMap::new();

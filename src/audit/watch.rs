@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::Redaction;
 use super::policy::{Policies, Policy};
 use super::repeats::Duplicates;
 use super::summary::Span;
@@ -34,6 +35,8 @@ pub struct Watch {
     duplicates: Duplicates,
     limits: Limits,
     routes: Routes,
+    /// What senders are called.
+    pub redaction: Redaction,
 }
 
 impl Watch {
@@ -57,14 +60,16 @@ impl Watch {
     }
 
     fn see_group(&mut self, entry: &LogEntry<'_>, config: &Config, by_backup: bool, seen: &mut Vec<Policy>) {
+        let names = self.redaction.names(entry);
+        let named = names.put_into(entry);
         let group = group_of(entry);
         if let Some(rules) = config.groups.get(group) {
             if !holds(rules, entry, config) {
                 seen.push(Policy::ModelNotInGroup);
             }
-            self.limits.count(entry, group, rules);
+            self.limits.count(&named, group, rules);
         }
-        if !by_backup && self.routes.is_by_fallback(entry, group, config) {
+        if !by_backup && self.routes.is_by_fallback(&named, group, config) {
             seen.push(Policy::FallbackGroupUsed);
         }
     }

@@ -11,8 +11,10 @@ use super::logs::{FilterArgs, LogArgs, Logs, Pricing, ReadRow};
 use super::merge::write_partial;
 use super::outcome::Failure;
 use super::outputs::{ByArgs, OutputArgs, Outputs};
+use super::redact::RedactArgs;
+use super::statements::Statements;
 use super::{Chosen, Common};
-use crate::audit::{Auditor, Balances, Finding, Past, Policy, Repeats, Span, Summary, Verdict};
+use crate::audit::{Auditor, Balances, Finding, Past, Policy, Redaction, Repeats, Span, Summary, Verdict};
 use crate::details::Details;
 use crate::log::{LogEntry, Place};
 use crate::partial::{PartInput, Partial, Settings};
@@ -48,6 +50,11 @@ pub struct AuditCommand {
     /// Check each user's balance: JSON or CSV with user, before, after (points)
     #[arg(long, value_name = "FILE")]
     balances: Option<PathBuf>,
+    /// Write a statement for each user into this folder: a page with only that user's rows, names and sums
+    #[arg(long, value_name = "DIR", conflicts_with = "partial")]
+    statements: Option<PathBuf>,
+    #[command(flatten)]
+    redact: RedactArgs,
     /// Print one line for `quota merge`: sums and the largest findings, no rows. A wrong charge does not fail the run
     #[arg(long, conflicts_with_all = ["format", "report", "fail_on", "max_mismatches", "baseline", "allow_empty"])]
     partial: bool,
@@ -64,6 +71,7 @@ impl AuditCommand {
             return Ok(0);
         }
         let mut outputs = Outputs::open(&self.outputs, self.common.screen(), out)?;
+        outputs.statements = self.statements.as_deref().map(Statements::open).transpose()?;
         let report = run.report(&mut outputs, err)?;
         outputs.keep()?;
         Ok(run.gate.exit_code(&report.summary, self.common.quiet, err)?)
@@ -76,6 +84,7 @@ struct Run<'c> {
     logs: Logs<'c>,
     auditor: Auditor,
     gate: Gate<'c>,
+    redaction: Redaction,
 }
 
 /// What rows leave behind for later ones.
@@ -97,7 +106,7 @@ impl<'c> Run<'c> {
         logs.hashes = command.partial.then(RefCell::default);
         let profile = command.common.profile(&logs.chosen.config)?;
         let auditor = Auditor { profile, tolerance: command.tolerance, filter: logs.filter(&command.filter)? };
-        Ok(Run { command, logs, auditor, gate: command.gate.gate()? })
+        Ok(Run { command, logs, auditor, gate: command.gate.gate()?, redaction: command.redact.redaction()? })
     }
 
     /// Audits all inputs and writes the reports.
@@ -122,7 +131,7 @@ impl<'c> Run<'c> {
             basis: report.basis,
             profile: self.auditor.profile,
             tolerance: self.auditor.tolerance,
-            filter: self.auditor.filter.clone(),
+            filter: self.redaction.filter(&self.auditor.filter),
             zone: self.command.logs.zone().to_owned(),
             by: report.by.clone(),
         };
@@ -155,13 +164,15 @@ impl<'c> Run<'c> {
             Some(path) => Balances::new(super::balances::load(path)?),
             None => Balances::default(),
         };
-        let past = Past::new(Repeats::among(self.command.logs.files.len()));
+        let mut past = Past::new(Repeats::among(self.command.logs.files.len()));
+        past.watch.redaction = self.redaction.clone();
         let mut kept = Kept { past, books };
         let mut pricings = Vec::new();
         for (index, path) in self.command.logs.files.iter().enumerate() {
             let before = report.summary.totals.clone();
             let pricing = self.audit_input(path, index, &mut report, &mut kept, outputs)?;
             report.usd.add(&before, &report.summary.totals, pricing.quota_per_unit);
+            outputs.end_input(pricing.quota_per_unit);
             if index == 0 {
                 report.quota_per_unit = pricing.quota_per_unit;
                 report.basis = pricing.basis;
@@ -170,7 +181,12 @@ impl<'c> Run<'c> {
         }
         report.sources.extend(self.logs.chosen.config.sources.iter().cloned());
         report.summary.policy.merge(kept.past.watch.close());
-        Ok(Audited { report, pricings, books: kept.books })
+        let books = if self.redaction.is_on() { self.renamed(kept.books) } else { kept.books };
+        Ok(Audited { report, pricings, books })
+    }
+
+    fn renamed(&self, books: Balances) -> Balances {
+        books.renamed(|user| self.redaction.user(user).into_owned())
     }
 
     fn audit_input(
@@ -200,8 +216,28 @@ impl<'c> Run<'c> {
         self.note(row.place, Some(entry), verdict, row.info, report, outputs)
     }
 
-    /// Counts a row, and streams it where the format is a stream.
+    /// Tells a row, without the texts that are to be hidden.
     fn note(
+        &self,
+        place: Place,
+        entry: Option<&LogEntry<'_>>,
+        mut verdict: Verdict,
+        info: &InputInfo,
+        report: &mut Report,
+        outputs: &mut Outputs<'_>,
+    ) -> Result<(), Failure> {
+        self.redaction.hide_in(&mut verdict);
+        match entry.filter(|_| self.redaction.is_on()) {
+            Some(entry) => {
+                let names = self.redaction.names(entry);
+                self.tell(place, Some(&names.put_into(entry)), verdict, info, report, outputs)
+            }
+            None => self.tell(place, entry, verdict, info, report, outputs),
+        }
+    }
+
+    /// Counts a row, and streams it where the format is a stream.
+    fn tell(
         &self,
         place: Place,
         entry: Option<&LogEntry<'_>>,
@@ -214,7 +250,11 @@ impl<'c> Run<'c> {
             let hint = "without `--strict` the other rows are still audited".to_owned();
             return Err(Failure::usage(format!("{}:{}: {error}", info.name, place.line), Some(hint)));
         }
-        report.summary.add(place, entry, &verdict, &|time| self.logs.times.day(time));
+        let day = |time| self.logs.times.day(time);
+        report.summary.add(place, entry, &verdict, &day);
+        if let Some(statements) = &mut outputs.statements {
+            statements.add(place, entry, &verdict, &day);
+        }
         if verdict.class.is_mismatch() && self.gate.wants_rows() {
             self.gate.see(&Finding::new(place, entry, verdict.clone()));
         }

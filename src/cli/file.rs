@@ -11,8 +11,9 @@ pub fn terminal_width(to_terminal: bool) -> u16 {
     if !to_terminal {
         return 160;
     }
-    let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    columns.unwrap_or(100).clamp(60, 400)
+    let told = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    let seen = || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0);
+    told.or_else(seen).unwrap_or(80).clamp(60, 400)
 }
 
 /// Writes a file whole or not at all.

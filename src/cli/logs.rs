@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::digest::InputHash;
 use super::outcome::Failure;
+use super::progress::Progress;
 use super::{Chosen, Common, sources};
 use crate::audit::Filter;
 use crate::config::{Config, Source, Timeline};
@@ -103,6 +104,7 @@ pub struct Logs<'c> {
     options: OpenOptions,
     /// The hashes of the inputs, where they are asked for.
     pub hashes: Option<RefCell<Vec<InputHash>>>,
+    progress: RefCell<Progress>,
 }
 
 /// The prices of one input.
@@ -146,7 +148,8 @@ impl<'c> Logs<'c> {
         let parse = |text: &String| vocabulary::parse_map(text).map_err(|error| Failure::usage(format!("`--map`: {error}"), None));
         let map = args.map.iter().map(parse).collect::<Result<_, _>>()?;
         let options = OpenOptions { format: args.input_format, encoding: args.encoding.clone(), map };
-        Ok(Logs { args, common, chosen, times: TimeReader::new(zone), options, hashes: None })
+        let progress = RefCell::new(Progress::new(&args.files, common.quiet));
+        Ok(Logs { args, common, chosen, times: TimeReader::new(zone), options, hashes: None, progress })
     }
 
     /// The filter of the flags.
@@ -199,8 +202,10 @@ impl<'c> Logs<'c> {
                 }
             }
             info.rows += 1;
+            self.progress.borrow_mut().see(info.rows, || input.rows.bytes());
         }
         info.bytes = input.rows.bytes();
+        self.progress.borrow_mut().end_input(info.rows, info.bytes);
         Ok((info, pricing))
     }
 

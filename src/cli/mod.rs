@@ -16,7 +16,10 @@ mod logs;
 mod merge;
 mod outcome;
 mod outputs;
+mod progress;
+mod redact;
 pub mod sources;
+mod statements;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};

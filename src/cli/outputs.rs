@@ -9,7 +9,9 @@ use clap::{Args, ValueEnum};
 use super::Color;
 use super::file::{WholeFile, terminal_width, write_whole};
 use super::outcome::Failure;
+use super::statements::Statements;
 use crate::audit::{By, Finding, Summary};
+use crate::exact::Ratio;
 use crate::report::csv::Csv;
 use crate::report::github::GitHub;
 use crate::report::html::Html;
@@ -192,6 +194,8 @@ pub struct Outputs<'o> {
     all: Vec<Output<'o>>,
     /// Where GitHub takes the summary of a step from.
     step_summary: Option<PathBuf>,
+    /// A statement for each user.
+    pub statements: Option<Statements>,
 }
 
 struct Output<'o> {
@@ -216,7 +220,7 @@ impl Sink<'_> {
 impl<'o> Outputs<'o> {
     /// Nobody asks for a report.
     pub fn none() -> Outputs<'o> {
-        Outputs { all: Vec::new(), step_summary: None }
+        Outputs { all: Vec::new(), step_summary: None, statements: None }
     }
 
     /// Opens the files, so that a run does not fail at its end for a folder that is not there.
@@ -232,7 +236,7 @@ impl<'o> Outputs<'o> {
             let sink = Sink::File(WholeFile::create(path)?);
             all.push(Output { format: writer(*format, args, screen, false), sink });
         }
-        Ok(Outputs { all, step_summary: step_summary(args) })
+        Ok(Outputs { all, step_summary: step_summary(args), statements: None })
     }
 
     /// Whether any format writes every row.
@@ -262,12 +266,22 @@ impl<'o> Outputs<'o> {
         Ok(())
     }
 
+    /// An input has ended, in which so many points are 1 USD.
+    pub fn end_input(&mut self, per_unit: Ratio) {
+        if let Some(statements) = &mut self.statements {
+            statements.end_input(per_unit);
+        }
+    }
+
     /// Writes what is known at the end of the run.
     pub fn end(&mut self, report: &Report) -> Result<(), Failure> {
         let causes = report.summary.causes();
         let view = View::new(report, &causes);
         for Output { format, sink } in &mut self.all {
             sink.with(|out| format.end(&view, out))?;
+        }
+        if let Some(statements) = self.statements.take() {
+            statements.write(report)?;
         }
         match &self.step_summary {
             Some(path) => append_summary(&view, path),
@@ -320,7 +334,7 @@ fn writer(format: FormatName, args: &OutputArgs, screen: Screen, to_terminal: bo
         FormatName::Github => Box::new(GitHub),
         FormatName::Table => {
             let color = screen.color.for_stream(to_terminal);
-            Box::new(Table(Style { color, width: terminal_width(to_terminal), quiet: screen.quiet, limit }))
+            Box::new(Table(Style { color, width: terminal_width(to_terminal), quiet: screen.quiet, limit, hints: to_terminal }))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table as Grid};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table as Grid};
 
 use super::Format;
 use super::text::{grouped, points_text, shown};
@@ -18,6 +18,15 @@ pub struct Style {
     pub quiet: bool,
     /// So many findings are listed: the largest.
     pub limit: usize,
+    /// Whether the next command is named.
+    pub hints: bool,
+}
+
+impl Style {
+    /// Whether there is no room for folders and hours.
+    fn is_narrow(self) -> bool {
+        self.width < 100
+    }
 }
 
 /// The report for people at a terminal.
@@ -39,7 +48,8 @@ impl Format for Table {
         write_policy(view, style, out)?;
         write_quirks(view, style, out)?;
         write_breakdowns(view, style, out)?;
-        write_findings(view, style, out)
+        write_findings(view, style, out)?;
+        if style.hints { write_hint(view, out) } else { Ok(()) }
     }
 }
 
@@ -97,13 +107,30 @@ fn write_reasons(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
+/// Columns that hold words of ours, which are not broken.
+const WORDS: [&str; 5] = ["cause", "ratio", "finding", "level", "quirk"];
+
+/// Two causes, which may stand below each other.
+fn cause_cell(cause: &str, style: Style) -> String {
+    if style.is_narrow() { cause.replace('+', "+\n") } else { cause.to_owned() }
+}
+
+/// A time, or its day.
+fn time_cell(time: Option<&String>, style: Style) -> String {
+    let time = time.map_or("", String::as_str);
+    let day = time.split('T').next().unwrap_or_default();
+    if style.is_narrow() { day.to_owned() } else { time.to_owned() }
+}
+
 fn table(style: Style, header: &[&str], numbers: &[usize]) -> Grid {
     let mut table = Grid::new();
     table.load_style(comfy_table::presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Dynamic).set_width(style.width).set_header(header.to_vec());
-    for column in numbers {
-        if let Some(column) = table.column_mut(*column) {
-            column.set_cell_alignment(CellAlignment::Right);
+    for (index, name) in header.iter().enumerate() {
+        let is_number = numbers.contains(&index);
+        if let Some(column) = table.column_mut(index).filter(|_| is_number || WORDS.contains(name)) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+            column.set_cell_alignment(if is_number { CellAlignment::Right } else { CellAlignment::Left });
         }
     }
     table
@@ -121,21 +148,22 @@ fn write_causes(view: &View<'_>, style: Style, out: &mut dyn Write) -> io::Resul
     let mut table = table(style, &["cause", "rows", "net points", "net USD", "models", "groups"], &[1, 2, 3]);
     for part in &view.causes {
         table.add_row([
-            part.cause.clone(),
+            cause_cell(&part.cause, style),
             grouped(part.rows.into()),
             grouped(part.net_points),
             view.usd(part.net_points).to_string(),
-            some_of(&part.models),
-            some_of(&part.groups),
+            some_of(&part.models, style),
+            some_of(&part.groups, style),
         ]);
     }
     write_section("Causes", &table, out)
 }
 
-fn some_of(names: &[String]) -> String {
-    let mut text: Vec<String> = names.iter().take(3).map(|name| shown(name)).collect();
-    if names.len() > 3 {
-        text.push(format!("and {} more", names.len() - 3));
+fn some_of(names: &[String], style: Style) -> String {
+    let told = if style.is_narrow() { 1 } else { 3 };
+    let mut text: Vec<String> = names.iter().take(told).map(|name| shown(name)).collect();
+    if names.len() > told {
+        text.push(format!("and {} more", names.len() - told));
     }
     text.join(", ")
 }
@@ -152,8 +180,8 @@ fn write_drift(view: &View<'_>, style: Style, out: &mut dyn Write) -> io::Result
             shown(part.configured),
             shown(part.logged),
             grouped(part.rows.into()),
-            part.times.first.clone().unwrap_or_default(),
-            part.times.last.clone().unwrap_or_default(),
+            time_cell(part.times.first.as_ref(), style),
+            time_cell(part.times.last.as_ref(), style),
         ]);
     }
     write_section("Drift: ratios in the log that are not the config's", &table, out)
@@ -205,10 +233,11 @@ fn write_findings(view: &View<'_>, style: Style, out: &mut dyn Write) -> io::Res
     if findings.is_empty() {
         return Ok(());
     }
-    let header = ["row", "model", "group", "charged", "expected", "difference", "cause"];
+    let is_line = style.is_narrow() && view.inputs.len() == 1;
+    let header = [if is_line { "line" } else { "row" }, "model", "group", "charged", "expected", "difference", "cause"];
     let mut table = table(style, &header, &[3, 4, 5]);
     findings.into_iter().for_each(|finding| {
-        table.add_row(finding_cells(finding));
+        table.add_row(finding_cells(finding, is_line, style));
     });
     write_section("Findings", &table, out)?;
     match omitted {
@@ -217,17 +246,45 @@ fn write_findings(view: &View<'_>, style: Style, out: &mut dyn Write) -> io::Res
     }
 }
 
-fn finding_cells(finding: &FindingPart<'_>) -> Vec<Cell> {
+fn finding_cells(finding: &FindingPart<'_>, is_line: bool, style: Style) -> Vec<Cell> {
+    let file = if style.is_narrow() { finding.input.rsplit(['/', '\\']).next().unwrap_or_default() } else { finding.input };
     let number = |number: Option<i64>| number.map_or_else(String::new, |number| grouped(number.into()));
     let delta = finding.delta_points.unwrap_or(0);
     let sign = if finding.verdict == "overcharged" { "+" } else { "" };
     vec![
-        Cell::new(format!("{}:{}", shown(finding.input), finding.line)),
+        Cell::new(if is_line { finding.line.to_string() } else { format!("{}:{}", shown(file), finding.line) }),
         Cell::new(shown(finding.model.unwrap_or(""))),
         Cell::new(shown(finding.group.unwrap_or(""))),
         Cell::new(number(finding.charged_points)),
         Cell::new(number(finding.expected_points)),
         Cell::new(format!("{sign}{}", grouped(delta))),
-        Cell::new(finding.cause.as_deref().unwrap_or("")),
+        Cell::new(cause_cell(finding.cause.as_deref().unwrap_or(""), style)),
     ]
+}
+
+/// The command that shows the arithmetic of the largest difference.
+fn write_hint(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let (largest, _) = view.largest(1);
+    let Some(finding) = largest.first().filter(|finding| finding.input != "-") else { return Ok(()) };
+    let configs = view.config.sources.iter().filter(|source| source.name != finding.input);
+    let configs: String = configs.map(|source| format!(" --config {}", quoted(source.name))).collect();
+    writeln!(out, "\nquota explain {}{configs} --line {}  shows the largest, step by step", quoted(finding.input), finding.line)
+}
+
+/// A name as a shell takes it.
+fn quoted(name: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
+    if name.chars().all(is_plain) { name.to_owned() } else { format!("'{}'", shown(name).replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_word_for_a_shell() {
+        for (name, word) in [("a/b-1.csv", "a/b-1.csv"), ("a b", "'a b'"), ("$(x)", "'$(x)'"), ("it's", "'it'\\''s'")] {
+            assert_eq!(quoted(name), word);
+        }
+    }
 }

@@ -332,3 +332,98 @@ fn places_of_reports_are_checked_first() {
         assert!(err.contains(said), "{flags:?}: {err}");
     }
 }
+
+/// A log of three users, with wrong charges, a malformed row and limits that are exceeded.
+fn users_log(folder: &Path) -> (PathBuf, PathBuf, PathBuf) {
+    let mut log = "time,request_id,model,group,user,token,content,prompt_tokens,cached_tokens,completion_tokens,quota\n".to_owned();
+    for (index, user) in ["alice-liddell", "bob-cratchit", "carol-danvers"].iter().cycle().take(60).enumerate() {
+        let (points, token) = (1300 + index % 4, format!("key-of-{user}"));
+        let request = if index % 10 == 9 { "again".to_owned() } else { format!("r{index}") };
+        log += &format!("{},{request},gpt-4o,default,{user},{token},secret-of-{user},1000,0,10,{points}\n", 1_786_166_403 + index);
+    }
+    log += "1786166403,r,gpt-4o,default,alice-liddell,k,s,broken-bob-cratchit,0,10,5\n";
+    let config = "[model_ratio]\n\"gpt-4o\" = 1.25\n[group_ratio]\ndefault = 1\n[group.default]\nmodels = [\"*\"]\nrequests_per_minute = 3\n";
+    let balances = "user,before,after\nalice-liddell,1000000,5\nbob-cratchit,7,7\n";
+    let paths = ["log.csv", "config.toml", "balances.csv"].map(|name| folder.join(name));
+    [log.as_str(), config, balances].iter().zip(&paths).for_each(|(text, path)| std::fs::write(path, text).unwrap());
+    let [log, config, balances] = paths;
+    (log, config, balances)
+}
+
+const PEOPLE: [&str; 3] = ["alice-liddell", "bob-cratchit", "carol-danvers"];
+
+#[test]
+fn statements_tell_of_one_user_each_and_sum_to_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, config, _) = users_log(folder.path());
+    let statements = folder.path().join("statements");
+    let line = ["audit", log.to_str().unwrap(), "--config", config.to_str().unwrap(), "--format", "json", "--fail-on", "none"];
+    let done = quota(&[&line[..], &["--statements", statements.to_str().unwrap()]].concat());
+    let json: Value = serde_json::from_str(&done.out).unwrap();
+    let pages: Vec<(PathBuf, String)> =
+        names(&statements).into_iter().map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect();
+    assert_eq!(pages.len(), 4, "three users, and the row that cannot be read");
+    for (path, page) in &pages {
+        let of = |person: &&&str| path.to_str().unwrap().contains(**person);
+        let others = PEOPLE.iter().filter(|person| !of(person));
+        others.for_each(|other| assert!(!page.contains(other), "{other} is in {}", path.display()));
+        assert!(PEOPLE.iter().filter(of).all(|own| page.contains(own)));
+    }
+    for (word, total) in [("Charged", "charged_points"), ("Expected", "expected_points"), ("Difference", "net_points")] {
+        let start = format!("{word}</th><td class=\"n\">");
+        let number = |page: &str| {
+            let digits = page.split(&start).nth(1).unwrap().split('<').next().unwrap().replace(',', "");
+            digits.replace('\u{2212}', "-").parse::<i64>().unwrap()
+        };
+        let sum: i64 = pages.iter().map(|(_, page)| number(page)).sum();
+        assert_eq!(sum, json["totals"][total].as_i64().unwrap(), "{word}");
+    }
+    assert!(json["totals"]["overcharged"].as_u64().unwrap() > 20);
+}
+
+/// Everything that a run prints and writes.
+fn everything(folder: &Path, flags: &[&str]) -> String {
+    let (log, config, balances) = users_log(folder);
+    let out = folder.join("out");
+    let _ = std::fs::remove_dir_all(&out);
+    std::fs::create_dir_all(&out).unwrap();
+    let mut line: Vec<String> = vec!["audit".to_owned(), log.display().to_string()];
+    line.extend(["--config", config.to_str().unwrap(), "--balances", balances.to_str().unwrap()].map(str::to_owned));
+    line.extend(["--fail-on", "none", "--by", "user,token"].map(str::to_owned));
+    line.extend(FORMATS.iter().chain(&["json", "ndjson"]).map(|format| format!("--report={format}={}/{format}", out.display())));
+    line.push(format!("--statements={}/statements", out.display()));
+    line.extend(flags.iter().map(|flag| (*flag).to_owned()));
+    let line: Vec<&str> = line.iter().map(String::as_str).collect();
+    let done = quota(&line);
+    assert_eq!(done.code, 0, "{}", done.err);
+    let part = quota(&[&line[..6], &["--partial"], flags].concat());
+    assert!(part.out.contains("quota.partial"), "{}", part.err);
+    let mut files = names(&out.join("statements"));
+    files.extend(names(&out).into_iter().filter(|path| path.is_file()));
+    files.sort();
+    let of_file = |path: &PathBuf| format!("{}\n{}", path.display(), std::fs::read_to_string(path).unwrap());
+    [done.out, done.err, part.out, part.err].into_iter().chain(files.iter().map(of_file)).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn redacted_texts_are_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("key");
+    let flags = ["--redact", "user,token,content", "--redact-key", key.to_str().unwrap()];
+    let (plain, hidden) = (everything(folder.path(), &[]), everything(folder.path(), &flags));
+    for person in PEOPLE {
+        assert!(plain.contains(person), "{person} would be told");
+        assert!(!hidden.contains(person), "{}", hidden.split(person).next().unwrap().lines().last().unwrap());
+    }
+    for word in ["balance-mismatch", "rate-limit-exceeded", "duplicate-charge", "malformed"] {
+        assert!(hidden.contains(word), "{word}");
+    }
+    // The same names in every output, and again in the next run with the key.
+    let name = hidden.split("user `user-").nth(1).unwrap().split('`').next().unwrap().to_owned();
+    let name = format!("user-{name}");
+    assert!(hidden.matches(&name).count() > 20, "{name}");
+    assert!(everything(folder.path(), &flags).contains(&name));
+    assert!(!everything(folder.path(), &["--redact", "user"]).contains(&name), "without the key there are other names");
+    let refused = quota(&["audit", "x.csv", "--redact-key", "key"]);
+    assert_eq!(refused.code, 2);
+}

@@ -117,22 +117,23 @@ impl Html {
             _ => "<p class=\"verdict good\">This bill is right</p>\n",
         })?;
         page.element("<h1>", &view.sentence(), "</h1>\n")?;
-        page.element("<p>", &lead(view), "</p>\n")?;
+        page.element("<p>", &self.lead(view), "</p>\n")?;
         statement(view, page)?;
         page.mark("</header>\n")
     }
-}
 
-fn lead(view: &View<'_>) -> String {
-    let prices = match view.config.basis {
-        "config" => "the prices of the config that is named below",
-        _ => "the prices that the log itself prints beside it",
-    };
-    let left = match view.totals.unrated {
-        0 => String::new(),
-        count => format!(" {} could not be judged, because the log does not say enough.", charges(count)),
-    };
-    format!("Every charge was computed again from what was used and {prices}, the way the gateway computes it.{left}")
+    fn lead(&self, view: &View<'_>) -> String {
+        let prices = match (view.config.basis, &self.user) {
+            ("config", None) => "the prices of the config that is named below",
+            ("config", Some(_)) => "the prices that the gateway is said to have",
+            _ => "the prices that the log itself prints beside it",
+        };
+        let left = match view.totals.unrated {
+            0 => String::new(),
+            count => format!(" {} could not be judged, because the log does not say enough.", charges(count)),
+        };
+        format!("Every charge was computed again from what was used and {prices}, the way the gateway computes it.{left}")
+    }
 }
 
 /// The sums, as a statement of account has them.
@@ -367,6 +368,9 @@ fn worked(finding: &Finding, input: &str, view: &View<'_>, page: &mut Page<'_>) 
     named_numbers("used: ", &part.usage, page)?;
     named_numbers("priced by: ", &part.ratios, page)?;
     named_numbers("but the log has: ", &part.logged_ratios, page)?;
+    if let (None, Some(expected)) = (&judged.terms, &judged.expected) {
+        page.element("<p class=\"label\">expected</p>\n<pre>", &grouped(expected.points.0.into()), "</pre>\n")?;
+    }
     if let Some(terms) = &judged.terms {
         page.element("<p class=\"label\">expected</p>\n<pre>", &arithmetic(terms)?, "</pre>\n")?;
     }
