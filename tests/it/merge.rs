@@ -267,7 +267,7 @@ fn sums_in_usd_are_exact_whatever_the_points_for_1_usd() {
     };
     let row = "model,prompt_tokens,completion_tokens,quota,model_ratio,completion_ratio,group_ratio\nm,1,0,1,1,1,1\n";
     let parts = ["a.csv", "b.csv", "c.csv"].map(|name| {
-        let log = file(name, &format!("{row}{}", format!("{name},2,0,2,1,1,1\n")));
+        let log = file(name, &format!("{row}{name},2,0,2,1,1,1\n"));
         let done = run("audit", &[log], &with(Vec::new(), &["--partial", "--quota-per-unit", "7"]));
         file(&format!("{name}.json"), &done.out)
     });

@@ -86,14 +86,18 @@ struct Unasked {
     told: Told,
 }
 
+/// A wrong charge, whose numbers can be sought.
+#[derive(Clone, Debug, PartialEq)]
+struct Charge {
+    terms: Terms,
+    written: Charged,
+    charged: Points,
+}
+
 /// What numbers explain a row that was kept aside.
 #[derive(Clone, Debug, PartialEq)]
 enum Numbers {
-    Unsought {
-        terms: Terms,
-        written: Charged,
-        charged: Points,
-    },
+    Unsought(Box<Charge>),
     /// Of rows that were written down, which their terms are not.
     Sought(Vec<Shared>),
 }
@@ -257,8 +261,9 @@ impl Unasked {
     fn shared(&self) -> Vec<Shared> {
         match &self.numbers {
             Numbers::Sought(shared) => shared.clone(),
-            Numbers::Unsought { terms, written, charged } => {
-                Shared::numbered(&earned::solve(Wrong { terms, written, charged: *charged }).numbers).collect()
+            Numbers::Unsought(charge) => {
+                let wrong = Wrong { terms: &charge.terms, written: &charge.written, charged: charge.charged };
+                Shared::numbered(&earned::solve(wrong).numbers).collect()
             }
         }
     }
@@ -275,8 +280,8 @@ impl Classes {
         class.by_own.entry(own).or_default().merge(told);
         Shared::all(diagnosis).for_each(|shared| class.explain(shared, own, told));
         if let Some(terms) = judged.terms.as_ref().filter(|_| diagnosis.numbers_unsought && before <= MOST_CLASSES) {
-            let numbers = || Numbers::Unsought { terms: terms.clone(), written: judged.written.clone(), charged: judged.charged };
-            let row = || Unasked { numbers: numbers(), own, told: told.clone() };
+            let charge = || Charge { terms: terms.clone(), written: judged.written.clone(), charged: judged.charged };
+            let row = || Unasked { numbers: Numbers::Unsought(Box::new(charge())), own, told: told.clone() };
             class.aside.add(row);
         }
         if before <= MOST_CLASSES && !self.keeps_aside() {
