@@ -3,7 +3,7 @@
 use crate::log::LogEntry;
 
 /// A charge is admitted if it is within the time and each list that is not empty names it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Unix seconds, included.
     pub since: Option<i64>,

@@ -22,14 +22,14 @@ pub use filter::Filter;
 pub use finding::{Finding, Ranked, ToldCause};
 pub use policy::{Level, Policy};
 pub use repeats::Repeats;
-pub use summary::{By, DriftKey, QuirkKey, Span, Summary, Tally, Totals};
+pub use summary::{By, DriftKey, Plain, QuirkKey, Span, Summary, Tally, Totals};
 
 use crate::config::{Found, MapName};
 use crate::details::Details;
 use crate::exact::Points;
 use crate::log::{Field, Kind, LogEntry, RowError};
 use crate::pricing::{Adjustment, Charge, Judgement, Reason, Standing, Terms, judge, price};
-use crate::profile::{self, Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Related, Skip};
+use crate::profile::{self, Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Related, Shape, Skip};
 
 /// The class of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -119,6 +119,13 @@ pub struct Past {
     pub memory: Memory,
 }
 
+/// What rows like a matched one have in common with it: the way of its counts, and its details with what mattered of them.
+#[derive(Debug)]
+pub struct Lesson<'a> {
+    pub shape: Shape,
+    pub details: Details<'a>,
+}
+
 /// How rows are judged; the same for a whole run.
 #[derive(Clone, Debug, Default)]
 pub struct Auditor {
@@ -131,10 +138,28 @@ pub struct Auditor {
 impl Auditor {
     /// Judges one row. `past` holds what earlier rows said.
     pub fn judge(&self, entry: &LogEntry<'_>, context: &Context<'_>, past: &mut Past) -> Verdict {
-        self.try_judge(entry, context, past).unwrap_or_else(Verdict::malformed)
+        self.judge_and_learn(entry, context, past).0
     }
 
-    fn try_judge(&self, entry: &LogEntry<'_>, context: &Context<'_>, past: &mut Past) -> Result<Verdict, RowError> {
+    /// Judges one row, and tells what a row like it has in common with it.
+    pub fn judge_and_learn<'a>(
+        &self,
+        entry: &LogEntry<'a>,
+        context: &Context<'_>,
+        past: &mut Past,
+    ) -> (Verdict, Option<Lesson<'a>>) {
+        let mut lesson = None;
+        let verdict = self.try_judge(entry, context, past, &mut lesson).unwrap_or_else(Verdict::malformed);
+        (verdict, lesson)
+    }
+
+    fn try_judge<'a>(
+        &self,
+        entry: &LogEntry<'a>,
+        context: &Context<'_>,
+        past: &mut Past,
+        lesson: &mut Option<Lesson<'a>>,
+    ) -> Result<Verdict, RowError> {
         let name = if entry.marks.contains(Field::Metadata) { "metadata" } else { "other" };
         let details = Details::parse(name, entry.details)?;
         if profile::is_veloera_row(entry, &details) {
@@ -152,15 +177,19 @@ impl Auditor {
             Rating::Charge(_) if past.repeats.is_repeated(entry) => return Ok(Verdict::skipped(Skip::Repeated)),
             Rating::Charge(rated) => rated,
         };
+        let shape = rated.shape;
         let look = || profile::related(profile, entry, &details, context);
         let prompt = entry.tokens.prompt.unwrap_or(0);
         let (class, mut judged) = self.weigh(*rated, context, prompt, &look);
         judged.notices = notices(entry, context, class, &judged);
+        if let Some(shape) = shape.filter(|_| class == Class::Matched) {
+            *lesson = Some(Lesson { shape, details });
+        }
         Ok(Verdict { class, profile: Some(profile), charge: Some(Box::new(judged)), skip: None, noted: None, error: None })
     }
 
     fn weigh(&self, rated: Rated, context: &Context<'_>, prompt: i64, look: &dyn Fn() -> Related) -> (Class, Judged) {
-        let Rated { charged, terms, own, departures } = rated;
+        let Rated { charged, terms, own, departures, shape: _ } = rated;
         let terms = match terms {
             Ok(terms) => terms,
             Err(reason) => return (Class::Unrated, unrated(charged.points(context.quota_per_unit), reason)),

@@ -172,6 +172,18 @@ pub struct QuirkKey {
     pub span: Span,
 }
 
+/// Rows of one model and group that are right to the point, with nothing else to tell of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain<'a> {
+    pub model: &'a str,
+    pub group: &'a str,
+    pub profile: Profile,
+    pub presumed: Option<Reason>,
+    pub rows: u64,
+    pub points: i128,
+    pub span: Span,
+}
+
 /// What a run found.
 #[derive(Debug)]
 pub struct Summary {
@@ -232,6 +244,25 @@ impl Summary {
         }
         if let (Some(entry), Some(judged)) = (entry, verdict.charge.as_deref()) {
             self.add_charge(entry, verdict, judged, day);
+        }
+    }
+
+    /// Counts rows that are right.
+    pub fn add_plain(&mut self, part: &Plain<'_>) {
+        self.totals.rows += part.rows;
+        self.totals.matched += part.rows;
+        self.totals.charged_points += part.points;
+        self.totals.expected_points += part.points;
+        self.period.merge(part.span);
+        *self.profiles.entry(part.profile).or_default() += part.rows;
+        if let Some(reason) = part.presumed {
+            *self.presumed.entry(reason).or_default() += part.rows;
+        }
+        let tally = Tally { rows: part.rows, charged_points: part.points, expected_points: part.points, mismatched: 0 };
+        for (by, key) in [(By::Model, part.model), (By::Group, part.group)] {
+            if let Some(parts) = self.by.get_mut(&by) {
+                parts.entry(key.to_owned()).or_default().merge(&tally);
+            }
         }
     }
 

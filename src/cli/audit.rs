@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::outcome::{FOUND, Failure, NOTHING_AUDITED};
 use super::{Chosen, Common, sources};
+use crate::alike::Alike;
 use crate::audit::{Auditor, Balances, By, Cause, Filter, Finding, Level, Past, Policy, Repeats, Span, Summary, Totals, Verdict};
 use crate::config::{Config, Timeline};
 use crate::details::Details;
@@ -90,6 +91,9 @@ pub struct AuditCommand {
     /// Check each user's balance: JSON or CSV with user, before, after (points)
     #[arg(long, value_name = "FILE")]
     balances: Option<PathBuf>,
+    /// Judge each row by itself, without what rows like it have in common: the same report, slower
+    #[arg(long, hide = true)]
+    one_by_one: bool,
     /// How many findings are listed: the largest [default: 20 in a table, else 1000]
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -318,17 +322,22 @@ impl<'c> Run<'c> {
         let mut row = Row::default();
         let number = u32::try_from(index).unwrap_or(u32::MAX);
         row.clear(Place { input: number, line: 0 });
+        let mut alike = self.may_be_alike(kept).then(|| Alike::new(&pricing.timeline));
         loop {
+            info.rows += alike.as_mut().map_or(0, |alike| alike.pass(&mut *input.rows));
             let next = input.rows.next(&mut row);
             row.place.input = number;
             match next {
                 Next::End => break,
-                Next::Row => self.audit_row(&row, &pricing, &info, report, kept, out)?,
+                Next::Row => self.audit_row(&row, &pricing, &info, report, kept, alike.as_mut(), out)?,
                 Next::Malformed(error) => {
                     self.note(row.place, None, Verdict::malformed(error), &info, report, out)?;
                 }
             }
             info.rows += 1;
+        }
+        if let Some(alike) = alike {
+            alike.add_to(&mut report.summary);
         }
         info.bytes = input.rows.bytes();
         report.inputs.push(info);
@@ -342,6 +351,7 @@ impl<'c> Run<'c> {
         info: &InputInfo,
         report: &mut Report,
         kept: &mut Kept,
+        alike: Option<&mut Alike<'_>>,
         out: &mut dyn Write,
     ) -> Result<(), Failure> {
         let currency = pricing.currency.as_ref().map(|(code, rate)| (code.as_str(), *rate));
@@ -357,13 +367,27 @@ impl<'c> Run<'c> {
                     veloera: pricing.veloera,
                     other_mode: false,
                 };
-                let verdict = self.auditor.judge(&entry, &context, &mut kept.past);
+                let (verdict, lesson) = self.auditor.judge_and_learn(&entry, &context, &mut kept.past);
+                if let Some(alike) = alike {
+                    alike.learn(&entry, &verdict, lesson);
+                }
                 if !kept.books.is_empty() && verdict.skip != Some(Skip::Repeated) {
                     book(&entry, &context, &mut kept.books);
                 }
                 self.note(row.place, Some(&entry), verdict, info, report, out)
             }
         }
+    }
+
+    /// Whether rows that are right need no more than to be counted: nothing asks for them one by one.
+    fn may_be_alike(&self, kept: &Kept) -> bool {
+        let counted = |by: &ByChoice| matches!(by, ByChoice::Model | ByChoice::Group | ByChoice::Cause);
+        !self.command.one_by_one
+            && self.command.format != Format::Ndjson
+            && self.command.files.len() == 1
+            && self.command.by.iter().all(counted)
+            && self.auditor.filter == Filter::default()
+            && kept.books.is_empty()
     }
 
     /// Counts a row, and streams it where the format is a stream.

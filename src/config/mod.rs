@@ -392,8 +392,18 @@ impl Timeline {
 
     /// The config at a time; a row without a time is priced by what holds from the beginning.
     pub fn at(&self, time: Option<i64>) -> &Config {
+        &self.stretches[self.stretch(time)].1
+    }
+
+    /// The number of the stretch that a time is in.
+    pub fn stretch(&self, time: Option<i64>) -> usize {
         let behind = self.stretches.partition_point(|(start, _)| *start <= time.unwrap_or(i64::MIN));
-        &self.stretches[behind.saturating_sub(1)].1
+        behind.saturating_sub(1)
+    }
+
+    /// The configs of all stretches, in order.
+    pub fn configs(&self) -> impl ExactSizeIterator<Item = &Config> {
+        self.stretches.iter().map(|(_, config)| config)
     }
 }
 

@@ -16,6 +16,7 @@
 //! ```
 
 mod changes;
+mod compiled;
 mod in_decimals;
 mod in_floats;
 mod judge;
@@ -27,6 +28,7 @@ mod terms;
 mod usage;
 
 pub use changes::tiers;
+pub use compiled::Compiled;
 pub use judge::{Judgement, Standing, agrees, judge};
 pub use lines::{ChargeLine, Unit, lines};
 pub use open::{Allowed, Open, Reason, Slot, bounds};

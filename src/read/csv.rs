@@ -14,7 +14,7 @@ use crate::log::{Field, Fields, Place, Row, RowError};
 use crate::read::error::OpenErrorKind;
 use crate::read::vocabulary::Vocabulary;
 use crate::read::window::{ROW_LIMIT, Window};
-use crate::read::{Next, ReadRows, cut_short, malformed, not_utf8};
+use crate::read::{Ahead, Layout, Next, ReadRows, cut_short, malformed, not_utf8};
 
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
@@ -25,6 +25,8 @@ pub struct CsvReader {
     read: Arc<AtomicU64>,
     /// The offset up to which malformed records belong to one that was reported already.
     reported: u64,
+    /// The offset up to which the bytes at hand are known to be UTF-8.
+    checked: u64,
     done: bool,
 }
 
@@ -34,6 +36,7 @@ struct Header {
     line: Vec<u8>,
     cells: Vec<(Field, usize)>,
     columns: Fields,
+    layout: Layout,
     /// Cells that a spreadsheet would take for a formula have a `'` before them. Dumps of a database do not.
     guarded: bool,
     /// Content is the last column, so that commas in it can be told from delimiters even where nothing is quoted.
@@ -69,7 +72,8 @@ impl CsvReader {
         let line = trim_line_end(&window.bytes()[..length]).to_vec();
         window.consume(length);
         records.core.reset();
-        Ok(CsvReader { window, records, header: Header::new(names, line, vocabulary), read, reported: 0, done: false })
+        let delimiter = records.delimiter;
+        Ok(CsvReader { window, records, header: Header::new(names, line, delimiter, vocabulary), read, reported: 0, checked: 0, done: false })
     }
 
     /// Judges the record at the start of the window, fills the row and consumes it.
@@ -118,6 +122,18 @@ impl CsvReader {
         (!known).then(|| malformed(row, line, RowError::new("row", &found, "quotes that close in the same row")))
     }
 
+    /// How many of the bytes at hand are UTF-8; each is looked at once.
+    fn check_utf8(&mut self) -> usize {
+        let offset = self.window.offset();
+        let known = usize::try_from(self.checked.saturating_sub(offset)).unwrap_or(0).min(self.window.bytes().len());
+        let more = match std::str::from_utf8(&self.window.bytes()[known..]) {
+            Ok(text) => text.len(),
+            Err(error) => error.valid_up_to(),
+        };
+        self.checked = offset + (known + more) as u64;
+        known + more
+    }
+
     fn cut(&mut self, row: &mut Row) -> Option<Next> {
         let line = self.window.line();
         self.done = true;
@@ -152,16 +168,32 @@ impl ReadRows for CsvReader {
         }
     }
 
+    fn ahead(&mut self) -> Option<Ahead<'_>> {
+        if self.done || self.window.offset() < self.reported {
+            return None;
+        }
+        self.window.skip(is_line_end)?;
+        self.window.fill();
+        let length = self.check_utf8();
+        Some(Ahead { bytes: &self.window.bytes()[..length], layout: &self.header.layout })
+    }
+
+    fn pass(&mut self, bytes: usize) {
+        self.window.consume(bytes);
+    }
+
     fn bytes(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
     }
 }
 
 impl Header {
-    fn new(names: Vec<String>, line: Vec<u8>, vocabulary: &Vocabulary) -> Header {
+    fn new(names: Vec<String>, line: Vec<u8>, delimiter: u8, vocabulary: &Vocabulary) -> Header {
         let cells = vocabulary.columns(&names);
+        let field_at = |at: usize| cells.iter().find(|(_, cell)| *cell == at).map(|(field, _)| *field);
         let columns: Fields = cells.iter().map(|(field, _)| *field).collect();
         Header {
+            layout: Layout { delimiter, cells: (0..names.len()).map(field_at).collect(), columns },
             guarded: !columns.contains(Field::Other) && !columns.contains(Field::Metadata),
             open_ended: cells.contains(&(Field::Content, names.len() - 1)),
             names,

@@ -18,7 +18,7 @@ mod json_row;
 mod sqlite;
 mod window;
 
-use crate::log::{Place, Row, RowError};
+use crate::log::{Field, Fields, Place, Row, RowError};
 
 /// What a reader found next.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,8 +36,33 @@ pub enum Next {
 pub trait ReadRows {
     fn next(&mut self, row: &mut Row) -> Next;
 
+    /// The bytes at hand, from the next row on, for who can read rows faster than [`ReadRows::next`]; the last one may be cut. None
+    /// where rows can only be read one by one.
+    fn ahead(&mut self) -> Option<Ahead<'_>> {
+        None
+    }
+
+    /// Passes over so many of the bytes at hand: whole rows that need not be read any more.
+    fn pass(&mut self, _bytes: usize) {}
+
     /// Bytes consumed so far, as they lie in the file.
     fn bytes(&self) -> u64;
+}
+
+/// Rows as they lie in the input, in UTF-8.
+#[derive(Clone, Copy, Debug)]
+pub struct Ahead<'w> {
+    pub bytes: &'w [u8],
+    pub layout: &'w Layout,
+}
+
+/// Where the fields of a row of CSV stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    pub delimiter: u8,
+    /// The field of each column.
+    pub cells: Vec<Option<Field>>,
+    pub columns: Fields,
 }
 
 /// Something at a line that is no row.

@@ -64,6 +64,11 @@ impl Window {
         self.end > before
     }
 
+    /// Reads on where less than half a block is at hand.
+    pub fn fill(&mut self) {
+        while self.bytes().len() < BLOCK / 2 && self.more() {}
+    }
+
     fn read_once(&mut self) {
         match self.source.read(&mut self.buffer[self.end..]) {
             Ok(0) => self.ended = true,
