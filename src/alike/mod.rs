@@ -16,13 +16,15 @@
 //! else, a row with the same bytes in all those places takes the same way. Which counts are 0, and which classes of tokens, is a
 //! part of what is known, since open figures hang on it.
 //!
+//! Threads (`threads`) only look at rows and count those that they know; what is known is written between their rounds, in this one.
 //! Only rows that are right to the point, and of which nothing else is to be told, are counted here. All others (wrong, open,
 //! drifting, by a minimum, of tasks, malformed) go the general way, one by one and in the order of the input.
 
 mod scan;
 mod template;
+mod threads;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
 pub use scan::{Facts, Scan};
@@ -33,25 +35,48 @@ use crate::config::Timeline;
 use crate::log::LogEntry;
 use crate::pricing::{Compiled, PerClass, Reason};
 use crate::profile::{Counts, Profile, Shape, is_veloera_row};
-use crate::read::{Ahead, ReadRows};
+use crate::read::{Layout, ReadRows};
 
 /// So many keys, templates of a key, and kinds of rows of a template are kept; what is beyond them goes the general way.
 const MOST_KIN: usize = 4_096;
 const MOST_BRANCHES: usize = 16;
 const MOST_KNOWN: usize = 16;
 
+/// The bytes that one thread looks at before it waits for the others.
+const BLOCK: usize = 512 << 10;
+
 /// What is known of the rows of one input.
 #[derive(Debug)]
 pub struct Alike<'t> {
     timeline: &'t Timeline,
-    scan: Option<Scan>,
+    threads: usize,
+    look: Option<Look<'t>>,
     begun: bool,
     known: Kinds,
     tallies: Vec<Tally>,
+    plan: VecDeque<Step>,
+    luck: Luck,
     /// The row that was not known.
     facts: Facts,
     /// Its `other`, as it stands there; none where nothing can be learnt from the row.
     details: Option<Vec<u8>>,
+}
+
+/// Rows that threads have counted already, and that are still to be passed. Behind them stands one that they did not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Step {
+    rows: u64,
+    length: usize,
+}
+
+/// Whether it is worth to look: not where hardly a row is like another.
+#[derive(Debug, Default)]
+struct Luck {
+    rows: u64,
+    passed: u64,
+    is_good: bool,
+    /// So many rows go the general way untried.
+    rest: u64,
 }
 
 /// All that was learnt.
@@ -103,23 +128,17 @@ struct Tally {
     span: Span,
 }
 
-/// Rows that were counted.
-#[derive(Clone, Copy, Debug, Default)]
-struct Passed {
-    rows: u64,
-    length: usize,
-    /// Behind them the bytes are at their end, or what stands there cannot be read here.
-    at_end: bool,
-}
-
 impl<'t> Alike<'t> {
-    pub fn new(timeline: &'t Timeline) -> Alike<'t> {
+    pub fn new(timeline: &'t Timeline, threads: usize) -> Alike<'t> {
         Alike {
             timeline,
-            scan: None,
+            threads,
+            look: None,
             begun: false,
             known: Kinds::default(),
             tallies: Vec::new(),
+            plan: VecDeque::new(),
+            luck: Luck::default(),
             facts: Facts::default(),
             details: None,
         }
@@ -127,59 +146,74 @@ impl<'t> Alike<'t> {
 
     /// Counts the next rows as long as they are right and known; how many there were. Behind them stands one for the general way.
     pub fn pass(&mut self, rows: &mut dyn ReadRows) -> u64 {
-        let mut passed = 0;
         self.details = None;
+        if self.plan.is_empty() && self.luck.has_run_out() {
+            return 0;
+        }
+        let mut passed = 0;
         loop {
-            let Some(ahead) = rows.ahead() else { return passed };
-            self.begin(&ahead);
-            let Passed { rows: count, length, at_end } = self.pass_block(ahead.bytes);
-            rows.pass(length);
+            if self.plan.is_empty() && self.threads > 1 && self.luck.is_good {
+                self.share_out(rows);
+            }
+            let step = self.plan.pop_front();
+            if let Some(Step { rows: count, length }) = step {
+                rows.pass(length);
+                passed += count;
+            }
+            let (count, goes_on) = self.pass_here(rows, step.map_or(u64::MAX, |_| 1));
             passed += count;
-            if count == 0 || !at_end {
+            if !goes_on {
+                self.luck.note(passed);
                 return passed;
             }
         }
     }
 
-    fn begin(&mut self, ahead: &Ahead<'_>) {
+    /// Counts known rows, at most so many; how many there were, and whether more may follow.
+    fn pass_here(&mut self, rows: &mut dyn ReadRows, most: u64) -> (u64, bool) {
+        let Some(ahead) = rows.ahead(BLOCK / 2) else { return (0, false) };
         if !self.begun {
             self.begun = true;
-            let by_user = self.timeline.configs().any(|config| !config.users.is_empty());
-            let is_short = self.timeline.configs().len() <= 256;
-            self.scan = Scan::new(ahead.layout, by_user).filter(|_| is_short);
+            self.look = Look::new(ahead.layout, self.timeline);
         }
-    }
-
-    /// Counts the rows at the start of the bytes.
-    fn pass_block(&mut self, bytes: &[u8]) -> Passed {
-        let (mut rows, mut at) = (0, 0);
-        let Some(scan) = &self.scan else { return Passed::default() };
-        let is_timeless = self.timeline.configs().len() == 1;
-        loop {
-            let rest = &bytes[at..];
-            let mut fitted = None;
-            let length = scan.row(rest, &mut self.facts, |key, details| {
-                // Which prices hold may depend on the time: then the key is not whole yet.
-                let kin = self.known.kin.get(key).filter(|_| is_timeless)?;
-                let (length, branch, counts) = kin.fit(details, true)?;
-                fitted = Some((branch, counts));
-                Some(length)
-            });
-            let Some(length) = length else { return Passed { rows, length: at, at_end: true } };
-            if !is_timeless {
-                self.facts.key.push(self.timeline.stretch(self.facts.time) as u8);
-            }
-            let details = &rest[self.facts.details.clone()];
-            match self.known.look(&self.facts, details, fitted) {
-                Look::Right(outcome) => self.tallies[outcome].count(&self.facts),
-                Look::Wrong => return Passed { rows, length: at, at_end: false },
-                Look::New => {
-                    self.details = Some(details.to_vec());
-                    return Passed { rows, length: at, at_end: false };
+        let Some(look) = &self.look else { return (0, false) };
+        let (mut count, mut at, mut goes_on) = (0, 0, true);
+        while count < most {
+            match look.at(&ahead.bytes[at..], &self.known, &mut self.facts) {
+                Some((length, Seen::Right(outcome))) => {
+                    self.tallies[outcome].count(&self.facts);
+                    count += 1;
+                    at += length;
+                }
+                // The bytes are at their end, or what stands there cannot be read here.
+                None => {
+                    goes_on = count > 0;
+                    break;
+                }
+                Some((_, seen)) => {
+                    let details = || ahead.bytes[at..][self.facts.details.clone()].to_vec();
+                    self.details = (seen == Seen::New).then(details);
+                    goes_on = false;
+                    break;
                 }
             }
-            rows += 1;
-            at += length;
+        }
+        rows.pass(at);
+        (count, goes_on)
+    }
+
+    /// Has the rows at hand looked at by all threads, and plans how to pass them.
+    fn share_out(&mut self, rows: &mut dyn ReadRows) {
+        let (Some(look), Some(ahead)) = (&self.look, rows.ahead(self.threads * BLOCK)) else { return };
+        let slices = threads::slices(ahead.bytes, self.threads);
+        for part in threads::look_at(&slices, look, &self.known) {
+            self.tallies.iter_mut().zip(&part.tallies).for_each(|(sum, tally)| sum.merge(tally));
+            let is_whole = part.is_whole;
+            threads::append(&mut self.plan, part.steps);
+            // Where the next slice begins was a guess; it holds only if all rows before it are by the rules.
+            if !is_whole {
+                break;
+            }
         }
     }
 
@@ -210,7 +244,8 @@ impl<'t> Alike<'t> {
 }
 
 /// What is known of a row.
-enum Look {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
     /// It is right; where it is counted.
     Right(usize),
     /// Rows like it are known, and this one may be wrong.
@@ -218,24 +253,79 @@ enum Look {
     New,
 }
 
+/// How rows are looked at; the same for all threads.
+#[derive(Debug)]
+struct Look<'t> {
+    scan: Scan,
+    timeline: &'t Timeline,
+    /// Prices hold for all times: none has to be known to know the key.
+    is_timeless: bool,
+}
+
+impl<'t> Look<'t> {
+    fn new(layout: &Layout, timeline: &'t Timeline) -> Option<Look<'t>> {
+        let by_user = timeline.configs().any(|config| !config.users.is_empty());
+        let scan = Scan::new(layout, by_user)?;
+        Some(Look { scan, timeline, is_timeless: timeline.configs().len() == 1 })
+    }
+
+    /// What is known of the row at the start of the bytes, and its length; none where it cannot be read here.
+    fn at(&self, bytes: &[u8], known: &Kinds, facts: &mut Facts) -> Option<(usize, Seen)> {
+        let mut fitted = None;
+        let length = self.scan.row(bytes, facts, |key, details| {
+            let (length, branch, counts) = known.kin.get(key).filter(|_| self.is_timeless)?.fit(details, true)?;
+            fitted = Some((branch, counts));
+            Some(length)
+        })?;
+        if !self.is_timeless {
+            facts.key.extend_from_slice(&self.timeline.stretch(facts.time).to_le_bytes());
+        }
+        let details = &bytes[facts.details.clone()];
+        Some((length, known.seen(facts, details, fitted)))
+    }
+}
+
+impl Luck {
+    /// So many rows make a judgement, and so many are then left alone if it is bad.
+    const ROWS: u64 = 4_096;
+    const REST: u64 = 65_536;
+
+    fn has_run_out(&mut self) -> bool {
+        let rests = self.rest > 0;
+        self.rest = self.rest.saturating_sub(1);
+        rests
+    }
+
+    /// So many rows were passed before one went the general way.
+    fn note(&mut self, passed: u64) {
+        self.passed += passed;
+        self.rows += passed + 1;
+        if self.rows >= Luck::ROWS {
+            self.is_good = self.passed >= self.rows / 4 * 3;
+            self.rest = if self.passed < self.rows / 4 { Luck::REST } else { 0 };
+            (self.rows, self.passed) = (0, 0);
+        }
+    }
+}
+
 impl Kinds {
-    fn look(&self, facts: &Facts, details: &[u8], fitted: Option<(&Branch, [i64; 4])>) -> Look {
+    fn seen(&self, facts: &Facts, details: &[u8], fitted: Option<(&Branch, [i64; 4])>) -> Seen {
         let find = || {
             let (length, branch, counts) = self.kin.get(facts.key.as_slice())?.fit(details, facts.quoted)?;
             (length == details.len()).then_some((branch, counts))
         };
-        let Some((branch, held)) = fitted.or_else(find) else { return Look::New };
+        let Some((branch, held)) = fitted.or_else(find) else { return Seen::New };
         let counts = branch.counts(facts, held);
         if counts.prompt + counts.completion == 0 {
-            return Look::Wrong;
+            return Seen::Wrong;
         }
-        let Some(known) = branch.known(filled(&counts)) else { return Look::New };
+        let Some(known) = branch.known(filled(&counts)) else { return Seen::New };
         let tokens = known.shape.tokens(&counts, 0);
         if !known.prices.gives(&tokens, facts.charged) {
-            return Look::Wrong;
+            return Seen::Wrong;
         }
         let classes = classes(&tokens);
-        known.proven.iter().find(|(proven, _)| *proven == classes).map_or(Look::New, |(_, outcome)| Look::Right(*outcome))
+        known.proven.iter().find(|(proven, _)| *proven == classes).map_or(Seen::New, |(_, outcome)| Seen::Right(*outcome))
     }
 
     /// Keeps what a row teaches; none where rows like it may differ in more than their counts.
@@ -254,6 +344,9 @@ impl Kinds {
             return None;
         }
         let terms = judged.terms.as_ref()?;
+        if !self.has_room(&facts.key) {
+            return None;
+        }
         let prices = Compiled::of(terms)?;
         let template = Template::new(entry.details, &lesson.details, facts.quoted);
         let (_, held) = template.fit(details).filter(|(length, _)| *length == details.len())?;
@@ -279,12 +372,14 @@ impl Kinds {
         Some(())
     }
 
+    fn has_room(&self, key: &[u8]) -> bool {
+        let is_full = |kin: &Kin| kin.branches.len() >= MOST_BRANCHES && kin.branches.iter().all(|branch| branch.known.len() >= MOST_KNOWN);
+        self.kin.get(key).map_or(self.kin.len() < MOST_KIN, |kin| !is_full(kin))
+    }
+
     /// The branch of a key with the same template; the new one, where there is none yet and room for one.
     fn branch(&mut self, key: &[u8], new: Branch) -> Option<&mut Branch> {
         if !self.kin.contains_key(key) {
-            if self.kin.len() >= MOST_KIN {
-                return None;
-            }
             self.kin.insert(key.into(), Kin::default());
         }
         let branches = &mut self.kin.get_mut(key)?.branches;
@@ -337,6 +432,12 @@ impl Branch {
 }
 
 impl Tally {
+    fn merge(&mut self, other: &Tally) {
+        self.rows += other.rows;
+        self.points += other.points;
+        self.span.merge(other.span);
+    }
+
     fn count(&mut self, facts: &Facts) {
         self.rows += 1;
         self.points += i128::from(facts.charged);

@@ -1,6 +1,7 @@
 //! `quota audit`.
 
 use std::io::{self, IsTerminal, Write};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -91,6 +92,9 @@ pub struct AuditCommand {
     /// Check each user's balance: JSON or CSV with user, before, after (points)
     #[arg(long, value_name = "FILE")]
     balances: Option<PathBuf>,
+    /// How many threads look at rows [default: one for each core]
+    #[arg(long, value_name = "N", env = "QUOTA_THREADS")]
+    threads: Option<NonZero<usize>>,
     /// Judge each row by itself, without what rows like it have in common: the same report, slower
     #[arg(long, hide = true)]
     one_by_one: bool,
@@ -322,7 +326,7 @@ impl<'c> Run<'c> {
         let mut row = Row::default();
         let number = u32::try_from(index).unwrap_or(u32::MAX);
         row.clear(Place { input: number, line: 0 });
-        let mut alike = self.may_be_alike(kept).then(|| Alike::new(&pricing.timeline));
+        let mut alike = self.may_be_alike(kept).then(|| Alike::new(&pricing.timeline, self.threads()));
         loop {
             info.rows += alike.as_mut().map_or(0, |alike| alike.pass(&mut *input.rows));
             let next = input.rows.next(&mut row);
@@ -377,6 +381,11 @@ impl<'c> Run<'c> {
                 self.note(row.place, Some(&entry), verdict, info, report, out)
             }
         }
+    }
+
+    fn threads(&self) -> usize {
+        let all = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        self.command.threads.map_or_else(all, NonZero::get).min(64)
     }
 
     /// Whether rows that are right need no more than to be counted: nothing asks for them one by one.

@@ -168,12 +168,12 @@ impl ReadRows for CsvReader {
         }
     }
 
-    fn ahead(&mut self) -> Option<Ahead<'_>> {
+    fn ahead(&mut self, least: usize) -> Option<Ahead<'_>> {
         if self.done || self.window.offset() < self.reported {
             return None;
         }
         self.window.skip(is_line_end)?;
-        self.window.fill();
+        self.window.fill(least);
         let length = self.check_utf8();
         Some(Ahead { bytes: &self.window.bytes()[..length], layout: &self.header.layout })
     }

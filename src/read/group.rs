@@ -17,8 +17,8 @@ impl ReadRows for WithGroups {
         next
     }
 
-    fn ahead(&mut self) -> Option<Ahead<'_>> {
-        self.0.ahead().filter(|ahead| !ahead.layout.columns.contains(Field::Metadata))
+    fn ahead(&mut self, least: usize) -> Option<Ahead<'_>> {
+        self.0.ahead(least).filter(|ahead| !ahead.layout.columns.contains(Field::Metadata))
     }
 
     fn pass(&mut self, bytes: usize) {

@@ -36,9 +36,9 @@ pub enum Next {
 pub trait ReadRows {
     fn next(&mut self, row: &mut Row) -> Next;
 
-    /// The bytes at hand, from the next row on, for who can read rows faster than [`ReadRows::next`]; the last one may be cut. None
-    /// where rows can only be read one by one.
-    fn ahead(&mut self) -> Option<Ahead<'_>> {
+    /// The bytes at hand, from the next row on, for who can read rows faster than [`ReadRows::next`]; the last one may be cut. At
+    /// least so many are read, if the input has them. None where rows can only be read one by one.
+    fn ahead(&mut self, _least: usize) -> Option<Ahead<'_>> {
         None
     }
 

@@ -64,9 +64,9 @@ impl Window {
         self.end > before
     }
 
-    /// Reads on where less than half a block is at hand.
-    pub fn fill(&mut self) {
-        while self.bytes().len() < BLOCK / 2 && self.more() {}
+    /// Reads on until so many bytes are at hand.
+    pub fn fill(&mut self, least: usize) {
+        while self.bytes().len() < least && self.more() {}
     }
 
     fn read_once(&mut self) {

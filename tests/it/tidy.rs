@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The floor of each part. Imports go to the same floor or down, and `APART` names who must not know whom on top of that.
-const FLOORS: [(&str, u8); 12] = [
+const FLOORS: [(&str, u8); 13] = [
     ("exact", 0),
     ("float", 0),
     ("pricing", 1),
@@ -15,12 +15,13 @@ const FLOORS: [(&str, u8); 12] = [
     ("defaults", 2),
     ("audit", 3),
     ("read", 3),
+    ("alike", 4),
     ("report", 4),
     ("cli", 5),
 ];
 
-const APART: [(&str, &str); 6] =
-    [("read", "audit"), ("audit", "read"), ("report", "read"), ("pricing", "config"), ("config", "pricing"), ("log", "profile")];
+const APART: [(&str, &str); 8] =
+    [("read", "audit"), ("audit", "read"), ("report", "read"), ("report", "alike"), ("alike", "report"), ("pricing", "config"), ("config", "pricing"), ("log", "profile")];
 
 /// A file of `src`: its path below it, its part, and its production code.
 struct File {
