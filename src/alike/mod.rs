@@ -329,14 +329,7 @@ impl Kinds {
     }
 
     /// Keeps what a row teaches; none where rows like it may differ in more than their counts.
-    fn learn(
-        &mut self,
-        facts: &Facts,
-        details: &[u8],
-        entry: &LogEntry<'_>,
-        verdict: &Verdict,
-        lesson: &Lesson<'_>,
-    ) -> Option<()> {
+    fn learn(&mut self, facts: &Facts, details: &[u8], entry: &LogEntry<'_>, verdict: &Verdict, lesson: &Lesson<'_>) -> Option<()> {
         let judged = verdict.charge.as_deref().filter(|_| verdict.class == Class::Matched)?;
         let expected = judged.expected.as_ref().filter(|expected| expected.adjustment.is_none())?;
         let is_plain = judged.drift.is_empty() && judged.notices.is_empty() && judged.quirk.is_none();
@@ -373,7 +366,8 @@ impl Kinds {
     }
 
     fn has_room(&self, key: &[u8]) -> bool {
-        let is_full = |kin: &Kin| kin.branches.len() >= MOST_BRANCHES && kin.branches.iter().all(|branch| branch.known.len() >= MOST_KNOWN);
+        let is_full =
+            |kin: &Kin| kin.branches.len() >= MOST_BRANCHES && kin.branches.iter().all(|branch| branch.known.len() >= MOST_KNOWN);
         self.kin.get(key).map_or(self.kin.len() < MOST_KIN, |kin| !is_full(kin))
     }
 

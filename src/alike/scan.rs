@@ -86,7 +86,8 @@ impl Scan {
         let mut at = 0;
         for (column, role) in self.roles.iter().enumerate() {
             let is_quoted = bytes.get(at) == Some(&b'"');
-            let known = if is_quoted && self.key_first && *role == Role::Details { fit(&facts.key, &bytes[at + 1..]) } else { None };
+            let known =
+                if is_quoted && self.key_first && *role == Role::Details { fit(&facts.key, &bytes[at + 1..]) } else { None };
             let (field, end) = match known.map(|length| at + 1 + length) {
                 Some(close) if bytes.get(close) == Some(&b'"') => (at + 1..close, close + 1),
                 _ if is_quoted => quoted(bytes, at, matches!(role, Role::Idle | Role::Details))?,
@@ -118,7 +119,9 @@ fn role(field: Field, by_user: bool) -> Option<Role> {
         Field::ModelRatio | Field::CompletionRatio | Field::CacheRatio => Role::Key,
         Field::CacheWriteRatio | Field::GroupRatio | Field::ModelPrice => Role::Key,
         Field::User if by_user => Role::Key,
-        Field::Id | Field::UpstreamModel | Field::User | Field::UserId | Field::Token | Field::TokenId | Field::Channel => Role::Idle,
+        Field::Id | Field::UpstreamModel | Field::User | Field::UserId | Field::Token | Field::TokenId | Field::Channel => {
+            Role::Idle
+        }
         Field::CostUsd => Role::Idle,
         Field::CacheWrite5mTokens | Field::CacheWrite1hTokens => Role::Zero,
         Field::AudioInputTokens | Field::AudioOutputTokens | Field::ImageInputTokens => Role::Zero,
@@ -209,16 +212,28 @@ mod tests {
 
     #[test]
     fn rows_by_the_rules_are_read() {
-        assert_eq!(read("a,x,1,2,\"{\"\"b\"\":1}\"\nmore"), Some((22, "{\"\"b\"\":1}")));
-        assert_eq!(read("\"a\",\"x\"\"\n,\",\"1\",\"2\",\"\"\r\n"), Some((23, "")));
+        assert_eq!(read("a,x,1,2,\"{\"\"b\"\":1}\"\nmore"), Some((20, "{\"\"b\"\":1}")));
+        assert_eq!(read("\"a\",\"x\"\"\n,\",\"1\",\"2\",\"\"\r\n"), Some((24, "")));
         assert_eq!(read("a,,,2,\r\n"), Some((8, "")));
     }
 
     #[test]
     fn all_others_are_left() {
         for text in [
-            "a,x,1,2,", "a,x,1,2,\r", "a,x,1,2\n", "a,x,1,2,,\n", "a,x\"y\",1,2,\n", "a,\"x\"y,1,2,\n", "a,x,1,,\n", "a,x,1.0,2,\n",
-            "a,x,-1,2,\n", "\"a\"\"b\",x,1,2,\n", "a,x,1,2,\"{\n", "\na,x,1,2,\n", "a,x,1,2,\rb", "",
+            "a,x,1,2,",
+            "a,x,1,2,\r",
+            "a,x,1,2\n",
+            "a,x,1,2,,\n",
+            "a,x\"y\",1,2,\n",
+            "a,\"x\"y,1,2,\n",
+            "a,x,1,,\n",
+            "a,x,1.0,2,\n",
+            "a,x,-1,2,\n",
+            "\"a\"\"b\",x,1,2,\n",
+            "a,x,1,2,\"{\n",
+            "\na,x,1,2,\n",
+            "a,x,1,2,\rb",
+            "",
         ] {
             assert_eq!(read(text), None, "{text:?}");
         }

@@ -70,7 +70,9 @@ impl Template {
         while let Some(first) = rest.chars().next() {
             let length = match first {
                 '"' => text_length(rest),
-                '-' | '0'..='9' => rest.bytes().take_while(|byte| matches!(byte, b'-' | b'+' | b'.' | b'0'..=b'9' | b'e' | b'E')).count(),
+                '-' | '0'..='9' => {
+                    rest.bytes().take_while(|byte| matches!(byte, b'-' | b'+' | b'.' | b'0'..=b'9' | b'e' | b'E')).count()
+                }
                 _ => first.len_utf8(),
             };
             let (token, behind) = rest.split_at(length);

@@ -73,7 +73,15 @@ impl CsvReader {
         window.consume(length);
         records.core.reset();
         let delimiter = records.delimiter;
-        Ok(CsvReader { window, records, header: Header::new(names, line, delimiter, vocabulary), read, reported: 0, checked: 0, done: false })
+        Ok(CsvReader {
+            window,
+            records,
+            header: Header::new(names, line, delimiter, vocabulary),
+            read,
+            reported: 0,
+            checked: 0,
+            done: false,
+        })
     }
 
     /// Judges the record at the start of the window, fills the row and consumes it.

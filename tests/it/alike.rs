@@ -98,9 +98,21 @@ fn cells(id: u64, random: &mut Random, style: Style) -> [String; 15] {
     };
     let request = if random.below(50) == 0 { "NULL".to_owned() } else { format!("r{id}") };
     [
-        id.to_string(), (1_795_000_000 + id / 9).to_string(), kind.to_owned(), content.to_owned(), format!("user{}", id % 9),
-        random.pick(&["key", "k,ey", "模型测试"]).to_owned(), name.to_owned(), charge.to_string(), prompt.to_string(), output.to_string(),
-        "1".to_owned(), "0".to_owned(), group.to_owned(), request, other,
+        id.to_string(),
+        (1_795_000_000 + id / 9).to_string(),
+        kind.to_owned(),
+        content.to_owned(),
+        format!("user{}", id % 9),
+        random.pick(&["key", "k,ey", "模型测试"]).to_owned(),
+        name.to_owned(),
+        charge.to_string(),
+        prompt.to_string(),
+        output.to_string(),
+        "1".to_owned(),
+        "0".to_owned(),
+        group.to_owned(),
+        request,
+        other,
     ]
 }
 

@@ -20,8 +20,16 @@ const FLOORS: [(&str, u8); 13] = [
     ("cli", 5),
 ];
 
-const APART: [(&str, &str); 8] =
-    [("read", "audit"), ("audit", "read"), ("report", "read"), ("report", "alike"), ("alike", "report"), ("pricing", "config"), ("config", "pricing"), ("log", "profile")];
+const APART: [(&str, &str); 8] = [
+    ("read", "audit"),
+    ("audit", "read"),
+    ("report", "read"),
+    ("report", "alike"),
+    ("alike", "report"),
+    ("pricing", "config"),
+    ("config", "pricing"),
+    ("log", "profile"),
+];
 
 /// A file of `src`: its path below it, its part, and its production code.
 struct File {

@@ -3,10 +3,10 @@
 //! Two rows with the same model, group, marks and ratios differ in their counts alone, and these enter the terms here and nowhere
 //! else. So whoever holds the terms of one such row and its [`Shape`] has those of all others.
 
+use super::Rules;
 use super::quote::{Asked, Quote};
 use super::special;
 use super::usage::Usage;
-use super::Rules;
 use crate::pricing::{Class, PerClass, Terms};
 
 /// The numbers of tokens that a row says, as it says them.

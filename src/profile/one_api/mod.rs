@@ -116,7 +116,8 @@ fn work_of(printed: Option<&Printed<'_>>, tokens: (i64, i64), charged: Points, u
 }
 
 fn rated(row: &Row<'_, '_>, charged: Charged, context: &Context<'_>) -> Rated {
-    let unknown = |reason: Reason| Rated { charged: charged.clone(), terms: Err(reason), own: None, departures: Vec::new(), shape: None };
+    let unknown =
+        |reason: Reason| Rated { charged: charged.clone(), terms: Err(reason), own: None, departures: Vec::new(), shape: None };
     match row.work {
         Work::Untold => return unknown(Reason::TokensMissing),
         Work::Speech => return Rated { charged, terms: Ok(terms::speech(row)), own: None, departures: Vec::new(), shape: None },
