@@ -209,8 +209,7 @@ impl<'a> Request<'a> {
     /// The key `other` as the gateway writes it: sorted, unless asked otherwise.
     fn other(&self, random: &mut Random, job: &Job) -> String {
         let mut parts = vec![
-            "\"admin_info\":{\"usage_billing_path\":\"upstream\",\"use_channel\":[\"1\"]}".to_owned(),
-            "\"billing_source\":\"wallet\"".to_owned(),
+            "\"admin_info\":{\"use_channel\":[\"1\"]}".to_owned(),
             format!("\"cache_ratio\":{}", decimal(self.model.cache)),
             format!("\"cache_tokens\":{}", self.cached),
             format!("\"completion_ratio\":{}", decimal(self.model.completion)),
@@ -218,8 +217,6 @@ impl<'a> Request<'a> {
             format!("\"group_ratio\":{}", decimal(self.group.ratio)),
             "\"model_price\":-1".to_owned(),
             format!("\"model_ratio\":{}", decimal(self.model.ratio)),
-            "\"request_path\":\"/v1/chat/completions\"".to_owned(),
-            "\"stream_status\":{\"end_reason\":\"done\",\"status\":\"ok\"}".to_owned(),
             "\"user_group_ratio\":-1".to_owned(),
         ];
         if job.is("unique") {

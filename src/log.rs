@@ -42,6 +42,7 @@ fields! {
     Token = "token",
     TokenId = "token_id",
     Channel = "channel",
+    ChannelUuid = "channel_uuid",
     Content = "content",
     Other = "other",
     PromptTokens = "prompt_tokens",
@@ -226,7 +227,9 @@ pub struct LogEntry<'a> {
     pub user_id: &'a str,
     pub token: &'a str,
     pub token_id: &'a str,
+    /// The channel as the log names it best: id, else uuid or name.
     pub channel: &'a str,
+    pub channel_uuid: &'a str,
     pub content: &'a str,
     /// JSON text of `other`, or of `metadata` where the gateway names it so.
     pub details: &'a str,
@@ -296,7 +299,12 @@ impl<'a> LogEntry<'a> {
             user_id: row.get(Field::UserId),
             token: row.get(Field::Token),
             token_id: row.get(Field::TokenId),
-            channel: row.get(Field::Channel),
+            channel: [Field::Channel, Field::ChannelUuid]
+                .map(|field| row.get(field))
+                .into_iter()
+                .find(|text| !text.is_empty())
+                .unwrap_or(""),
+            channel_uuid: row.get(Field::ChannelUuid),
             content: row.get(Field::Content),
             details,
             tokens: cell.all_tokens()?,
@@ -488,9 +496,9 @@ const KINDS: &[(&[&str], i64)] = &[
     (&["consume", "consumption", "usage", "消费", "消耗"], 2),
     (&["manage", "management", "管理"], 3),
     (&["system", "系统"], 4),
-    (&["error", "错误"], 5),
+    (&["error", "错误", "test", "测试", "テスト"], 5),
     (&["refund", "退款"], 6),
-    (&["login", "登录"], 7),
+    (&["login", "登录", "tool", "工具"], 7),
 ];
 
 #[cfg(test)]

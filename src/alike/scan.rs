@@ -21,6 +21,8 @@ enum Role {
     Key,
     /// Whether it has a text tells it.
     Filled,
+    /// The same, and the text itself tells whether the request was charged before.
+    Request,
     /// A count that is 0 in all rows that are read here.
     Zero,
     Prompt,
@@ -45,6 +47,8 @@ pub struct Facts {
     pub details: Range<usize>,
     /// `other` stands within quotes.
     pub quoted: bool,
+    /// Where the request id stands.
+    pub request: Range<usize>,
 }
 
 /// How the rows of one input are read.
@@ -67,7 +71,7 @@ impl Scan {
         }
         let details = roles.iter().position(|role| *role == Role::Details);
         let late = &roles[details.unwrap_or(roles.len())..];
-        let key_first = !late.iter().any(|role| matches!(role, Role::Key | Role::Filled | Role::Time));
+        let key_first = !late.iter().any(|role| matches!(role, Role::Key | Role::Filled | Role::Request | Role::Time));
         let mut ends = [false; 256];
         [layout.delimiter, b'\n', b'\r', b'"'].into_iter().for_each(|byte| ends[usize::from(byte)] = true);
         let is_whole = roles.contains(&Role::Quota) && layout.columns.contains(Field::Model);
@@ -82,6 +86,8 @@ impl Scan {
         facts.counts = Counts::default();
         facts.details = 0..0;
         facts.quoted = false;
+        facts.request = 0..0;
+        facts.time = None;
         let last = self.roles.len() - 1;
         let mut at = 0;
         for (column, role) in self.roles.iter().enumerate() {
@@ -93,10 +99,13 @@ impl Scan {
                 _ if is_quoted => quoted(bytes, at, matches!(role, Role::Idle | Role::Details))?,
                 _ => self.bare(bytes, at)?,
             };
-            if *role == Role::Details {
-                (facts.details, facts.quoted) = (field, is_quoted);
-            } else {
-                facts.take(*role, &bytes[field])?;
+            match role {
+                Role::Details => (facts.details, facts.quoted) = (field, is_quoted),
+                Role::Request => {
+                    facts.take(Role::Filled, &bytes[field.clone()])?;
+                    facts.request = field;
+                }
+                _ => facts.take(*role, &bytes[field])?,
             }
             at = if column == last { line_end(bytes, end)? } else { self.behind_delimiter(bytes, end)? };
         }
@@ -119,9 +128,14 @@ fn role(field: Field, by_user: bool) -> Option<Role> {
         Field::ModelRatio | Field::CompletionRatio | Field::CacheRatio => Role::Key,
         Field::CacheWriteRatio | Field::GroupRatio | Field::ModelPrice => Role::Key,
         Field::User if by_user => Role::Key,
-        Field::Id | Field::UpstreamModel | Field::User | Field::UserId | Field::Token | Field::TokenId | Field::Channel => {
-            Role::Idle
-        }
+        Field::Id
+        | Field::UpstreamModel
+        | Field::User
+        | Field::UserId
+        | Field::Token
+        | Field::TokenId
+        | Field::Channel
+        | Field::ChannelUuid => Role::Idle,
         Field::CostUsd => Role::Idle,
         Field::CacheWrite5mTokens | Field::CacheWrite1hTokens => Role::Zero,
         Field::AudioInputTokens | Field::AudioOutputTokens | Field::ImageInputTokens => Role::Zero,
@@ -132,7 +146,8 @@ fn role(field: Field, by_user: bool) -> Option<Role> {
         Field::Quota => Role::Quota,
         Field::Time => Role::Time,
         Field::Other => Role::Details,
-        Field::RequestId | Field::UseTime | Field::Stream | Field::UpstreamRequestId => Role::Filled,
+        Field::RequestId => Role::Request,
+        Field::UseTime | Field::Stream | Field::UpstreamRequestId => Role::Filled,
         Field::Uuid | Field::TraceId | Field::OriginModel | Field::RequestTime | Field::SourceIp => Role::Filled,
         Field::UncachedTokens | Field::Metadata | Field::ElapsedTime | Field::SystemPromptReset => return None,
     })
@@ -142,7 +157,7 @@ impl Facts {
     /// Takes a field; none where it is not as the general way would read it at once.
     fn take(&mut self, role: Role, text: &[u8]) -> Option<()> {
         match role {
-            Role::Idle | Role::Details => {}
+            Role::Idle | Role::Details | Role::Request => {}
             Role::Key => {
                 self.key.extend_from_slice(&u16::try_from(text.len()).ok()?.to_le_bytes());
                 self.key.extend_from_slice(text);

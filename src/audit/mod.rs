@@ -5,31 +5,40 @@
 
 mod balances;
 mod cause;
+mod compare;
 mod diagnose;
 mod drift;
 mod filter;
 mod finding;
+mod infer;
+mod lookup;
 mod policy;
 mod repeats;
 mod summary;
+mod watch;
 
 pub use balances::{Balances, Imbalance, Opening};
 pub use cause::{Cause, Causes, Kind as CauseKind};
-pub use diagnose::{Case, ClassCauses, Diagnosis, Explanation, diagnose};
+pub use compare::{Amount, Compared, Comparison, Target, groups};
+pub use diagnose::{Case, ClassCauses, Diagnosis, Explanation, Look, diagnose};
 pub use diagnose::{ClassKey, Told};
 pub use drift::{Difference, differences};
 pub use filter::Filter;
 pub use finding::{Finding, Ranked, ToldCause};
-pub use policy::{Level, Policy};
-pub use repeats::Repeats;
+pub use infer::{Inferred, Interval, ModelFit, Sample, Samples, Solved, SolvedRate};
+pub use policy::{Level, Policies, Policy};
+pub use repeats::{Repeats, RequestKey};
 pub use summary::{By, DriftKey, Plain, QuirkKey, Span, Summary, Tally, Totals};
+pub use watch::Watch;
+
+use lookup::{Known, Lookup};
 
 use crate::config::{Found, MapName};
 use crate::details::Details;
 use crate::exact::Points;
 use crate::log::{Field, Kind, LogEntry, RowError};
 use crate::pricing::{Adjustment, Charge, Judgement, Reason, Standing, Terms, judge, price};
-use crate::profile::{self, Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Related, Shape, Skip};
+use crate::profile::{self, Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Shape, Skip};
 
 /// The class of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -117,6 +126,16 @@ impl Verdict {
 pub struct Past {
     pub repeats: Repeats,
     pub memory: Memory,
+    /// Prices that were looked up for wrong charges.
+    related: Known,
+    /// What is seen of groups and requests only over several rows.
+    pub watch: Watch,
+}
+
+impl Past {
+    pub fn new(repeats: Repeats) -> Past {
+        Past { repeats, ..Past::default() }
+    }
 }
 
 /// What rows like a matched one have in common with it: the way of its counts, and its details with what mattered of them.
@@ -124,6 +143,8 @@ pub struct Past {
 pub struct Lesson<'a> {
     pub shape: Shape,
     pub details: Details<'a>,
+    /// It is a user's request: see [`Watch`].
+    pub is_request: bool,
 }
 
 /// How rows are judged; the same for a whole run.
@@ -178,17 +199,19 @@ impl Auditor {
             Rating::Charge(rated) => rated,
         };
         let shape = rated.shape;
-        let look = || profile::related(profile, entry, &details, context);
+        let look = Lookup { profile, entry, details: &details, context, known: &past.related };
         let prompt = entry.tokens.prompt.unwrap_or(0);
         let (class, mut judged) = self.weigh(*rated, context, prompt, &look);
-        judged.notices = notices(entry, context, class, &judged);
+        judged.notices = past.watch.see(entry, &details, context, judged.charged);
+        judged.notices.extend(notices(entry, context, class, &judged));
         if let Some(shape) = shape.filter(|_| class == Class::Matched) {
-            *lesson = Some(Lesson { shape, details });
+            let is_request = watch::is_request(entry, &details);
+            *lesson = Some(Lesson { shape, details, is_request });
         }
         Ok(Verdict { class, profile: Some(profile), charge: Some(Box::new(judged)), skip: None, noted: None, error: None })
     }
 
-    fn weigh(&self, rated: Rated, context: &Context<'_>, prompt: i64, look: &dyn Fn() -> Related) -> (Class, Judged) {
+    fn weigh(&self, rated: Rated, context: &Context<'_>, prompt: i64, look: &dyn Look) -> (Class, Judged) {
         let Rated { charged, terms, own, departures, shape: _ } = rated;
         let terms = match terms {
             Ok(terms) => terms,
@@ -209,7 +232,7 @@ impl Auditor {
             // What is open in the row's own terms is open for drift, too.
             let by_own = own.as_ref().map(|own| judge(own, &charged, self.tolerance).standing);
             if by_own.is_some_and(|standing| standing != Standing::Mismatch) {
-                diagnosis.put_first(Cause::RatioDrift);
+                diagnosis.put_first(Cause::RatioDrift, own.clone().map(Box::new));
             }
             diagnosis
         });

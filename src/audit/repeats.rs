@@ -1,8 +1,10 @@
-//! Entries that come again from another input: saved pages overlap.
+//! Entries that come again from another input (saved pages overlap), and requests that are charged again.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
+use std::num::NonZero;
 
+use crate::exact::Points;
 use crate::log::LogEntry;
 
 /// How many charges back an entry is recognised.
@@ -49,6 +51,84 @@ impl Repeats {
     }
 }
 
+/// A request whose charge takes points, or gives some: a hash, never 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestKey(NonZero<u64>);
+
+impl RequestKey {
+    /// None where nothing can be said: without a request id, two equal requests in one second are honest, and nothing charged is
+    /// nothing charged twice.
+    pub fn of(request_id: &[u8], charged: Points) -> Option<RequestKey> {
+        if request_id.is_empty() || charged.0 == 0 {
+            return None;
+        }
+        let mut hash = mixed(request_id.len() as u64, SALT[usize::from(charged.0 < 0)]);
+        for word in request_id.chunks(8) {
+            let word = word.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            hash = mixed(hash ^ word, SALT[2]);
+        }
+        Some(RequestKey(NonZero::new(hash).unwrap_or(NonZero::<u64>::MIN)))
+    }
+}
+
+/// Odd numbers whose bits are as good as drawn.
+const SALT: [u64; 3] = [0xa076_1d64_78bd_642f, 0xe703_7ed1_a0b4_28db, 0x8ebc_6af0_9c88_c6e3];
+
+/// Both halves of a product in one word: each bit of the factors reaches all of them.
+fn mixed(word: u64, salt: u64) -> u64 {
+    let product = u128::from(word ^ SALT[0]) * u128::from(salt);
+    (product >> 64) as u64 ^ product as u64
+}
+
+/// The request ids of the last charges.
+///
+/// Two entries of one request that both take points, or both give some, are one too many.
+#[derive(Debug, Default)]
+pub struct Duplicates {
+    seen: HashSet<u64, BuildHasherDefault<AsItIs>>,
+    order: VecDeque<u64>,
+}
+
+impl Duplicates {
+    /// Whether the request was charged already.
+    pub fn has(&self, request: RequestKey) -> bool {
+        self.seen.contains(&request.0.get())
+    }
+
+    /// Whether the request was charged already; remembers it.
+    pub fn is_charged_again(&mut self, request: RequestKey) -> bool {
+        let hash = request.0.get();
+        if !self.seen.insert(hash) {
+            return true;
+        }
+        self.order.push_back(hash);
+        if self.order.len() > WINDOW
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.seen.remove(&oldest);
+        }
+        false
+    }
+}
+
+/// Hashes a hash: it is one already.
+#[derive(Debug, Default)]
+pub struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0 << 8 | u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// All that an entry says; its id only where it has no request id, since views of the log number their rows anew.
 fn fingerprint(entry: &LogEntry<'_>) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -57,4 +137,49 @@ fn fingerprint(entry: &LogEntry<'_>) -> u64 {
     [entry.user, entry.user_id, entry.token, entry.token_id, entry.channel, entry.content, entry.details].hash(&mut hasher);
     (entry.kind, entry.time, entry.tokens, entry.ratios, &entry.charged).hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn again(duplicates: &mut Duplicates, id: &str, points: i64) -> bool {
+        RequestKey::of(id.as_bytes(), Points(points)).is_some_and(|request| duplicates.is_charged_again(request))
+    }
+
+    #[test]
+    fn a_request_is_recognised_as_long_as_it_is_among_the_last_charges() {
+        let mut duplicates = Duplicates::default();
+        assert!(!again(&mut duplicates, "first", 5));
+        for number in 1..WINDOW {
+            assert!(!again(&mut duplicates, &number.to_string(), 5));
+        }
+        assert!(again(&mut duplicates, "first", 7));
+        assert!(!again(&mut duplicates, "one more", 5));
+        assert!(!again(&mut duplicates, "first", 5), "it is behind the window now");
+        assert_eq!((duplicates.seen.len(), duplicates.order.len()), (WINDOW, WINDOW));
+    }
+
+    #[test]
+    fn twins_without_request_id_free_parts_and_what_is_given_back_are_no_duplicates() {
+        let mut duplicates = Duplicates::default();
+        for (id, points) in [("", 5), ("", 5), ("a", 0), ("a", 5), ("a", 0), ("a", -5)] {
+            assert!(!again(&mut duplicates, id, points), "{id} {points}");
+        }
+        assert!(again(&mut duplicates, "a", 5));
+    }
+
+    #[test]
+    fn ids_that_differ_in_one_letter_or_in_length_have_keys_of_their_own() {
+        let mut keys = HashSet::new();
+        for length in 1..40 {
+            for at in 0..length {
+                for letter in "0123456789abcXYZ".bytes() {
+                    let mut id = vec![b'-'; length];
+                    id[at] = letter;
+                    assert!(keys.insert(RequestKey::of(&id, Points(1)).unwrap().0), "{length} {at} {letter}");
+                }
+            }
+        }
+    }
 }

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use super::diagnose::{ClassCauses, ClassKey, Classes, Told};
 use super::finding::{Finding, Ranked, rank};
+use super::policy::Policies;
+use super::watch::{group_of, who};
 use super::{Class, Judged, Policy, Verdict};
 use crate::log::{LogEntry, Place};
 use crate::pricing::Reason;
@@ -198,7 +200,7 @@ pub struct Summary {
     pub drift: BTreeMap<DriftKey, (u64, Span)>,
     pub quirks: BTreeMap<Quirk, QuirkKey>,
     /// By finding, and what is said of it.
-    pub policy: BTreeMap<(Policy, String), (u64, Span)>,
+    pub policy: Policies,
     by: BTreeMap<By, BTreeMap<String, Tally>>,
     /// The first malformed rows, for messages.
     pub malformed: Vec<(Place, String)>,
@@ -222,7 +224,7 @@ impl Summary {
             classes: Classes::default(),
             drift: BTreeMap::new(),
             quirks: BTreeMap::new(),
-            policy: BTreeMap::new(),
+            policy: Policies::default(),
             by: by.iter().map(|by| (*by, BTreeMap::new())).collect(),
             malformed: Vec::new(),
             worst: BinaryHeap::new(),
@@ -283,11 +285,7 @@ impl Summary {
             self.add_quirk(quirk, net, span);
         }
         for policy in &judged.notices {
-            let detail = match policy {
-                Policy::GroupUnknown => format!("`{}`: {}", entry.group, policy.sentence()),
-                _ => policy.sentence().to_owned(),
-            };
-            self.add_policy(*policy, detail, 1, span);
+            self.add_policy(*policy, detail(*policy, entry, judged), 1, span);
         }
         self.add_breakdowns(entry, verdict.class, judged, day);
         if let Some(diagnosis) = &judged.diagnosis {
@@ -300,9 +298,7 @@ impl Summary {
 
     /// Counts a finding beside the charges.
     pub fn add_policy(&mut self, policy: Policy, detail: String, rows: u64, span: Span) {
-        let (count, times) = self.policy.entry((policy, detail)).or_default();
-        *count += rows;
-        times.merge(span);
+        self.policy.add(policy, detail, rows, span);
     }
 
     fn add_drift(&mut self, entry: &LogEntry<'_>, judged: &Judged, span: Span) {
@@ -411,9 +407,7 @@ impl Summary {
             sum.0 += rows;
             sum.1.merge(span);
         }
-        for ((policy, detail), (rows, span)) in other.policy {
-            self.add_policy(policy, detail, rows, span);
-        }
+        self.policy.merge(other.policy);
         for (quirk, part) in other.quirks {
             self.quirks.entry(quirk).and_modify(|sum| sum.merge(&part)).or_insert(part);
         }
@@ -425,6 +419,24 @@ impl Summary {
         self.malformed.sort();
         self.malformed.truncate(MALFORMED_TOLD);
         other.worst.into_iter().for_each(|Reverse(finding)| self.push(finding));
+    }
+}
+
+/// What is said of a row beside its charge.
+fn detail(policy: Policy, entry: &LogEntry<'_>, judged: &Judged) -> String {
+    let sentence = policy.sentence();
+    match policy {
+        Policy::DuplicateCharge => {
+            let points = judged.charged.0;
+            format!("request `{}` of {}, model `{}`: {points} points again", entry.request_id, who(entry), entry.model)
+        }
+        Policy::ModelNotInGroup => format!("`{}` in group `{}`: {sentence}", entry.model, group_of(entry)),
+        Policy::FallbackGroupUsed => {
+            let of = if entry.user_group.is_empty() { String::new() } else { format!(" for `{}`", entry.user_group) };
+            format!("`{}`{of}, {}: {sentence}", entry.group, who(entry))
+        }
+        Policy::GroupUnknown => format!("`{}`: {sentence}", entry.group),
+        _ => sentence.to_owned(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `quota config`: lint, print and default configs.
+//! `quota config`: lint, print, compare configs; the built-in ones.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,9 +9,11 @@ use super::sources::{LoadError, load, load_one};
 use crate::config::issue::Issue;
 use crate::config::{Config, Map, MapName};
 use crate::defaults::{self, Defaults};
+use crate::read::config::Loaded;
 use crate::report;
+use crate::report::diff::{self, Diff};
 
-/// Lint, print and default configs
+/// Lint, print and compare configs; the built-in one
 #[derive(Args, Debug)]
 pub struct ConfigCommand {
     #[command(subcommand)]
@@ -27,6 +29,8 @@ enum Action {
     Check(Check),
     /// Print configs, merged, as quota's own
     Show(Show),
+    /// Say which models and groups become dearer or cheaper, and by how much
+    Diff(DiffOf),
     /// Print the built-in config
     Defaults(DefaultsOf),
 }
@@ -51,6 +55,30 @@ struct Show {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = "Exit codes: 0 compared (with --exit-code: no difference), 1 with --exit-code: they differ, \
+                        2 a config cannot be used.")]
+struct DiffOf {
+    /// The config that was
+    #[arg(value_name = "OLD")]
+    old: PathBuf,
+    /// The config that will be
+    #[arg(value_name = "NEW")]
+    new: PathBuf,
+    #[arg(long, value_enum, default_value_t = DiffFormat::Table)]
+    format: DiffFormat,
+    /// Exit 1 where they differ
+    #[arg(long)]
+    exit_code: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DiffFormat {
+    Table,
+    Json,
+    Markdown,
+}
+
+#[derive(Args, Debug)]
 struct DefaultsOf {
     /// Whose figures
     #[arg(long, default_value = "new-api", value_parser = clap::builder::PossibleValuesParser::new(defaults::profiles()))]
@@ -72,6 +100,7 @@ impl ConfigCommand {
         match self.action {
             Action::Check(check) => check.run(out, &mut messages),
             Action::Show(show) => show.run(out, &mut messages),
+            Action::Diff(diff) => diff.run(out, &mut messages),
             Action::Defaults(of) => of.run(out),
         }
     }
@@ -89,6 +118,19 @@ impl Messages<'_> {
             writeln!(self.err, "{}\n", report::issues::render(issue, self.colour))?;
         }
         Ok(())
+    }
+
+    /// Tells what is wrong or doubtful; the config where it can be used.
+    fn config(&mut self, loaded: Result<Loaded, LoadError>) -> std::io::Result<Option<Config>> {
+        match loaded {
+            Ok(loaded) => {
+                self.issues(&loaded.issues)?;
+                return Ok(Some(loaded.config));
+            }
+            Err(LoadError::Issues(issues)) => self.issues(&issues)?,
+            Err(error @ LoadError::Open { .. }) => writeln!(self.err, "error: {error}")?,
+        }
+        Ok(None)
     }
 }
 
@@ -144,25 +186,27 @@ fn summary(config: &Config) -> String {
 
 impl Show {
     fn run(self, out: &mut dyn Write, messages: &mut Messages<'_>) -> anyhow::Result<u8> {
-        match load(&self.files) {
-            Ok(loaded) => {
-                messages.issues(&loaded.issues)?;
-                let sources = loaded.config.sources.iter();
-                let comments: Vec<String> = sources
-                    .map(|source| format!("source: {} ({}, sha256 {})", source.name, source.format, source.sha256))
-                    .collect();
-                print(out, &loaded.config, &comments, self.format)?;
-                Ok(0)
-            }
-            Err(LoadError::Issues(issues)) => {
-                messages.issues(&issues)?;
-                Ok(2)
-            }
-            Err(error @ LoadError::Open { .. }) => {
-                writeln!(messages.err, "error: {error}")?;
-                Ok(2)
-            }
+        let Some(config) = messages.config(load(&self.files))? else { return Ok(2) };
+        let sources = config.sources.iter();
+        let comments: Vec<String> =
+            sources.map(|source| format!("source: {} ({}, sha256 {})", source.name, source.format, source.sha256)).collect();
+        print(out, &config, &comments, self.format)?;
+        Ok(0)
+    }
+}
+
+impl DiffOf {
+    fn run(self, out: &mut dyn Write, messages: &mut Messages<'_>) -> anyhow::Result<u8> {
+        let old = messages.config(load_one(&self.old))?;
+        let new = messages.config(load_one(&self.new))?;
+        let (Some(old), Some(new)) = (old, new) else { return Ok(2) };
+        let diff = Diff::of(&old, &new);
+        match self.format {
+            DiffFormat::Table => diff::write_table(&diff, out)?,
+            DiffFormat::Markdown => diff::write_markdown(&diff, out)?,
+            DiffFormat::Json => diff::write_json(&diff, &self.old.to_string_lossy(), &self.new.to_string_lossy(), out)?,
         }
+        Ok(u8::from(self.exit_code && !diff.is_empty()))
     }
 }
 
@@ -225,6 +269,32 @@ mod tests {
         assert_eq!(run(&["check", &good, &bad, &odd]).0, 1);
         assert_eq!(run(&["check", &bad, "no/such/file"]).0, 2);
         assert_eq!(run(&["show", &bad]).0, 2);
+    }
+
+    #[test]
+    fn diff_exits_1_for_a_difference_only_where_that_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let [old, new] = [("old.json", "0.8"), ("new.json", "0.7")].map(|(name, ratio)| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, format!(r#"{{"default": 1, "vip": {ratio}}}"#)).unwrap();
+            path.to_string_lossy().into_owned()
+        });
+        let (code, out, err) = run(&["diff", &old, &new]);
+        assert_eq!((code, err.as_str()), (0, ""));
+        assert!(out.starts_with("1 cheaper.\n\n"), "{out}");
+        assert!(out.contains("-12.5 %"), "{out}");
+        assert_eq!(run(&["diff", "--exit-code", &old, &new]).0, 1);
+        assert_eq!(
+            run(&["diff", "--exit-code", &old, &old]),
+            (0, "No difference in prices and groups.\n".to_owned(), String::new())
+        );
+        assert_eq!(run(&["diff", &old, "no/such/file"]).0, 2);
+        let (_, json, _) = run(&["diff", "--format", "json", &old, &new]);
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["counts"]["cheaper"], 1);
+        assert_eq!(json["differences"][0]["percent"], "-12.5");
+        let (_, markdown, _) = run(&["diff", "--format", "markdown", &old, &new]);
+        assert!(markdown.contains("| cheaper | group | vip | ratio | 0.8 | 0.7 | -12.5 % |"), "{markdown}");
     }
 
     #[test]

@@ -3,7 +3,12 @@
 mod audit;
 mod balances;
 mod calc;
+mod compare;
 pub mod config;
+mod explain;
+mod file;
+mod infer;
+mod logs;
 mod outcome;
 pub mod sources;
 
@@ -36,6 +41,9 @@ struct Cli {
 enum Command {
     Calc(Box<calc::CalcCommand>),
     Audit(Box<audit::AuditCommand>),
+    Explain(Box<explain::ExplainCommand>),
+    Compare(Box<compare::CompareCommand>),
+    Infer(Box<infer::InferCommand>),
     Config(config::ConfigCommand),
 }
 
@@ -176,6 +184,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
     let result = match cli.command {
         Command::Calc(command) => command.run(&mut out, err),
         Command::Audit(command) => command.run(&mut out, err),
+        Command::Explain(command) => command.run(&mut out, err),
+        Command::Compare(command) => command.run(&mut out, err),
+        Command::Infer(command) => command.run(&mut out, err),
         Command::Config(command) => command.run(&mut out, err).map_err(Failure::from),
     };
     let result = result.and_then(|code| out.flush().map(|()| code).map_err(Failure::from));

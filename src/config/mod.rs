@@ -4,10 +4,13 @@
 //! know which gateway it is for: names, fallbacks and locks are the profile's.
 
 pub mod issue;
+mod tariff;
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::exact::Ratio;
+
+pub use tariff::{AudioTariff, CompiledIn, Displayed, Extent, ImageTariff, Provider, Rates, Tariff, Tier, Window};
 
 /// The maps of numbers by name that gateways keep in their options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -149,6 +152,48 @@ pub struct GroupRules {
     pub fallback: Vec<String>,
     pub requests_per_minute: Option<u64>,
     pub requests_per_day: Option<u64>,
+    /// The list is that of a price page: it says nothing of models that the page does not list for any group.
+    pub listed_only: bool,
+}
+
+impl GroupRules {
+    /// Lays a later source over this one: what it does not say stays.
+    pub fn overlay(&mut self, later: GroupRules) {
+        if later.models.is_some() {
+            self.models = later.models;
+            self.listed_only = later.listed_only;
+        }
+        if !later.fallback.is_empty() {
+            self.fallback = later.fallback;
+        }
+        self.requests_per_minute = later.requests_per_minute.or(self.requests_per_minute);
+        self.requests_per_day = later.requests_per_day.or(self.requests_per_day);
+    }
+
+    /// Whether a single row does not show that the rules were kept.
+    pub fn span_rows(&self) -> bool {
+        self.requests_per_minute.is_some() || self.requests_per_day.is_some() || !self.fallback.is_empty()
+    }
+
+    /// Whether the list of models, if there is one, has the name.
+    pub fn lists(&self, name: &str) -> bool {
+        self.models.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| matches(pattern, name)))
+    }
+}
+
+/// Whether a name is what a pattern says: `*` is any text, everything else itself.
+pub fn matches(pattern: &str, name: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
+    let Some(name) = name.strip_prefix(start) else { return false };
+    let Some((middle, end)) = rest.rsplit_once('*') else { return name.ends_with(rest) };
+    let mut left = name;
+    for part in middle.split('*') {
+        match left.find(part) {
+            Some(at) => left = &left[at + part.len()..],
+            None => return false,
+        }
+    }
+    left.ends_with(end)
 }
 
 /// A user of the gateway, from its `users` table or a saved `/api/user/`.
@@ -173,6 +218,10 @@ pub struct Channel {
     pub model_configs: String,
     /// Laisky: the channel's `config` column, as JSON (tool prices).
     pub settings: String,
+    /// What `model_configs` says, by model.
+    pub tariffs: HashMap<String, Tariff>,
+    /// What `settings` says of tools: USD for one call.
+    pub tools: HashMap<String, Ratio>,
 }
 
 /// A price of one-hub's list.
@@ -241,6 +290,10 @@ pub struct Config {
     pub users: HashMap<String, User>,
     /// By channel id as decimal text; also by uuid and by name where a gateway names channels so.
     pub channels: HashMap<String, Channel>,
+    /// Laisky: effective prices as the gateway shows them, by model.
+    pub displayed: HashMap<String, Vec<Displayed>>,
+    /// Laisky: compiled-in prices.
+    pub compiled_in: HashMap<Provider, CompiledIn>,
     /// one-hub's prices, in the order of the list; names may end in `*`.
     pub price_list: Vec<ListedPrice>,
     /// What the gateway's own tables say that a task or Midjourney job was charged, by its id.
@@ -281,9 +334,13 @@ impl Config {
         self.effective_completion.extend(later.effective_completion);
         self.expressions.extend(later.expressions);
         self.model_prices.extend(later.model_prices);
-        self.groups.extend(later.groups);
+        for (name, rules) in later.groups {
+            self.groups.entry(name).or_default().overlay(rules);
+        }
         self.users.extend(later.users);
         self.channels.extend(later.channels);
+        self.displayed.extend(later.displayed);
+        self.compiled_in.extend(later.compiled_in);
         if !later.price_list.is_empty() {
             self.price_list = later.price_list;
         }
@@ -335,6 +392,11 @@ impl Config {
 }
 
 impl ModelPrices {
+    /// The price of a call, an image or a second, before any multiplier.
+    pub fn of_a_call(&self) -> Option<Number> {
+        self.per_call.or(self.per_image).or(self.per_second)
+    }
+
     fn numbers_mut(&mut self) -> impl Iterator<Item = &mut Number> {
         let ModelPrices {
             input,
@@ -433,6 +495,89 @@ mod tests {
         let mut left: Vec<&str> = config.effective_completion.keys().map(String::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["o1", "other"]);
+    }
+
+    /// The ratio of `m` in a config that says 1, with periods of other ratios, at a time.
+    #[track_caller]
+    fn check_periods(periods: &[(Option<i64>, Option<i64>, i64)], expected: &[(Option<i64>, i64)]) {
+        let ratio_of = |ratio: i64| {
+            let mut config = Config::default();
+            *config.map_mut(MapName::ModelRatio) = Map::Given(HashMap::from([("m".to_owned(), number(ratio))]));
+            config
+        };
+        let mut config = ratio_of(1);
+        config.periods =
+            periods.iter().map(|(from, until, ratio)| Period { from: *from, until: *until, config: ratio_of(*ratio) }).collect();
+        let timeline = Timeline::new(config);
+        for (time, ratio) in expected {
+            assert_eq!(timeline.at(*time).map(MapName::ModelRatio).get("m"), Found::Number(number(*ratio)), "at {time:?}");
+        }
+    }
+
+    #[test]
+    fn a_period_begins_with_its_first_second_and_ends_before_its_last() {
+        check_periods(
+            &[(Some(100), Some(200), 2)],
+            &[(Some(99), 1), (Some(100), 2), (Some(199), 2), (Some(200), 1), (Some(i64::MIN), 1), (Some(i64::MAX), 1)],
+        );
+        check_periods(&[(Some(100), Some(200), 2), (Some(200), Some(300), 3)], &[(Some(199), 2), (Some(200), 3), (Some(300), 1)]);
+    }
+
+    #[test]
+    fn later_periods_lie_over_earlier_ones() {
+        let inner = [(Some(100), Some(400), 2), (Some(200), Some(300), 3)];
+        check_periods(&inner, &[(Some(150), 2), (Some(200), 3), (Some(299), 3), (Some(300), 2), (Some(400), 1)]);
+        let hidden = [(Some(200), Some(300), 3), (Some(100), Some(400), 2)];
+        check_periods(&hidden, &[(Some(150), 2), (Some(250), 2), (Some(399), 2), (Some(400), 1)]);
+        let crossing = [(Some(100), Some(300), 2), (Some(200), Some(400), 3)];
+        check_periods(&crossing, &[(Some(199), 2), (Some(200), 3), (Some(399), 3), (Some(400), 1)]);
+    }
+
+    #[test]
+    fn a_row_without_time_has_what_holds_from_the_beginning() {
+        check_periods(&[(Some(100), Some(200), 2)], &[(None, 1)]);
+        check_periods(&[(None, Some(200), 2)], &[(None, 2), (Some(-5), 2), (Some(199), 2), (Some(200), 1)]);
+        check_periods(&[(None, None, 2)], &[(None, 2), (Some(0), 2)]);
+        check_periods(&[(Some(100), None, 2)], &[(None, 1), (Some(99), 1), (Some(100), 2), (Some(i64::MAX), 2)]);
+    }
+
+    #[test]
+    fn a_star_in_a_pattern_is_any_text() {
+        for (pattern, name, expected) in [
+            ("claude-*", "claude-sonnet-4-5", true),
+            ("claude-*", "claude-", true),
+            ("claude-*", "gpt-4o", false),
+            ("claude-*", "anthropic/claude-3", false),
+            ("qwen3*-max", "qwen3-max", true),
+            ("qwen3*-max", "qwen3.5-max", true),
+            ("qwen3*-max", "qwen3-max-preview", false),
+            ("qwen3*-max", "qwen3max", false),
+            ("glm-5*", "glm-5.1", true),
+            ("deepseek-v4", "deepseek-v4", true),
+            ("deepseek-v4", "deepseek-v4-pro", false),
+            ("*", "", true),
+            ("*", "anything", true),
+            ("*-4*-mini", "gpt-4o-mini", true),
+            ("*-4*-mini", "gpt-4-mini-x", false),
+            ("a*b*b", "ab", false),
+            ("a*b*b", "abb", true),
+            ("**", "通义", true),
+            ("gpt-4-gizmo-*", "gpt-4-gizmo-*", true),
+            ("", "", true),
+            ("", "a", false),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn what_a_later_source_does_not_say_of_a_group_stays() {
+        let mut rules = GroupRules { models: Some(vec!["a".to_owned()]), listed_only: true, ..GroupRules::default() };
+        rules.overlay(GroupRules { requests_per_minute: Some(60), ..GroupRules::default() });
+        assert!(rules.lists("a") && !rules.lists("b") && rules.listed_only);
+        rules.overlay(GroupRules { models: Some(vec!["b".to_owned()]), requests_per_minute: Some(90), ..GroupRules::default() });
+        assert!(rules.lists("b") && !rules.lists("a") && !rules.listed_only);
+        assert_eq!(rules.requests_per_minute, Some(90));
     }
 
     #[test]

@@ -2,22 +2,25 @@
 //!
 //! A file is lines of `map TAB name TAB number` (`group_group_ratio` has two names, `quota_per_unit` none) behind head
 //! lines that say whose figures they are. A price of one-hub is `tokens` or `times`, the name, the number of the channel type, input and
-//! output, and a cell `class=ratio` for each class with a ratio of its own. A further gateway is a further file and a line in [`FILES`].
+//! output, and a cell `class=ratio` for each class with a ratio of its own. Laisky's prices by provider are `tariff`, the provider, the
+//! model, its ratio and completion ratio (which may be missing), and `tool`, the provider, the name and USD for one call. A further gateway is
+//! a further file and a line in [`FILES`].
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
-use crate::config::{Config, ListedPrice, Map, MapName, Number, Origin, Source};
+use crate::config::{CompiledIn, Config, Extent, ListedPrice, Map, MapName, Number, Origin, Provider, Rates, Source, Tariff};
 
 /// Profile and text.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     ("new-api", include_str!("new-api.tsv")),
     ("new-api-2025", include_str!("new-api-2025.tsv")),
     ("new-api-2024", include_str!("new-api-2024.tsv")),
     ("veloera", include_str!("veloera.tsv")),
     ("one-api", include_str!("one-api.tsv")),
+    ("laisky", include_str!("laisky.tsv")),
     ("one-hub", include_str!("one-hub.tsv")),
 ];
 
@@ -57,6 +60,11 @@ fn figures(profile: &str) -> &'static Config {
     of(profile).map_or_else(|| NOTHING.get_or_init(Config::default), |defaults| &defaults.config)
 }
 
+/// What is compiled into Laisky's gateway for a provider.
+pub fn compiled_in(provider: Provider) -> Option<&'static CompiledIn> {
+    of("laisky")?.config.compiled_in.get(&provider)
+}
+
 /// The profiles that have built-in figures.
 pub fn profiles() -> impl Iterator<Item = &'static str> {
     FILES.iter().map(|(name, _)| *name)
@@ -84,6 +92,32 @@ fn entry(config: &mut Config, line: &str, at: u32) -> Option<()> {
         config.price_list.push(price(kind, cells, Origin { source: 0, line: at })?);
         return Some(());
     }
+    let cells: Vec<&str> = line.split('\t').collect();
+    match cells.as_slice() {
+        [word @ ("tariff" | "tool"), provider, rest @ ..] => {
+            by_provider(config.compiled_in.entry(Provider::from_word(provider)?).or_default(), word, rest)
+        }
+        _ => by_name(config, line, at),
+    }
+}
+
+fn by_provider(compiled_in: &mut CompiledIn, word: &str, cells: &[&str]) -> Option<()> {
+    match (word, cells) {
+        ("tool", [name, usd]) => {
+            compiled_in.tools.insert((*name).to_owned(), usd.parse().ok()?);
+        }
+        ("tariff", [model, ratio, completion @ ..]) if completion.len() < 2 => {
+            let completion = completion.first().map(|digits| digits.parse()).transpose().ok()?;
+            let rates = Rates { input: Some(ratio.parse().ok()?), completion, ..Rates::default() };
+            let tariff = Tariff { extent: Extent::RatioOnly, rates, ..Tariff::default() };
+            compiled_in.tariffs.insert((*model).to_owned(), tariff);
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+fn by_name(config: &mut Config, line: &str, at: u32) -> Option<()> {
     let mut cells = line.split('\t');
     let (word, first) = (cells.next()?, cells.next()?);
     let (second, third) = (cells.next(), cells.next());
@@ -159,6 +193,10 @@ mod tests {
         let listed = |name: &str| one_hub().price_list.iter().find(|price| price.model == name).unwrap();
         assert_eq!((listed("gpt-4o").input.ratio.to_string().as_str(), listed("gpt-4o").per_call), ("2.5", false));
         assert!(listed("mj_imagine").per_call && listed("mj_imagine").input.ratio.to_string() == "50");
+        check("laisky", MapName::GroupRatio, "vip", "1");
+        let compiled_in = |provider, model: &str| compiled_in(provider).unwrap().tariffs[model].rates;
+        assert_eq!(compiled_in(Provider::Gemini, "gemini-2.5-flash").completion.unwrap().to_string(), "8.333333333333334");
+        assert_eq!(compiled_in(Provider::Merged, "gpt-4o").input.unwrap().to_string(), "1.25");
     }
 
     #[test]

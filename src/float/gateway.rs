@@ -154,6 +154,26 @@ impl Laisky {
     }
 }
 
+/// The surcharge of audio tokens: `ceil(in·model·group·(audio − 1) + out·model·group·(audio·audio completion − completion))`.
+pub fn laisky_audio(input: Weighted, output: Weighted, completion: Ratio, model: Ratio, group: Ratio) -> Rounded {
+    let (audio, spoken) = (of(input.1), of(output.1));
+    let mut value = input.0 as f64 * of(model) * of(group) * (audio - 1.0);
+    value += output.0 as f64 * of(model) * of(group) * (audio * spoken - of(completion));
+    round(value, FloatRounding::Ceil)
+}
+
+/// The tokens of an image at their prices in USD per 1M: `ceil(Σ tokens·usd·0.5 · group)`; a group ratio of 0 does not count.
+pub fn laisky_image_tokens(buckets: &[Weighted], group: Ratio) -> Rounded {
+    let sum = buckets.iter().map(|(tokens, usd)| *tokens as f64 * of(*usd) * 0.5).fold(0.0, |sum, part| sum + part);
+    round(if of(group) > 0.0 { sum * of(group) } else { sum }, FloatRounding::Ceil)
+}
+
+/// The completion ratio that a charge is computed with: the output price, divided by the input price again.
+pub fn laisky_completion(model: Ratio, completion: Ratio) -> Ratio {
+    let (input, output) = (of(model), of(model) * of(completion));
+    if input == 0.0 { Ratio::ONE } else { super::to_ratio(output / input).unwrap_or(completion) }
+}
+
 /// A product from left to right, rounded once.
 pub fn product(factors: impl IntoIterator<Item = Ratio>, rounding: FloatRounding) -> Rounded {
     round(factors.into_iter().map(of).fold(1.0, |product, factor| product * factor), rounding)
@@ -208,6 +228,17 @@ mod tests {
             group: ratio("1"),
         };
         assert_eq!(charge.price().whole, 2436);
+    }
+
+    #[test]
+    fn laisky_adds_audio_and_image_tokens() {
+        // 20 audio tokens in and 10 out at 8 and 8·2 times the input, 4 of which the text price counts: ceil(20·2·7 + 10·2·12).
+        let audio = laisky_audio((20, ratio("8")), (10, ratio("2")), ratio("4"), ratio("2"), ratio("1"));
+        assert_eq!(audio.whole, 520);
+        // 2 text, 173 image and 1 output tokens of gpt-image-1: ceil(0.95 · (2·5 + 173·10 + 40) / 2).
+        let buckets = [(2, ratio("5")), (173, ratio("10")), (1, ratio("40"))];
+        assert_eq!(laisky_image_tokens(&buckets, ratio("0.95")).whole, 846);
+        assert_eq!(laisky_image_tokens(&buckets, ratio("0")).whole, 890);
     }
 
     #[test]

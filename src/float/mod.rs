@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_types, reason = "the one place of floats")]
 
+pub mod estimate;
 pub mod expr;
 pub mod gateway;
 pub mod tiered;
@@ -109,6 +110,13 @@ pub fn written(ratio: Ratio, places: usize) -> String {
 /// `a / b` as float64, back as a ratio.
 pub fn quotient(a: Ratio, b: Ratio) -> Option<Ratio> {
     to_ratio(of(a) / of(b))
+}
+
+/// A price in USD that a gateway's `ceil(price · 500 000)` turns into so many points.
+pub fn usd_for(points: i64) -> Option<Ratio> {
+    const PER_USD: f64 = 500_000.0;
+    let price = points as f64 / PER_USD;
+    to_ratio(if (price * PER_USD).ceil() as i64 > points { price.next_down() } else { price })
 }
 
 /// `a · b` as float64, back as a ratio (a 1-hour write ratio is the 5-minute one times 6 / 3.75).

@@ -3,7 +3,7 @@
 use num_bigint::BigInt;
 
 use super::in_floats;
-use super::price::{Rounding, rounding_of, weighted};
+use super::price::{Rounding, points_of, rounding_of, weighted};
 use super::terms::{After, Factor, Formula, Product, Sum, Terms};
 use super::usage::Class;
 use crate::exact::{Exact, Points, Ratio};
@@ -11,6 +11,7 @@ use crate::exact::{Exact, Points, Ratio};
 /// The amount of a float64 formula in exact decimals, and how it is rounded; none for a formula that has no such form.
 pub fn amount(terms: &Terms, formula: &Formula) -> Option<(Exact, Rounding)> {
     match formula {
+        Formula::Sum(Sum::Laisky) => laisky(terms),
         Formula::Sum(sum) => Some((tokens(terms, *sum)? * terms.model_ratio * terms.group_ratio, rounding_of(*sum))),
         Formula::Product(product) => Some(multiplied(terms, *product)),
         _ => None,
@@ -34,6 +35,26 @@ fn tokens(terms: &Terms, sum: Sum) -> Option<Exact> {
     })
 }
 
+/// Tools are whole points, so that rounding up with them is rounding up before them.
+fn laisky(terms: &Terms) -> Option<(Exact, Rounding)> {
+    if [Class::AudioInput, Class::AudioOutput].into_iter().any(|class| terms.usage[class] != 0) {
+        return None;
+    }
+    let used = terms.usage.iter().filter(|(_, tokens)| *tokens != 0);
+    let cost = used.fold(Exact::zero(), |cost, (class, tokens)| cost + points_of(terms, class, tokens)) * terms.group_ratio;
+    let call = |price: Ratio| Rounding::Ceil.round(&(Exact::from(price) * terms.quota_per_unit));
+    let tools = terms.surcharges.iter().map(|surcharge| call(surcharge.price) * surcharge.count).sum::<BigInt>();
+    Some((cost + Exact::from(tools), Rounding::Ceil))
+}
+
+/// `Σ tokens·usd·0.5 · group`, rounded up; a group ratio of 0 does not count.
+fn image_tokens(terms: &Terms) -> Exact {
+    let used = [Class::TextInput, Class::ImageInput, Class::Output].into_iter();
+    let sum = used.fold(Exact::zero(), |sum, class| sum + Exact::from(terms.usage[class]) * terms.rates[class]) * Ratio::new(5, -1);
+    let cost = if terms.group_ratio.is_zero() { sum } else { sum * terms.group_ratio };
+    Rounding::Ceil.round(&cost).into()
+}
+
 fn multiplied(terms: &Terms, product: Product) -> (Exact, Rounding) {
     let multipliers = || terms.multipliers.iter().map(|multiplier| multiplier.value);
     let factors = product.factors.iter().flat_map(|factor| match factor {
@@ -46,10 +67,11 @@ fn multiplied(terms: &Terms, product: Product) -> (Exact, Rounding) {
     let factors: Vec<Ratio> = match product.after {
         After::Nothing => return (first, rounding),
         After::Multiplied => multipliers().collect(),
-        After::TimesLast => multipliers().next_back().into_iter().collect(),
+        After::TimesLast | After::TimesLastAndTokens => multipliers().next_back().into_iter().collect(),
     };
+    let tokens = if product.after == After::TimesLastAndTokens { image_tokens(terms) } else { Exact::zero() };
     let whole = Exact::from(Points::saturating(&rounding.round(&first)));
-    (factors.into_iter().fold(whole, |amount, factor| amount * factor), Rounding::Truncate)
+    (factors.into_iter().fold(whole, |amount, factor| amount * factor) + tokens, Rounding::Truncate)
 }
 
 impl Rounding {
@@ -85,6 +107,18 @@ mod tests {
         terms.formula = Formula::Product(Product::PRICE);
         terms.price = Ratio::new(11, -3);
         check(&terms, 6_324, 6_325);
+    }
+
+    #[test]
+    fn the_last_bit_of_a_sum_rounds_up() {
+        let mut terms = Terms::tokens(Ratio::new(1, -1), Ratio::ONE);
+        terms.formula = Formula::Sum(Sum::Laisky);
+        terms.add(Class::Input, 1, Ratio::ONE);
+        terms.add(Class::Cached, 29, Ratio::ZERO);
+        // 0.1 + 2.9000000000000004.
+        check(&terms, 4, 3);
+        terms.rates[Class::Cached] = Ratio::from(-1);
+        check(&terms, 1, 1);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Terms handed to the float64 arithmetic of gateways.
 
-use super::terms::{After, Factor, Product, Sum, Terms, Tiered};
+use super::terms::{After, Factor, Formula, Product, Sum, Terms, Tiered};
 use super::usage::Class;
 use crate::exact::{Exact, Ratio};
 use crate::float::Float;
@@ -41,7 +41,7 @@ pub fn sum(terms: &Terms, sum: Sum) -> InFloats {
         Sum::OneApiOf2023 => gateway::one_api_of_2023(input, output, model, group),
         Sum::OneHub => return one_hub(terms, false),
         Sum::OneHubCall => return one_hub(terms, true),
-        Sum::Laisky => laisky(terms),
+        Sum::Laisky => return laisky(terms),
     };
     InFloats { rounded, beside: 0, nothing: false }
 }
@@ -68,23 +68,31 @@ fn one_hub(terms: &Terms, per_call: bool) -> InFloats {
     InFloats { rounded, beside, nothing }
 }
 
-fn laisky(terms: &Terms) -> Rounded {
+fn laisky(terms: &Terms) -> InFloats {
     let at = |class: Class| -> Weighted { (terms.usage[class], terms.rates[class]) };
+    let (audio_in, audio_out) = (at(Class::AudioInput), at(Class::AudioOutput));
     let mut rounded = Laisky {
-        plain: terms.usage[Class::Input],
+        plain: terms.usage[Class::Input].saturating_add(audio_in.0),
         cached: at(Class::Cached),
-        completion: at(Class::Output),
+        completion: (terms.usage[Class::Output].saturating_add(audio_out.0), terms.rates[Class::Output]),
         write_5m: at(Class::CacheWrite5m),
         write_1h: at(Class::CacheWrite1h),
         model: terms.model_ratio,
         group: terms.group_ratio,
     }
     .price();
-    for surcharge in &terms.surcharges {
+    let calls = terms.surcharges.iter().map(|surcharge| {
         let call = gateway::product([surcharge.price, terms.quota_per_unit], gateway::FloatRounding::Ceil).whole;
-        rounded.whole = rounded.whole.wrapping_add(call.wrapping_mul(surcharge.count));
+        call.wrapping_mul(surcharge.count)
+    });
+    let mut beside = calls.fold(0, i64::wrapping_add);
+    if (audio_in.0, audio_out.0) != (0, 0) {
+        let completion = terms.rates[Class::Output];
+        let audio = gateway::laisky_audio(audio_in, audio_out, completion, terms.model_ratio, terms.group_ratio);
+        beside = beside.wrapping_add(audio.whole);
     }
-    rounded
+    rounded.whole = rounded.whole.wrapping_add(beside);
+    InFloats { rounded, beside, nothing: false }
 }
 
 /// The number that a factor stands for.
@@ -110,12 +118,18 @@ pub fn product(terms: &Terms, product: Product) -> InFloats {
     let rounded = match product.after {
         After::Nothing => first,
         After::Multiplied => gateway::truncated_again(first.whole, multipliers()),
-        After::TimesLast => {
+        After::TimesLast | After::TimesLastAndTokens => {
             let times = multipliers().next_back().and_then(Ratio::whole).unwrap_or(1);
-            Rounded { whole: first.whole.wrapping_mul(times), ..first }
+            let tokens = if product.after == After::TimesLast { 0 } else { image_tokens(terms).whole };
+            Rounded { whole: first.whole.wrapping_mul(times).wrapping_add(tokens), ..first }
         }
     };
     InFloats { rounded, beside: 0, nothing: false }
+}
+
+fn image_tokens(terms: &Terms) -> Rounded {
+    let buckets = [Class::TextInput, Class::ImageInput, Class::Output].map(|class| (terms.usage[class], terms.rates[class]));
+    gateway::laisky_image_tokens(&buckets, terms.group_ratio)
 }
 
 /// The value of an expression on the usage of the terms; where the request decides, in the tier that the row names.
@@ -141,6 +155,13 @@ pub fn summands(terms: &Terms, tiered: &Tiered) -> Vec<(String, Exact)> {
     let whole = exact(outcome.value);
     let sum = parts.iter().fold(Exact::zero(), |sum, (_, value)| sum + value.clone());
     if sum == whole { parts } else { vec![(source.to_owned(), whole)] }
+}
+
+/// The names in an expression with what they stand for; none where the terms have no expression.
+pub fn expression_variables(terms: &Terms) -> Option<Vec<(&'static str, i64)>> {
+    let Formula::Expression(tiered) = &terms.formula else { return None };
+    let variables = variables(terms, tiered);
+    Some(expr::Class::ALL.iter().map(|class| (class.name(), variables.get(*class))).collect())
 }
 
 /// The variables of an expression. Classes that it does not name stay in `p` and `c`, unless the prompt excludes the cache anyway.

@@ -2,7 +2,7 @@
 
 use super::in_floats;
 use super::one_hub::adjustment;
-use super::price::{usd, weighted};
+use super::price::{points_of, usd, weighted};
 use super::terms::{Formula, Mode, Per, Terms};
 use super::usage::Class;
 use crate::exact::{Exact, Ratio};
@@ -93,17 +93,16 @@ fn token_line(terms: &Terms, class: Class, tokens: i64) -> ChargeLine {
     if terms.is_within(class) {
         return adjustment_line(terms, class, tokens);
     }
-    let unit = Exact::from(if terms.is_absolute(class) { Ratio::ONE } else { terms.model_ratio });
-    let rate = weighted(terms, class, 1);
-    let per_million = in_usd(rate.clone() * unit.clone() * 1_000_000, terms.quota_per_unit);
-    let usd = in_usd(weighted(terms, class, tokens) * unit, terms.quota_per_unit);
+    let rate = (!terms.is_absolute(class) || class.is_output()).then(|| weighted(terms, class, 1));
+    let per_million = in_usd(points_of(terms, class, 1) * 1_000_000, terms.quota_per_unit);
+    let usd = in_usd(points_of(terms, class, tokens), terms.quota_per_unit);
     ChargeLine {
         component: terms.usage_word(class).trim_end_matches("_tokens").to_owned(),
         quantity: tokens,
         unit: Unit::Tokens,
         price_per_million: per_million,
-        ratio: relative(&rate, terms.rates[Class::Input]),
-        rate: Some(rate.normalized()),
+        ratio: rate.as_ref().and_then(|rate| relative(rate, terms.rates[Class::Input])),
+        rate: rate.map(Exact::normalized),
         usd,
     }
 }

@@ -17,6 +17,7 @@
 
 mod changes;
 mod compiled;
+mod estimate;
 mod in_decimals;
 mod in_floats;
 mod judge;
@@ -29,6 +30,8 @@ mod usage;
 
 pub use changes::tiers;
 pub use compiled::Compiled;
+pub use estimate::may_give;
+pub use in_floats::expression_variables;
 pub use judge::{Judgement, Standing, agrees, judge};
 pub use lines::{ChargeLine, Unit, lines};
 pub use open::{Allowed, Open, Reason, Slot, bounds};

@@ -147,6 +147,17 @@ fn tokens(terms: &Terms) -> Exact {
     sum
 }
 
+/// The points of the tokens of a class, before the group ratio.
+pub(super) fn points_of(terms: &Terms, class: Class, count: i64) -> Exact {
+    let rate = terms.rates[class];
+    match terms.is_absolute(class) {
+        false => weighted(terms, class, count) * terms.model_ratio,
+        true if rate.is_negative() => Exact::zero(),
+        true if rate.is_zero() && !class.is_output() => Exact::from(count) * terms.model_ratio,
+        true => Exact::from(count) * rate,
+    }
+}
+
 /// The tokens of a class, counted as input tokens of the model.
 pub(super) fn weighted(terms: &Terms, class: Class, count: i64) -> Exact {
     let own = Exact::from(count) * terms.rates[class];
@@ -198,7 +209,7 @@ fn settle(terms: &Terms, amount: &Exact, whole: &BigInt, no_usage: bool) -> (Poi
 
 /// Only new-api charges tools for an answer without usage.
 fn is_tool_charged(terms: &Terms) -> bool {
-    !matches!(terms.formula, Formula::Sum(_) | Formula::OneHubRules(_))
+    !matches!(terms.formula.rules(), Formula::Sum(_) | Formula::OneHubRules(_))
         && terms.surcharges.iter().any(|s| !s.multiplied && s.count != 0)
 }
 

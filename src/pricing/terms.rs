@@ -47,6 +47,7 @@ pub enum Sum {
     /// one-hub: a price by `times`, where a price of 1 is 1000 points a call. Tokens decide only whether there was usage.
     OneHubCall,
     /// Laisky: the rates of cached and written tokens are absolute (0 as input, below 0 free). Tools are not multiplied by the group.
+    /// Audio tokens cost what text does, and a surcharge that is rounded by itself.
     Laisky,
 }
 
@@ -94,6 +95,9 @@ pub enum After {
     TimesLast,
     /// Multiplied by all multipliers and cut again.
     Multiplied,
+    /// As [`After::TimesLast`], and the tokens of an image (rates in USD per 1M) added, rounded up by themselves. They ignore a group ratio
+    /// of 0 (Laisky).
+    TimesLastAndTokens,
 }
 
 impl Product {
@@ -108,6 +112,24 @@ impl Product {
         Product { factors: &[Factor::Price, Factor::GroupRatio, Factor::QuotaPerUnit], ..Product::PRICE };
     /// `trunc(trunc(price · Q · group ratio) · Π)`: tasks.
     pub const TASK: Product = Product { after: After::Multiplied, ..Product::PRICE };
+    /// `ceil(price · Q · tier · group ratio) · n`: images of Laisky.
+    pub const IMAGE_BY_PRICE: Product = Product {
+        factors: &[Factor::Price, Factor::QuotaPerUnit, Factor::FirstMultiplier, Factor::GroupRatio],
+        rounding: FloatRounding::Ceil,
+        after: After::TimesLast,
+    };
+    /// `ceil(tokens · model ratio · group ratio)`: rerank of Laisky.
+    pub const UNITS: Product = Product {
+        factors: &[Factor::Tokens, Factor::ModelRatio, Factor::GroupRatio],
+        rounding: FloatRounding::Ceil,
+        after: After::Nothing,
+    };
+    /// `trunc(count · (model ratio · group ratio))`: speech of Laisky.
+    pub const COUNTED: Product = Product {
+        factors: &[Factor::ModelRatio, Factor::GroupRatio, Factor::FirstMultiplier],
+        rounding: FloatRounding::Truncate,
+        after: After::Nothing,
+    };
     /// The same with half the model ratio, for tasks without a price.
     pub const TASK_BY_RATIO: Product =
         Product { factors: &[Factor::HalfModelRatio, Factor::QuotaPerUnit, Factor::GroupRatio], ..Product::TASK };
@@ -146,7 +168,7 @@ impl PartialEq for Tiered {
 }
 
 /// What a price is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
     Tokens,
     Call,
@@ -166,6 +188,11 @@ impl Mode {
 }
 
 impl Formula {
+    /// The formula, in whichever arithmetic it is computed.
+    pub fn rules(&self) -> &Formula {
+        if let Formula::InDecimals(formula) = self { formula.rules() } else { self }
+    }
+
     pub fn mode(&self) -> Mode {
         match self {
             Formula::Sum(Sum::OneHubCall) | Formula::OneHubRules(OneHubRules { per_call: true, .. }) => Mode::Call,
@@ -303,7 +330,7 @@ impl Terms {
 
     /// Whether the rate of a class is a price by itself, and not relative to the model ratio.
     pub fn is_absolute(&self, class: Class) -> bool {
-        match self.formula {
+        match self.formula.rules() {
             Formula::Sum(Sum::Laisky) => matches!(class, Class::Cached | Class::CacheWrite5m | Class::CacheWrite1h),
             _ => self.is_one_hub() && class == Class::Output,
         }

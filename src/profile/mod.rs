@@ -1,6 +1,6 @@
 //! What each gateway does differently: what a row's numbers mean, where its prices come from, how it rounds.
 //!
-//! A profile turns a [`LogEntry`] into [`Terms`](crate::pricing::Terms). All that differs between gateways ends here; nothing after it asks which
+//! A profile turns a [`LogEntry`] into [`Terms`]. All that differs between gateways ends here; nothing after it asks which
 //! gateway wrote the row.
 
 pub mod laisky;
@@ -22,7 +22,7 @@ pub use memory::Memory;
 pub use new_api::{Counts, Shape};
 pub use quirk::{Departure, Quirk};
 pub use recognise::{is_veloera, is_veloera_row, recognise};
-pub use related::{Related, RelatedModel, related};
+pub use related::{Related, RelatedModel, other_mode, related, upstream_of};
 
 use crate::config::Config;
 use crate::details::Details;

@@ -1,6 +1,7 @@
 //! Which gateway wrote a row: the first mark that fits.
 
 use super::Profile;
+use super::laisky::content;
 use crate::config::Config;
 use crate::details::Details;
 use crate::log::{Field, Kind, LogEntry};
@@ -12,7 +13,9 @@ pub fn recognise(entry: &LogEntry<'_>, details: &Details<'_>, veloera: bool) -> 
     let marked = |fields: &[Field]| fields.iter().any(|field| entry.marks.contains(*field));
     let keyed = |keys: &[&str]| keys.iter().any(|key| details.has(key));
     let old = if veloera { Profile::Veloera } else { Profile::NewApi2025 };
-    if marked(&[Field::Uuid, Field::TraceId, Field::OriginModel]) {
+    // Rows of this gateway leave these columns empty where nothing was requested: the header counts too.
+    let laisky = [Field::Uuid, Field::TraceId, Field::OriginModel];
+    if marked(&laisky) || laisky.iter().any(|field| entry.columns.contains(*field)) || content::is_own_text(entry.content) {
         return Profile::Laisky;
     }
     if marked(&[Field::RequestTime, Field::SourceIp]) || details.has("input_ratio") {

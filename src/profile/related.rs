@@ -1,6 +1,6 @@
 //! Other prices that the config knows, for the causes of a wrong charge: other groups, other models, the other billing mode.
 
-use super::{Basis, Context, Memory, Profile, Rating, new_api, new_api_old, rate};
+use super::{Basis, Context, Memory, Profile, Rating, laisky, new_api, new_api_old, rate};
 use crate::config::{Config, Map, MapName};
 use crate::details::Details;
 use crate::exact::Ratio;
@@ -16,10 +16,8 @@ pub struct Related {
     pub fallback: Option<Ratio>,
     /// Known completion ratios of the model: the configured and the gateway's own.
     pub completions: Vec<Ratio>,
-    /// Known prices of tools, USD per 1000 calls.
+    /// Known prices of tools, USD per 1000 calls (Laisky: for one).
     pub tools: Vec<(String, Ratio)>,
-    /// The row by the other billing mode, where the config has a price of it.
-    pub other_mode: Option<Terms>,
     pub models: Vec<RelatedModel>,
 }
 
@@ -75,22 +73,26 @@ pub fn related(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, co
             price: terms.price,
         })
     });
-    let other = Context { other_mode: true, ..by_config };
-    let other_mode = match rate(profile, entry, details, &other, &mut Memory::default()) {
-        Ok(Rating::Charge(rated)) => rated.terms.ok(),
-        _ => None,
-    };
     Related {
         groups: groups(context.config),
         fallback: fallback(profile),
         completions: completions(profile, entry.model, context.config),
-        tools: tools(context.config),
-        other_mode,
+        tools: if profile == Profile::Laisky { laisky::tool_prices(entry, context.config) } else { tools(context.config) },
         models: models.collect(),
     }
 }
 
-fn upstream_of(entry: &LogEntry<'_>, details: &Details<'_>) -> Option<String> {
+/// The row by the other billing mode, where the config has a price of it.
+pub fn other_mode(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) -> Option<Terms> {
+    let other = Context { basis: Basis::Config, other_mode: true, ..*context };
+    match rate(profile, entry, details, &other, &mut Memory::default()) {
+        Ok(Rating::Charge(rated)) => rated.terms.ok(),
+        _ => None,
+    }
+}
+
+/// The model that the request was sent to, where the row says so.
+pub fn upstream_of(entry: &LogEntry<'_>, details: &Details<'_>) -> Option<String> {
     let named = details.text("upstream_model_name").map(|name| name.into_owned());
     named.or_else(|| Some(entry.upstream_model.to_owned()).filter(|name| !name.is_empty()))
 }
@@ -103,6 +105,8 @@ fn names(config: &Config) -> Vec<&str> {
     });
     let mut names: Vec<&str> = maps.flatten().chain(config.model_prices.keys()).map(String::as_str).collect();
     names.extend(config.price_list.iter().map(|price| price.model.as_str()));
+    names.extend(config.channels.values().flat_map(|channel| channel.tariffs.keys()).map(String::as_str));
+    names.extend(config.displayed.keys().map(String::as_str));
     names.sort_unstable();
     names.dedup();
     names

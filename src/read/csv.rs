@@ -25,8 +25,6 @@ pub struct CsvReader {
     read: Arc<AtomicU64>,
     /// The offset up to which malformed records belong to one that was reported already.
     reported: u64,
-    /// The offset up to which the bytes at hand are known to be UTF-8.
-    checked: u64,
     done: bool,
 }
 
@@ -73,15 +71,7 @@ impl CsvReader {
         window.consume(length);
         records.core.reset();
         let delimiter = records.delimiter;
-        Ok(CsvReader {
-            window,
-            records,
-            header: Header::new(names, line, delimiter, vocabulary),
-            read,
-            reported: 0,
-            checked: 0,
-            done: false,
-        })
+        Ok(CsvReader { window, records, header: Header::new(names, line, delimiter, vocabulary), read, reported: 0, done: false })
     }
 
     /// Judges the record at the start of the window, fills the row and consumes it.
@@ -130,18 +120,6 @@ impl CsvReader {
         (!known).then(|| malformed(row, line, RowError::new("row", &found, "quotes that close in the same row")))
     }
 
-    /// How many of the bytes at hand are UTF-8; each is looked at once.
-    fn check_utf8(&mut self) -> usize {
-        let offset = self.window.offset();
-        let known = usize::try_from(self.checked.saturating_sub(offset)).unwrap_or(0).min(self.window.bytes().len());
-        let more = match std::str::from_utf8(&self.window.bytes()[known..]) {
-            Ok(text) => text.len(),
-            Err(error) => error.valid_up_to(),
-        };
-        self.checked = offset + (known + more) as u64;
-        known + more
-    }
-
     fn cut(&mut self, row: &mut Row) -> Option<Next> {
         let line = self.window.line();
         self.done = true;
@@ -182,8 +160,7 @@ impl ReadRows for CsvReader {
         }
         self.window.skip(is_line_end)?;
         self.window.fill(least);
-        let length = self.check_utf8();
-        Some(Ahead { bytes: &self.window.bytes()[..length], layout: &self.header.layout })
+        Some(Ahead { bytes: self.window.bytes(), offset: self.window.offset(), layout: &self.header.layout })
     }
 
     fn pass(&mut self, bytes: usize) {

@@ -49,10 +49,12 @@ pub trait ReadRows {
     fn bytes(&self) -> u64;
 }
 
-/// Rows as they lie in the input, in UTF-8.
+/// Rows as they lie in the input; not all of it may be UTF-8.
 #[derive(Clone, Copy, Debug)]
 pub struct Ahead<'w> {
     pub bytes: &'w [u8],
+    /// How many bytes of the text are before them.
+    pub offset: u64,
     pub layout: &'w Layout,
 }
 

@@ -42,10 +42,8 @@ pub const NAMES: &[(Field, &[&str])] = &[
     (Field::Id, &["id", "log_id", "日志 ID", "ログID", "ID de registro", "ID de journal"]),
     (Field::RequestId, &["request_id", "requestid", "req_id", "请求 ID", "リクエストID", "ID de solicitud", "ID de requête"]),
     // one-hub's JSON has `channel_id` and an object `channel`, new-api's JSON calls the number `channel`.
-    (
-        Field::Channel,
-        &["channel_id", "channel", "渠道 ID", "渠道", "チャンネル", "Canal", "channel_uuid", "channel_name", "渠道名称"],
-    ),
+    (Field::Channel, &["channel_id", "channel", "渠道 ID", "渠道", "チャンネル", "Canal", "channel_name", "渠道名称"]),
+    (Field::ChannelUuid, &["channel_uuid"]),
     (Field::Model, &["model", "model_name", "模型", "模型名称", "模型名", "モデル", "Modelo", "Modèle"]),
     (Field::UpstreamModel, &["upstream_model", "upstream_model_name", "mapped_model", "上游模型"]),
     (
@@ -408,7 +406,7 @@ mod tests {
         check(
             "id,user_id,uuid,user_uuid,created_at,type,content,username,token_name,token_uuid,model_name,origin_model_name,quota,prompt_tokens,completion_tokens,channel_id,channel_uuid,request_id,trace_id,updated_at,elapsed_time,is_stream,system_prompt_reset,cached_prompt_tokens,metadata",
             ',',
-            "id user_id uuid - time type content user token token_id model origin_model_name quota prompt_tokens completion_tokens channel - request_id trace_id - elapsed_time is_stream system_prompt_reset cached_tokens metadata",
+            "id user_id uuid - time type content user token token_id model origin_model_name quota prompt_tokens completion_tokens channel channel_uuid request_id trace_id - elapsed_time is_stream system_prompt_reset cached_tokens metadata",
         );
         check(
             "id,user_id,created_at,type,content,username,token_name,model_name,quota,prompt_tokens,completion_tokens,channel_id,request_time,is_stream,source_ip,metadata",

@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
+use super::formula::{Step, steps};
 use super::text::{grouped, printable, usd_of, usd_text};
 use crate::config::Currency;
-use crate::exact::{Exact, Points, Ratio};
-use crate::pricing::{Adjustment, Charge, ChargeLine, Class, Formula, Sum, Terms, Unit, lines, price};
+use crate::exact::{Exact, Ratio};
+use crate::pricing::{Adjustment, Charge, ChargeLine, Terms, Unit, lines, price};
 
 /// A priced request.
 #[derive(Clone, Debug)]
@@ -30,9 +31,9 @@ pub struct Extras {
 }
 
 /// A calculation with everything that is printed of it.
-struct Priced<'a> {
+pub(super) struct Priced<'a> {
     of: &'a Calculation,
-    lines: Vec<ChargeLine>,
+    pub(super) lines: Vec<ChargeLine>,
     charge: Charge,
     subtotal: Exact,
     total: Exact,
@@ -40,7 +41,7 @@ struct Priced<'a> {
 }
 
 impl<'a> Priced<'a> {
-    fn new(of: &'a Calculation) -> Priced<'a> {
+    pub(super) fn new(of: &'a Calculation) -> Priced<'a> {
         let charge = price(&of.terms);
         let lines: Vec<ChargeLine> = lines(&of.terms)
             .into_iter()
@@ -64,7 +65,7 @@ struct Document<'a> {
 }
 
 #[derive(Serialize)]
-struct ChargePart<'a> {
+pub(super) struct ChargePart<'a> {
     model: Option<&'a str>,
     group: &'a str,
     lines: Vec<LinePart<'a>>,
@@ -93,7 +94,7 @@ pub fn write_json(calculations: &[Calculation], out: &mut dyn Write) -> io::Resu
     writeln!(out)
 }
 
-fn charge_part<'a>(priced: &'a Priced<'_>) -> ChargePart<'a> {
+pub(super) fn charge_part<'a>(priced: &'a Priced<'_>) -> ChargePart<'a> {
     ChargePart {
         model: Some(priced.of.model.as_str()).filter(|model| !model.is_empty()),
         group: &priced.of.group,
@@ -129,18 +130,7 @@ pub fn write_table(calculations: &[Calculation], extras: &Extras, out: &mut dyn 
 fn write_one(priced: &Priced<'_>, extras: &Extras, out: &mut dyn Write) -> io::Result<()> {
     let model = if priced.of.model.is_empty() { "prices as given" } else { &priced.of.model };
     writeln!(out, "{}, group {}\n", printable(model), printable(&priced.of.group))?;
-    let mut table = plain_table(&["component", "quantity", "price per 1M", "ratio", "USD"]);
-    for line in &priced.lines {
-        table.add_row([
-            printable(&line.component),
-            quantity(line),
-            if line.unit == Unit::Summand { String::new() } else { exact_usd(&line.price_per_million) },
-            line.ratio.as_ref().map(ToString::to_string).unwrap_or_default(),
-            exact_usd(&line.usd),
-        ]);
-    }
-    align(&mut table, 1..5);
-    table.lines().try_for_each(|row| writeln!(out, "{}", row.trim_end()))?;
+    write_lines(&priced.lines, out)?;
     writeln!(out, "\nsubtotal     {}", exact_usd(&priced.subtotal))?;
     for multiplier in &priced.of.terms.multipliers {
         writeln!(out, "multiplier   {} {}", printable(&multiplier.name), multiplier.value)?;
@@ -151,7 +141,24 @@ fn write_one(priced: &Priced<'_>, extras: &Extras, out: &mut dyn Write) -> io::R
         writeln!(out, "{label:<12} {amount}")?;
     }
     writeln!(out, "points       {}{}", grouped(priced.points), rule(&priced.charge))?;
-    writeln!(out, "\n{}", formula(&priced.of.terms, &priced.charge, priced.of.requests))
+    writeln!(out)?;
+    write_steps(&steps(&priced.of.terms), priced.of.requests, out)
+}
+
+/// The lines of a charge as a table.
+pub(super) fn write_lines(lines: &[ChargeLine], out: &mut dyn Write) -> io::Result<()> {
+    let mut table = plain_table(&["component", "quantity", "price per 1M", "ratio", "USD"]);
+    for line in lines {
+        table.add_row([
+            printable(&line.component),
+            quantity(line),
+            if line.unit == Unit::Summand { String::new() } else { exact_usd(&line.price_per_million) },
+            line.ratio.as_ref().map(ToString::to_string).unwrap_or_default(),
+            exact_usd(&line.usd),
+        ]);
+    }
+    align(&mut table, 1..5);
+    table.lines().try_for_each(|row| writeln!(out, "{}", row.trim_end()))
 }
 
 fn write_columns(several: &[Priced<'_>], extras: &Extras, out: &mut dyn Write) -> io::Result<()> {
@@ -240,54 +247,12 @@ fn rule(charge: &Charge) -> &'static str {
     }
 }
 
-/// Prompt and completion of one-hub, each with what its classes add.
-fn one_hub(terms: &Terms) -> String {
-    let side = |whole: Class, ratio: Ratio| {
-        let within = terms.usage.iter().filter(|(class, n)| *n != 0 && class.is_within() && class.is_output() == whole.is_output());
-        let steps: String = within.map(|(class, n)| format!(" + trunc({n} × ({} - 1))", terms.rates[class])).collect();
-        format!("({}{steps}) × {ratio} × {}", terms.usage[whole], terms.group_ratio)
-    };
-    format!("{} + {}", side(Class::Input, terms.model_ratio), side(Class::Output, terms.rates[Class::Output]))
-}
-
-/// The whole formula in points, with brackets, as a person would type it into a calculator.
-pub fn formula(terms: &Terms, charge: &Charge, requests: i64) -> String {
-    let mut text = match &terms.formula {
-        Formula::Sum(Sum::OneHub) | Formula::OneHubRules(_) => one_hub(terms),
-        Formula::Sum(Sum::OneHubCall) => format!("1000 × {} × {}", terms.price, terms.group_ratio),
-        Formula::Decimal | Formula::Sum(_) | Formula::InDecimals(_) => {
-            format!("({}) × {} × {}", classes(terms), terms.model_ratio, terms.group_ratio)
-        }
-        Formula::DecimalPrice | Formula::Product(_) => {
-            format!("{} × {} × {}", terms.price, terms.quota_per_unit, terms.group_ratio)
-        }
-        Formula::Expression(tiered) => {
-            format!("({}) / 1000000 × {} × {}", tiered.expression.source(), terms.quota_per_unit, terms.group_ratio)
-        }
-        Formula::Free => "0".to_owned(),
-    };
-    let surcharge = |multiplied: bool| -> String {
-        let parts = terms.surcharges.iter().filter(|s| s.multiplied == multiplied);
-        parts
-            .map(|s| {
-                format!(" + {} / {} × {} × {} × {}", s.price, s.per.number(), s.count, terms.group_ratio, terms.quota_per_unit)
-            })
-            .collect()
-    };
-    text += &surcharge(true);
-    if !terms.multipliers.is_empty() {
-        let factors: String = terms.multipliers.iter().map(|multiplier| format!(" × {}", multiplier.value)).collect();
-        text = format!("({text}){factors}");
+/// The steps of the formula, the charge itself last.
+pub(super) fn write_steps(steps: &[Step], requests: i64, out: &mut dyn Write) -> io::Result<()> {
+    let Some((last, before)) = steps.split_last() else { return Ok(()) };
+    before.iter().try_for_each(|step| writeln!(out, "{}: {step}", printable(&step.name)))?;
+    match requests {
+        1 => writeln!(out, "{last}"),
+        times => writeln!(out, "{last}, {} times", grouped(times.into())),
     }
-    text += &surcharge(false);
-    let amount = charge.amount.clone().normalized();
-    let Points(points) = charge.points;
-    let each = if requests == 1 { String::new() } else { format!(", {} times", grouped(requests.into())) };
-    format!("{text} = {amount}, rounded {points}{each}")
-}
-
-fn classes(terms: &Terms) -> String {
-    let parts: Vec<String> =
-        lines(terms).iter().filter_map(|line| Some(format!("{} × {}", line.quantity, line.rate.as_ref()?))).collect();
-    if parts.is_empty() { "0".to_owned() } else { parts.join(" + ") }
 }

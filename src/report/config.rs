@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use crate::config::{Config, EffectiveCompletion, GroupRules, ListedPrice, Map, MapName, ModelPrices, Number, User};
+use crate::config::{
+    Config, EffectiveCompletion, GroupRules, ListedPrice, Map, MapName, ModelPrices, Number, Provider, Rates, User,
+};
 use crate::exact::Ratio;
 
 /// A value to be written.
@@ -65,6 +67,7 @@ fn table(config: &Config) -> Table {
     }
     push(&mut table, "group", &config.groups, group);
     push(&mut table, "user", &config.users, user);
+    compiled_in(&mut table, config);
     push(&mut table, "settings", &config.settings, |text| Value::Text(text.clone()));
     periods(&mut table, config);
     if config.has_negative() {
@@ -91,6 +94,26 @@ fn scalars(config: &Config) -> Table {
             .push(("currency".to_owned(), Value::Table(vec![code, ("rate".to_owned(), Value::Number(currency.rate.to_string()))])));
     }
     table
+}
+
+/// Prices by provider, of which the lists of a gateway say no more than ratios.
+fn compiled_in(table: &mut Table, config: &Config) {
+    let ratio = |ratio: &Ratio| Value::Number(ratio.to_string());
+    let providers = Provider::ALL.into_iter().filter_map(|provider| Some((provider, config.compiled_in.get(&provider)?)));
+    let by_provider = providers.map(|(provider, compiled_in)| {
+        let rates = |of: fn(&Rates) -> Option<Ratio>| -> HashMap<String, Ratio> {
+            compiled_in.tariffs.iter().filter_map(|(model, tariff)| Some((model.clone(), of(&tariff.rates)?))).collect()
+        };
+        let mut parts = Table::new();
+        push(&mut parts, "model_ratio", &rates(|rates| rates.input), ratio);
+        push(&mut parts, "completion_ratio", &rates(|rates| rates.completion), ratio);
+        push(&mut parts, "tool_call", &compiled_in.tools, ratio);
+        (provider.word().to_owned(), Value::Table(parts))
+    });
+    let by_provider: Table = by_provider.collect();
+    if !by_provider.is_empty() {
+        table.push(("compiled_in".to_owned(), Value::Table(by_provider)));
+    }
 }
 
 fn periods(table: &mut Table, config: &Config) {
@@ -173,6 +196,9 @@ fn group(rules: &GroupRules) -> Value {
     }
     for (name, limit) in [("requests_per_minute", rules.requests_per_minute), ("requests_per_day", rules.requests_per_day)] {
         table.extend(limit.map(|limit| (name.to_owned(), Value::Number(limit.to_string()))));
+    }
+    if rules.listed_only {
+        table.push(("listed_only".to_owned(), Value::Bool(true)));
     }
     Value::Table(table)
 }

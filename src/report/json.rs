@@ -164,7 +164,7 @@ struct ByPart {
 }
 
 #[derive(Serialize)]
-struct FindingPart<'a> {
+pub(super) struct FindingPart<'a> {
     input: &'a str,
     line: u64,
     id: Option<Id<'a>>,
@@ -346,7 +346,7 @@ fn by(summary: &Summary, causes: &ClassCauses) -> Vec<(&'static str, Vec<ByPart>
     parts.collect()
 }
 
-fn finding<'a>(finding: &'a Finding, input: &'a str, causes: Option<&ClassCauses>) -> FindingPart<'a> {
+pub(super) fn finding<'a>(finding: &'a Finding, input: &'a str, causes: Option<&ClassCauses>) -> FindingPart<'a> {
     let charge = finding.charge();
     let told = finding.told(causes);
     let terms = charge.and_then(|judged| judged.terms.as_ref());

@@ -3,7 +3,12 @@
 //! A [`Report`] is complete; a format only writes it. None of them computes a number that another one computes too.
 
 pub mod calc;
+pub mod compare;
 pub mod config;
+pub mod diff;
+pub mod explain;
+pub mod formula;
+pub mod infer;
 pub mod issues;
 mod json;
 mod table;

@@ -5,9 +5,13 @@
 mod alike;
 mod cases;
 mod charges;
+mod compare;
 mod corpus;
 mod docs;
+mod explain;
 mod forms;
+mod groups;
+mod infer;
 mod laws;
 mod pipes;
 mod run;

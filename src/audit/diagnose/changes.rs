@@ -25,6 +25,15 @@ pub enum To {
     Points(Points),
 }
 
+impl To {
+    pub fn terms(self) -> Option<Box<Terms>> {
+        match self {
+            To::Terms(terms) => Some(terms),
+            To::Points(_) => None,
+        }
+    }
+}
+
 /// Collects the changes of one cause.
 pub struct Changes<'o> {
     cause: Cause,
@@ -328,7 +337,7 @@ fn other_mode(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>, from: M
     if terms.formula.mode() != from {
         return;
     }
-    if let Some(other) = &case.related().other_mode {
+    if let Some(other) = case.other_mode() {
         // In a pair the group ratio may be changed already.
         changes.push(other.with(Slot::GroupRatio, terms.group_ratio));
     }

@@ -43,12 +43,13 @@ pub fn numbers(case: &Case<'_>) -> (Vec<Number>, Vec<(Slot, Ratio)>) {
 }
 
 /// The earned causes of one row, in the order of the table.
-pub fn of_one_row(numbers: &[Number]) -> Vec<Explanation> {
+pub fn of_one_row(terms: &Terms, numbers: &[Number]) -> Vec<Explanation> {
     let mut found: Vec<Explanation> = Vec::new();
     for number in numbers.iter().filter(|number| number.is_earned && number.cause != Cause::QuotaPerUnitDiffers) {
         let causes = Causes::earned(number.cause);
         if !found.iter().any(|explanation| explanation.causes == causes) {
-            found.push(Explanation { causes, implied: vec![(word(number.slot), number.value.to_string())] });
+            let changed = Some(Box::new(terms.with(number.slot, number.value)));
+            found.push(Explanation { causes, implied: vec![(word(number.slot), number.value.to_string())], changed });
         }
     }
     found.sort_by_key(|explanation| explanation.causes);

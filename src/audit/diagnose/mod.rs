@@ -9,6 +9,8 @@ mod classes;
 mod earned;
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 pub use changes::{Change, To};
 pub use classes::{ClassCauses, ClassKey, Classes, Told};
@@ -16,7 +18,7 @@ pub use earned::{Number, word};
 
 use super::cause::{Cause, Causes};
 use crate::exact::{Charged, Points, Ratio};
-use crate::pricing::{Charge, Slot, Terms, agrees, price};
+use crate::pricing::{Charge, Mode, Slot, Terms, agrees, may_give, price};
 use crate::profile::Related;
 
 #[allow(missing_debug_implementations)]
@@ -30,8 +32,17 @@ pub struct Case<'c> {
     pub charged: Points,
     /// The prompt as the row logs it.
     pub prompt: i64,
-    related: OnceCell<Related>,
-    find: &'c dyn Fn() -> Related,
+    related: OnceCell<Rc<Related>>,
+    other_mode: OnceCell<Option<Terms>>,
+    look: &'c dyn Look,
+}
+
+/// Where other prices that the config knows are looked up.
+pub trait Look {
+    fn related(&self, terms: &Terms) -> Rc<Related>;
+
+    /// The row by the other billing mode.
+    fn other_mode(&self) -> Option<Terms>;
 }
 
 impl<'c> Case<'c> {
@@ -41,14 +52,18 @@ impl<'c> Case<'c> {
         expected: &'c Charge,
         (written, charged): (&'c Charged, Points),
         prompt: i64,
-        find: &'c dyn Fn() -> Related,
+        look: &'c dyn Look,
     ) -> Case<'c> {
-        Case { terms, own, expected, written, charged, prompt, related: OnceCell::new(), find }
+        Case { terms, own, expected, written, charged, prompt, related: OnceCell::new(), other_mode: OnceCell::new(), look }
     }
 
     /// Other prices that the config knows. They are looked up once, and only where a cause asks for them.
     fn related(&self) -> &Related {
-        self.related.get_or_init(|| (self.find)())
+        self.related.get_or_init(|| self.look.related(self.terms))
+    }
+
+    fn other_mode(&self) -> Option<&Terms> {
+        self.other_mode.get_or_init(|| self.look.other_mode()).as_ref()
     }
 
     /// Whether the row prints the gateway's ratio for models without a price.
@@ -65,8 +80,10 @@ impl<'c> Case<'c> {
     }
 
     fn is_given_by(&self, terms: &Terms) -> bool {
+        if !may_give(terms, self.charged) {
+            return false;
+        }
         let charge = price(terms);
-        // What is seven digits away is no match for a charge in money, too.
         agrees(terms, &charge, self.written, 0)
     }
 }
@@ -85,36 +102,56 @@ pub struct Diagnosis {
 }
 
 /// A cause with the name or number that it implies.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
     pub causes: Causes,
     pub implied: Vec<(&'static str, String)>,
+    /// The terms that give the charge; none where it is a number that no terms give.
+    pub changed: Option<Box<Terms>>,
 }
 
 impl Diagnosis {
     /// Puts a definite cause before all others, unless the gateway's fallback is told already.
-    pub fn put_first(&mut self, cause: Cause) {
+    pub fn put_first(&mut self, cause: Cause, changed: Option<Box<Terms>>) {
         let causes = Causes::definite(cause);
         let is_known = |explanation: &Explanation| explanation.causes == causes;
         let fallback = |explanation: &Explanation| explanation.causes.is(Cause::ModelRatioFallback);
         if !self.causes.iter().any(is_known) {
             let at = usize::from(self.causes.first().is_some_and(fallback));
-            self.causes.insert(at, Explanation { causes, implied: Vec::new() });
+            self.causes.insert(at, Explanation { causes, implied: Vec::new(), changed });
         }
     }
 
     pub fn cause(&self) -> Causes {
         self.causes.first().map_or(Causes::UNEXPLAINED, |explanation| explanation.causes)
     }
+
+    /// The terms by which causes give the charge, where `implied` is the number that they imply: those of the row's own
+    /// explanation, or `terms` with the number that a class agrees on.
+    pub fn changed(&self, causes: Causes, implied: &BTreeMap<String, String>, terms: &Terms) -> Option<Terms> {
+        let own = self.causes.iter().find(|explanation| explanation.causes == causes);
+        if let Some(changed) = own.and_then(|explanation| explanation.changed.as_deref()) {
+            return Some(changed.clone());
+        }
+        let says = |number: &&Number| {
+            causes == Causes::earned(number.cause) && implied.get(word(number.slot)) == Some(&number.value.to_string())
+        };
+        self.numbers.iter().find(says).map(|number| terms.with(number.slot, number.value))
+    }
 }
 
 /// Finds what explains a case.
 pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     let mut causes = singles(case);
+    // Another number of points for 1 USD is sought over the whole run, whatever else explains a row.
+    let by_usd = case.terms.formula.mode() == Mode::Call || !case.terms.surcharges.is_empty();
+    if !causes.is_empty() && !by_usd {
+        return Diagnosis { causes, ..Diagnosis::default() };
+    }
     let (numbers, implied) = earned::numbers(case);
     let models = other_models(case);
     if causes.is_empty() {
-        causes = earned::of_one_row(&numbers);
+        causes = earned::of_one_row(case.terms, &numbers);
     }
     if causes.is_empty() {
         causes = pairs(case);
@@ -128,7 +165,7 @@ fn singles(case: &Case<'_>) -> Vec<Explanation> {
     for change in changes::definite_changes(case) {
         let causes = Causes::definite(change.cause);
         if !found.iter().any(|explanation| explanation.causes == causes) && case.gives(&change) {
-            found.push(Explanation { causes, implied: change.implied.into_iter().collect() });
+            found.push(Explanation { causes, implied: change.implied.into_iter().collect(), changed: change.to.terms() });
         }
     }
     found
@@ -142,7 +179,8 @@ fn pairs(case: &Case<'_>) -> Vec<Explanation> {
         for second in changes::pairable_changes(case, terms, Some(first.cause)) {
             let causes = Causes::pair(first.cause, second.cause);
             if !found.iter().any(|explanation| explanation.causes == causes) && case.gives(&second) {
-                found.push(Explanation { causes, implied: first.implied.iter().chain(&second.implied).cloned().collect() });
+                let implied = first.implied.iter().chain(&second.implied).cloned().collect();
+                found.push(Explanation { causes, implied, changed: second.to.terms() });
             }
         }
     }

@@ -17,6 +17,7 @@ mod tools;
 mod usage;
 
 pub use calculate::{Overrides, Request, calculate};
+pub use names::Names;
 pub use quote::points_of_a_dollar;
 pub use shape::{Counts, Shape};
 pub use tools::built_in as tool_prices;
@@ -30,7 +31,6 @@ use crate::pricing::{Class, Formula, Reason, Slot, Terms};
 use crate::profile::tables::Tables;
 use crate::profile::{Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Skip, charge_of};
 use expression::Priced;
-use names::Names;
 use quote::{Asked, Fallback, Quote};
 use task::Job;
 use usage::Usage;

@@ -346,7 +346,7 @@ fn of_price_list(prices: &ModelPrices, quota_per_unit: Ratio) -> Quote {
     let write = ratio(prices.cache_write).unwrap_or_else(|| float::product(input, WRITE).unwrap_or(input));
     Quote {
         expression: None,
-        price: ratio(prices.per_call.or(prices.per_image).or(prices.per_second)),
+        price: ratio(prices.of_a_call()),
         model: Figure::sure(points_of_a_dollar(quota_per_unit)),
         input,
         completion: or_input(prices.output),

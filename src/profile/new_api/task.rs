@@ -8,7 +8,7 @@
 
 use super::group;
 use super::quote::{Asked, Figure};
-use crate::config::MapName;
+use crate::config::{MapName, ModelPrices};
 use crate::defaults;
 use crate::details::Details;
 use crate::exact::{Points, Ratio};
@@ -114,8 +114,12 @@ impl Prices {
     }
 }
 
-/// The price of a task: tasks look into the built-in table, too, where the option map lacks the name.
+/// The price of a task: that of a price list (a price per second is multiplied by the seconds), else the option map's. Tasks look
+/// into the built-in table, too, where the option map lacks the name.
 fn price_of(tables: &Tables<'_>, name: &str) -> Option<Ratio> {
+    if let Some(listed) = tables.config.model_prices.get(name).and_then(ModelPrices::of_a_call) {
+        return Some(listed.ratio);
+    }
     let built_in = || Tables { config: tables.defaults, defaults: tables.defaults }.get(MapName::ModelPrice, name);
     match tables.get(MapName::ModelPrice, name) {
         Known::Number(number) => Some(number.ratio),

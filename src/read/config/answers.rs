@@ -59,6 +59,7 @@ pub(super) fn pricing(reader: &mut Reader<'_>, rows: &[Node], answer: &Node) {
         unknown(reader, OPTIONAL.map(|(_, map)| map));
     }
     rows.iter().for_each(|row| pricing_row(reader, row));
+    models_of_all(reader);
     match answer.get("group_ratio") {
         Some(groups) => own::bare_groups(reader, groups),
         None => unknown(reader, [MapName::GroupRatio]),
@@ -105,6 +106,15 @@ fn groups_of(reader: &mut Reader<'_>, row: &Node, model: &str) {
     for group in row.get("enable_groups").and_then(Node::list).into_iter().flatten().filter_map(Node::text) {
         let rules = reader.config.groups.entry(group.to_owned()).or_default();
         rules.models.get_or_insert_default().push(model.to_owned());
+        rules.listed_only = true;
+    }
+}
+
+/// A model that is enabled for `all` is every group's.
+fn models_of_all(reader: &mut Reader<'_>) {
+    let of_all = reader.config.groups.remove("all").and_then(|rules| rules.models).unwrap_or_default();
+    for models in reader.config.groups.values_mut().filter_map(|rules| rules.models.as_mut()) {
+        models.extend(of_all.iter().cloned());
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::json;
 use super::node::Node;
 use super::reader::Reader;
+use super::tariffs;
 use crate::config::Channel;
 
 /// The columns that prices depend on, in the order of [`ChannelRow::of`].
@@ -40,6 +41,8 @@ impl ChannelRow {
             model_mapping: mapping(&self.model_mapping),
             model_configs: self.model_configs.clone(),
             settings: self.settings.clone(),
+            tariffs: tariffs::of_channel(&self.model_configs),
+            tools: tariffs::tools_of_channel(&self.settings),
         }
     }
 }

@@ -14,6 +14,10 @@ pub(super) enum Kind {
     Users(Vec<Node>),
     Channels(Vec<Node>),
     UserGroups(Table),
+    /// Prices by channel and model.
+    Displayed(Table),
+    /// The `data` of what is compiled in for a type of channels.
+    CompiledIn(Node),
     /// one-hub's price list.
     PriceList(Vec<Node>),
     /// one-hub's groups, by symbol.
@@ -63,7 +67,7 @@ fn of_data(data: &Node) -> Kind {
     match (rows, data.table()) {
         (Some(rows), _) => rows_of(rows),
         (None, Some(table)) if data.has("quota_per_unit") => Kind::Status(table.clone()),
-        (None, Some(_)) if data.has("model_configs") => Kind::Later("default prices of a channel"),
+        (None, Some(_)) if data.has("model_configs") => Kind::CompiledIn(data.clone()),
         (None, Some(table)) if ["model_ratio", "model_price"].iter().any(|map| data.has(map)) => Kind::RatioConfig(table.clone()),
         (None, Some(table)) => of_named(table),
         (None, None) => Kind::No("an answer without data"),
@@ -82,7 +86,7 @@ fn of_named(table: &Table) -> Kind {
     } else if all("ratio") && all("desc") {
         Kind::UserGroups(table.clone())
     } else if all("channel_name") {
-        Kind::Later("an answer of /api/models/display")
+        Kind::Displayed(table.clone())
     } else if all("price") {
         Kind::Later("an answer of /api/available_model")
     } else {

@@ -14,6 +14,7 @@ mod options;
 mod own;
 mod reader;
 pub mod sqlite;
+mod tariffs;
 mod text;
 mod toml;
 mod words;
@@ -27,8 +28,9 @@ use crate::config::issue::{Code, Issue};
 use crate::config::{Config, Source};
 use crate::log::shorten;
 
-const ACCEPTED: &str = "accepted are ratio JSON, saved answers of /api/option/, /api/pricing, /api/ratio_config, /api/status, /api/user/ and /api/channel/, \
-                        one-hub's price and group lists, a gateway's SQLite file, and quota's own TOML";
+const ACCEPTED: &str = "accepted are ratio JSON, saved answers of /api/option/, /api/pricing, /api/ratio_config, /api/status, /api/user/, /api/channel/, \
+                        /api/models/display and /api/channel/default-pricing, one-hub's price and group lists, a gateway's SQLite file, \
+                        and quota's own TOML";
 
 /// A config that was read, and what is doubtful about it.
 #[derive(Debug)]
@@ -164,6 +166,8 @@ fn read_root(reader: &mut Reader<'_>, root: &Node) -> &'static str {
         Kind::Status(table) => by_gateway(reader, "status", |reader| answers::status(reader, &table)),
         Kind::Users(rows) => by_gateway(reader, "users", |reader| answers::users(reader, &rows)),
         Kind::Channels(rows) => by_gateway(reader, "channels", |reader| channels::answer(reader, &rows)),
+        Kind::Displayed(table) => by_gateway(reader, "models_display", |reader| tariffs::displayed(reader, &table)),
+        Kind::CompiledIn(data) => by_gateway(reader, "default_pricing", |reader| tariffs::compiled_in(reader, &data)),
         Kind::UserGroups(table) => by_gateway(reader, "user_groups", |reader| answers::user_groups(reader, &table)),
         Kind::PriceList(rows) => by_gateway(reader, "prices", |reader| one_hub::prices(reader, &rows)),
         Kind::GroupList(rows) => by_gateway(reader, "user_groups", |reader| one_hub::groups(reader, &rows)),

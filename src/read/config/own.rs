@@ -6,6 +6,7 @@ use super::node::{Key, Node, Table, Value, find};
 use super::one_hub;
 use super::options;
 use super::reader::{Author, Reader};
+use super::tariffs;
 use super::words::{self, Word};
 use crate::config::issue::Code;
 use crate::config::{Config, Currency, GroupRules, Map, MapName, ModelPrices, Number, Period, User};
@@ -26,7 +27,7 @@ const MODEL_KEYS: &[&str] = &[
     "per_call",
     "expression",
 ];
-const GROUP_KEYS: &[&str] = &["ratio", "ratio_in", "models", "fallback", "requests_per_minute", "requests_per_day"];
+const GROUP_KEYS: &[&str] = &["ratio", "ratio_in", "models", "fallback", "requests_per_minute", "requests_per_day", "listed_only"];
 
 /// Reads the whole file.
 pub(super) fn read(reader: &mut Reader<'_>, mut table: Table) {
@@ -64,6 +65,7 @@ fn entry(reader: &mut Reader<'_>, word: Word, name: &str, key: &Key, value: Node
         Word::Group => each(reader, &value, "group", group),
         Word::User => each(reader, &value, "user", user),
         Word::Settings => settings(reader, &value),
+        Word::CompiledIn => each(reader, &value, "compiled_in", tariffs::of_provider),
         Word::Unknown => unknown_maps(reader, &value),
         Word::Period => periods(reader, value),
         Word::PriceList => price_list(reader, &value),
@@ -185,6 +187,7 @@ fn group(reader: &mut Reader<'_>, key: &Key, table: &Table) {
         fallback: find(table, "fallback").map(|node| fallback(reader, node)).unwrap_or_default(),
         requests_per_minute: find(table, "requests_per_minute").and_then(|node| reader.count(node, "requests_per_minute")),
         requests_per_day: find(table, "requests_per_day").and_then(|node| reader.count(node, "requests_per_day")),
+        listed_only: find(table, "listed_only").and_then(|node| reader.truth(node, "listed_only")).unwrap_or(false),
     };
     if rules != GroupRules::default() {
         reader.config.groups.insert(key.name.clone(), rules);

@@ -20,6 +20,8 @@ pub(super) enum Word {
     PriceList,
     User,
     Settings,
+    /// Prices that a gateway has compiled in, by provider.
+    CompiledIn,
     /// Names of maps that are not known.
     Unknown,
     /// Negative ratios are meant: a gateway wrote them.
@@ -31,8 +33,8 @@ pub(super) enum Word {
 }
 
 use Word::{
-    AllowNegative, BillingExpr, BillingMode, Bonus, CompletionMeta, Currency, Group, GroupGroup, Ignored, Map, Model, Period,
-    PriceList, Profile, QuotaPerUnit, Setting, Settings, Unknown, User,
+    AllowNegative, BillingExpr, BillingMode, Bonus, CompiledIn, CompletionMeta, Currency, Group, GroupGroup, Ignored, Map, Model,
+    Period, PriceList, Profile, QuotaPerUnit, Setting, Settings, Unknown, User,
 };
 
 /// Key, meaning, and whether quota's own files use it (and messages propose it).
@@ -66,6 +68,7 @@ const WORDS: &[(&str, Word, bool)] = &[
     ("price_list", PriceList, true),
     ("user", User, true),
     ("settings", Settings, true),
+    ("compiled_in", CompiledIn, true),
     ("unknown", Unknown, true),
     ("allow_negative", AllowNegative, true),
     ("SelfUseModeEnabled", Setting, false),

@@ -1,0 +1,81 @@
+//! Prices that are related to a wrong charge, looked up once for all rows that have the same ones.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::diagnose::Look;
+use crate::details::Details;
+use crate::log::LogEntry;
+use crate::pricing::{Mode, Terms};
+use crate::profile::{self, Context, Profile, Related};
+
+/// What was looked up so far; it never changes a result.
+#[derive(Debug, Default)]
+pub(super) struct Known(RefCell<HashMap<Key, Rc<Related>>>);
+
+/// Wrong charges with the same key have the same related prices.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    profile: Profile,
+    config: usize,
+    model: String,
+    group: String,
+    channel: String,
+    upstream: Option<String>,
+    mode: Mode,
+    classes: u32,
+}
+
+/// So many keys are remembered.
+const MOST_RELATED: usize = 4_096;
+
+/// Looks up the prices that are related to a row.
+pub(super) struct Lookup<'l, 'a> {
+    pub profile: Profile,
+    pub entry: &'l LogEntry<'a>,
+    pub details: &'l Details<'a>,
+    pub context: &'l Context<'l>,
+    pub known: &'l Known,
+}
+
+impl Lookup<'_, '_> {
+    fn key(&self, terms: &Terms) -> Key {
+        let used = terms.usage.iter().filter(|(_, tokens)| *tokens != 0);
+        Key {
+            profile: self.profile,
+            config: std::ptr::from_ref(self.context.config).addr(),
+            model: self.entry.model.to_owned(),
+            group: self.entry.group.to_owned(),
+            channel: self.entry.channel.to_owned(),
+            upstream: profile::upstream_of(self.entry, self.details),
+            mode: terms.formula.mode(),
+            classes: used.fold(0, |mask, (class, _)| mask | 1 << class as u32),
+        }
+    }
+}
+
+impl Look for Lookup<'_, '_> {
+    fn related(&self, terms: &Terms) -> Rc<Related> {
+        let find = || Rc::new(profile::related(self.profile, self.entry, self.details, self.context));
+        // The price of an image depends on what its row says of it.
+        if !terms.multipliers.is_empty() {
+            return find();
+        }
+        let key = self.key(terms);
+        if let Some(known) = self.known.0.borrow().get(&key) {
+            return Rc::clone(known);
+        }
+        let related = find();
+        let mut known = self.known.0.borrow_mut();
+        if known.len() >= MOST_RELATED {
+            known.clear();
+        }
+        known.insert(key, Rc::clone(&related));
+        related
+    }
+
+    fn other_mode(&self) -> Option<Terms> {
+        profile::other_mode(self.profile, self.entry, self.details, self.context)
+    }
+}

@@ -1,0 +1,252 @@
+//! Reading logs with their prices at hand: what every command on logs takes, and how it goes through the rows.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use jiff::tz::TimeZone;
+
+use super::outcome::Failure;
+use super::{Chosen, Common, sources};
+use crate::audit::Filter;
+use crate::config::{Config, Source, Timeline};
+use crate::exact::Ratio;
+use crate::log::{LogEntry, Place, Reading, Row, RowError};
+use crate::profile::{self, Basis, Context};
+use crate::read::input::{self, Format as InputFormat, Input, OpenOptions};
+use crate::read::time::TimeReader;
+use crate::read::{Next, ReadRows, vocabulary};
+use crate::report::InputInfo;
+
+/// The logs, and how they are read.
+#[derive(Args, Debug)]
+pub struct LogArgs {
+    /// Logs: CSV, JSON, NDJSON or a gateway's SQLite file, gzip and zstd too; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// What charges are held against [default: config where there is one, else logged]
+    #[arg(long, value_enum)]
+    basis: Option<BasisChoice>,
+    /// Read the input as this format [default: recognised from its content]
+    #[arg(long, value_name = "FORMAT", value_parser = str::parse::<InputFormat>)]
+    input_format: Option<InputFormat>,
+    /// The encoding of the input, such as gbk [default: UTF-8, or UTF-16 with a byte order mark]
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
+    /// Name the column of a field by hand
+    #[arg(long, value_name = "FIELD=COLUMN")]
+    map: Vec<String>,
+    /// The zone of times without one, and of days
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    tz: String,
+}
+
+/// Which charges are looked at.
+#[derive(Args, Debug)]
+pub struct FilterArgs {
+    #[command(flatten)]
+    pub time: TimeArgs,
+    /// Only charges of this model (repeatable)
+    #[arg(long, value_name = "NAME")]
+    model: Vec<String>,
+    /// Only charges in this group (repeatable)
+    #[arg(long, value_name = "NAME")]
+    group: Vec<String>,
+    /// Only charges of this token (repeatable)
+    #[arg(long, value_name = "NAME")]
+    token: Vec<String>,
+    /// Only charges of this user (repeatable)
+    #[arg(long, value_name = "NAME")]
+    user: Vec<String>,
+}
+
+/// The time that is looked at.
+#[derive(Args, Debug)]
+pub struct TimeArgs {
+    /// Only charges from this time on (a date, RFC 3339 or unix seconds)
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only charges before this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum BasisChoice {
+    /// What the config says
+    Config,
+    /// The ratios that the row itself carries
+    Logged,
+}
+
+/// The logs of a run, with what the flags say of them.
+pub struct Logs<'c> {
+    args: &'c LogArgs,
+    common: &'c Common,
+    pub chosen: Chosen,
+    pub times: TimeReader,
+    options: OpenOptions,
+}
+
+/// The prices of one input.
+pub struct Pricing {
+    pub timeline: Timeline,
+    pub basis: Basis,
+    pub quota_per_unit: Ratio,
+    currency: Option<(String, Ratio)>,
+    veloera: bool,
+    /// What the input itself says of prices.
+    pub sources: Vec<Source>,
+}
+
+/// A row of an input, or why it could not be read.
+pub struct ReadRow<'r> {
+    pub place: Place,
+    pub entry: Result<&'r LogEntry<'r>, RowError>,
+    pub pricing: &'r Pricing,
+    pub info: &'r InputInfo,
+}
+
+/// Who goes through the rows of an input.
+pub trait Visitor {
+    fn visit(&mut self, row: ReadRow<'_>) -> Result<(), Failure>;
+
+    /// Takes the next rows by itself, as many as it can; how many.
+    fn pass(&mut self, _rows: &mut dyn ReadRows, _pricing: &Pricing) -> u64 {
+        0
+    }
+}
+
+/// Who wants to see each row.
+struct OneByOne<'v>(&'v mut dyn FnMut(ReadRow<'_>) -> Result<(), Failure>);
+
+impl Visitor for OneByOne<'_> {
+    fn visit(&mut self, row: ReadRow<'_>) -> Result<(), Failure> {
+        (self.0)(row)
+    }
+}
+
+impl Pricing {
+    /// What a row of that time is rated with.
+    pub fn context(&self, time: Option<i64>) -> Context<'_> {
+        Context {
+            config: self.timeline.at(time),
+            basis: self.basis,
+            quota_per_unit: self.quota_per_unit,
+            veloera: self.veloera,
+            other_mode: false,
+        }
+    }
+}
+
+impl<'c> Logs<'c> {
+    pub fn new(args: &'c LogArgs, common: &'c Common, chosen: Chosen) -> Result<Logs<'c>, Failure> {
+        let zone = TimeZone::get(&args.tz).map_err(|_| {
+            let hint = "zones have names such as UTC or Asia/Shanghai".to_owned();
+            Failure::usage(format!("`--tz`: unknown time zone `{}`", args.tz), Some(hint))
+        })?;
+        let parse = |text: &String| vocabulary::parse_map(text).map_err(|error| Failure::usage(format!("`--map`: {error}"), None));
+        let map = args.map.iter().map(parse).collect::<Result<_, _>>()?;
+        let options = OpenOptions { format: args.input_format, encoding: args.encoding.clone(), map };
+        Ok(Logs { args, common, chosen, times: TimeReader::new(zone), options })
+    }
+
+    /// The filter of the flags.
+    pub fn filter(&self, args: &FilterArgs) -> Result<Filter, Failure> {
+        Ok(Filter {
+            models: args.model.clone(),
+            groups: args.group.clone(),
+            tokens: args.token.clone(),
+            users: args.user.clone(),
+            ..self.time_filter(&args.time)?
+        })
+    }
+
+    pub fn time_filter(&self, args: &TimeArgs) -> Result<Filter, Failure> {
+        let moment = |flag: &str, text: &Option<String>| match text {
+            None => Ok(None),
+            Some(text) => self.times.parse(text).map(Some).ok_or_else(|| {
+                Failure::usage(format!("`{flag}`: expected a date, an RFC 3339 time or unix seconds, found `{text}`"), None)
+            }),
+        };
+        Ok(Filter { since: moment("--since", &args.since)?, until: moment("--until", &args.until)?, ..Filter::default() })
+    }
+
+    /// The basis where no input says otherwise.
+    pub fn basis(&self) -> Basis {
+        if self.chosen.given { Basis::Config } else { Basis::Logged }
+    }
+
+    /// Goes through the rows of one input, one by one.
+    pub fn read(
+        &self,
+        path: &Path,
+        index: usize,
+        visit: &mut dyn FnMut(ReadRow<'_>) -> Result<(), Failure>,
+    ) -> Result<(InputInfo, Pricing), Failure> {
+        self.read_by(path, index, &mut OneByOne(visit))
+    }
+
+    /// Goes through the rows of one input, or lets the visitor pass over some.
+    pub fn read_by(&self, path: &Path, index: usize, visitor: &mut dyn Visitor) -> Result<(InputInfo, Pricing), Failure> {
+        let mut input = self.open(path)?;
+        let pricing = self.pricing(path, &input)?;
+        let mut info = InputInfo { name: input.name.clone(), format: input.format, rows: 0, bytes: 0 };
+        let mut row = Row::default();
+        let number = u32::try_from(index).unwrap_or(u32::MAX);
+        row.clear(Place { input: number, line: 0 });
+        loop {
+            info.rows += visitor.pass(&mut *input.rows, &pricing);
+            let next = input.rows.next(&mut row);
+            row.place.input = number;
+            match next {
+                Next::End => break,
+                Next::Row => self.visit_row(&row, &pricing, &info, visitor)?,
+                Next::Malformed(error) => {
+                    visitor.visit(ReadRow { place: row.place, entry: Err(error), pricing: &pricing, info: &info })?;
+                }
+            }
+            info.rows += 1;
+        }
+        info.bytes = input.rows.bytes();
+        Ok((info, pricing))
+    }
+
+    fn visit_row(&self, row: &Row, pricing: &Pricing, info: &InputInfo, visitor: &mut dyn Visitor) -> Result<(), Failure> {
+        let currency = pricing.currency.as_ref().map(|(code, rate)| (code.as_str(), *rate));
+        let reading = Reading { time: &|text| self.times.parse(text), currency };
+        let parsed = LogEntry::parse(row, &reading);
+        visitor.visit(ReadRow { place: row.place, entry: parsed.as_ref().map_err(Clone::clone), pricing, info })
+    }
+
+    fn open(&self, path: &Path) -> Result<Input, Failure> {
+        Ok(if path.as_os_str() == "-" {
+            input::open_stream("-", io::stdin(), &self.options)?
+        } else {
+            input::open_path(path, &self.options)?
+        })
+    }
+
+    /// What an input is priced with: the options of a database for its own rows, and the config over them.
+    fn pricing(&self, path: &Path, input: &Input) -> Result<Pricing, Failure> {
+        let own = if input.format == InputFormat::Sqlite.word() { sources::load_one(path).ok() } else { None };
+        let mut config = own.map_or_else(Config::default, |loaded| loaded.config);
+        let own_sources = config.sources.clone();
+        let given = self.chosen.given || !config.is_empty();
+        config.overlay(self.chosen.config.clone());
+        let basis = match self.args.basis {
+            Some(BasisChoice::Config) if !given => {
+                let hint = "name one with `--config`, or take `--basis logged`".to_owned();
+                return Err(Failure::usage("`--basis config` needs a config".to_owned(), Some(hint)));
+            }
+            Some(BasisChoice::Config) => Basis::Config,
+            Some(BasisChoice::Logged) => Basis::Logged,
+            None if given => Basis::Config,
+            None => Basis::Logged,
+        };
+        let quota_per_unit = self.common.quota_per_unit(&config);
+        let currency = config.currency.as_ref().map(|currency| (currency.code.clone(), currency.rate));
+        let veloera = profile::is_veloera(&config);
+        Ok(Pricing { timeline: Timeline::new(config), basis, quota_per_unit, currency, veloera, sources: own_sources })
+    }
+}

@@ -1,0 +1,43 @@
+//! The group ratio: the smallest one of the groups of the channel that served the request. The user's group only chooses the channel.
+
+use crate::config::{Channel, Config, MapName};
+use crate::defaults;
+use crate::exact::Ratio;
+use crate::profile::tables::{Known, Tables};
+
+/// The ratio that the config gives a channel; none where its source cannot carry groups.
+pub fn of_channel(channel: &Channel, config: &Config) -> Option<Ratio> {
+    let defaults = defaults::of("laisky")?;
+    let tables = Tables { config, defaults: &defaults.config };
+    let default = ["default".to_owned()];
+    let groups = if channel.groups.is_empty() { default.as_slice() } else { channel.groups.as_slice() };
+    let ratio = |group: &String| match tables.get(MapName::GroupRatio, group) {
+        Known::Number(number) => Some(number.ratio),
+        Known::Absent => Some(Ratio::ONE),
+        Known::Unknown => None,
+    };
+    groups.iter().map(ratio).collect::<Option<Vec<Ratio>>>()?.into_iter().min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::config::read;
+
+    #[track_caller]
+    fn check(groups: &str, expected: &str) {
+        let config = read("x", br#"{"GroupRatio": {"default": 1.2, "svip": 1.1, "cc": 0.3, "free": 0}}"#).unwrap().config;
+        let channel =
+            Channel { groups: groups.split(',').filter(|g| !g.is_empty()).map(str::to_owned).collect(), ..Channel::default() };
+        assert_eq!(of_channel(&channel, &config).unwrap().to_string(), expected, "{groups}");
+    }
+
+    #[test]
+    fn the_smallest_ratio_of_the_channel_counts() {
+        check("svip,cc", "0.3");
+        check("svip,free,cc", "0");
+        check("nobody", "1");
+        check("svip,nobody", "1");
+        check("", "1.2");
+    }
+}
