@@ -6,7 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use super::Stranger;
 use super::round::{OutcomeId, Seen};
 use super::scan::{Facts, Scan};
-use super::template::Template;
+use super::template::{Quoting, Template};
 use crate::audit::{Class, Lesson, RequestKey, Verdict};
 use crate::config::Timeline;
 use crate::exact::Points;
@@ -36,7 +36,7 @@ struct Kin {
 #[derive(Debug)]
 struct Branch {
     template: Template,
-    quoted: bool,
+    quoting: Quoting,
     /// The counts are those of the columns: the details are empty.
     of_columns: bool,
     known: Vec<Known>,
@@ -77,11 +77,19 @@ impl<'a> Look<'a> {
         Look { scan, timeline, known, is_timeless: timeline.configs().len() == 1 }
     }
 
-    /// What is seen of the row at the start of the bytes; none where it cannot be read here.
+    /// What is seen of the row at the start of the bytes; none where nobody knows here where it ends.
     pub fn at(&self, bytes: &[u8], facts: &mut Facts) -> Option<Seen> {
+        self.read(bytes, facts).or_else(|| {
+            let length = u32::try_from(self.scan.unread_row(bytes)?).ok()?;
+            Some(Seen { outcome: None, length, charged: 0, time: None, request: None })
+        })
+    }
+
+    /// What is seen of a row that can be read here.
+    fn read(&self, bytes: &[u8], facts: &mut Facts) -> Option<Seen> {
         let mut fitted = None;
-        let length = self.scan.row(bytes, facts, |key, details| {
-            let (length, branch, counts) = self.known.kin.get(key).filter(|_| self.is_timeless)?.fit(details, true)?;
+        let length = self.scan.row(bytes, facts, |key, details, quoting| {
+            let (length, branch, counts) = self.known.kin.get(key).filter(|_| self.is_timeless)?.fit(details, quoting)?;
             fitted = Some((branch, counts));
             Some(length)
         })?;
@@ -100,15 +108,20 @@ impl<'a> Look<'a> {
 
     /// What is told of a row that was new when it was seen, if it is known by now.
     pub fn again(&self, bytes: &[u8], row: &Seen) -> Option<OutcomeId> {
-        self.at(bytes.get(..row.length as usize)?, &mut Facts::default())?.outcome
+        self.read(bytes.get(..row.length as usize)?, &mut Facts::default())?.outcome
     }
 
     /// A row that goes the general way.
     pub fn stranger(&self, row: &[u8]) -> Stranger {
         let mut facts = Facts::default();
-        let is_read = self.at(row, &mut facts).is_some();
+        let is_read = self.read(row, &mut facts).is_some();
         let details = (is_read && self.known.has_room(&facts.key)).then(|| row[facts.details.clone()].to_vec());
         Stranger { facts, details }
+    }
+
+    /// The length of the rows that are whole.
+    pub fn whole_rows(&self, bytes: &[u8]) -> usize {
+        self.scan.whole_rows(bytes)
     }
 
     /// Whether the rows are requests, which must not be charged twice.
@@ -130,7 +143,7 @@ impl Kinds {
     /// What is told of a row if it is right; none where that is not known.
     fn outcome(&self, facts: &Facts, details: &[u8], fitted: Option<(&Branch, [i64; 4])>) -> Option<OutcomeId> {
         let find = || {
-            let (length, branch, counts) = self.kin.get(facts.key.as_slice())?.fit(details, facts.quoted)?;
+            let (length, branch, counts) = self.kin.get(facts.key.as_slice())?.fit(details, facts.quoting)?;
             (length == details.len()).then_some((branch, counts))
         };
         let (branch, held) = fitted.or_else(find)?;
@@ -162,9 +175,9 @@ impl Kinds {
         }
         let terms = judged.terms.as_ref()?;
         let prices = Compiled::of(terms)?;
-        let template = Template::new(entry.details, &lesson.details, facts.quoted);
+        let template = Template::new(entry.details, &lesson.details, facts.quoting);
         let (_, held) = template.fit(details).filter(|(length, _)| *length == details.len())?;
-        let new = Branch { template, quoted: facts.quoted, of_columns: lesson.details.is_empty(), known: Vec::new() };
+        let new = Branch { template, quoting: facts.quoting, of_columns: lesson.details.is_empty(), known: Vec::new() };
         let counts = new.counts(facts, held);
         let tokens = lesson.shape.tokens(&counts, 0);
         // What was read here must be what the general way read.
@@ -197,7 +210,7 @@ impl Kinds {
             self.kin.insert(key.into(), Kin::default());
         }
         let branches = &mut self.kin.get_mut(key)?.branches;
-        let same = |branch: &Branch| branch.template == new.template && branch.quoted == new.quoted;
+        let same = |branch: &Branch| branch.template == new.template && branch.quoting == new.quoting;
         let at = match branches.iter().position(same) {
             Some(at) => at,
             None if branches.len() >= MOST_BRANCHES => return None,
@@ -212,12 +225,12 @@ impl Kinds {
 
 impl Kin {
     /// The branch whose template the bytes begin with, how many of them it takes, and the counts in them.
-    fn fit(&self, details: &[u8], quoted: bool) -> Option<(usize, &Branch, [i64; 4])> {
-        // Within quotes the text must end where the quotes close; a shorter text would do for `{}`.
-        let ends = |length: usize| details.len() == length || (quoted && details[length..].starts_with(b"\""));
-        self.branches.iter().filter(|branch| branch.quoted == quoted).find_map(|branch| {
+    fn fit(&self, details: &[u8], quoting: Quoting) -> Option<(usize, &Branch, [i64; 4])> {
+        // A shorter text would do for `{}`: the text must end there.
+        let ends = |rest: &[u8]| rest.is_empty() || quoting.closes(rest);
+        self.branches.iter().filter(|branch| branch.quoting == quoting).find_map(|branch| {
             let (length, counts) = branch.template.fit(details)?;
-            (ends(length) && !details[length..].starts_with(b"\"\"")).then_some((length, branch, counts))
+            ends(&details[length..]).then_some((length, branch, counts))
         })
     }
 }

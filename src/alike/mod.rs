@@ -110,7 +110,7 @@ impl Alike {
     /// Counts the next rows as long as they are right and known; how many there were. Behind them stands one for the general way.
     pub fn pass(&mut self, rows: &mut dyn ReadRows, timeline: &Timeline, past: &mut Past) -> u64 {
         self.new = None;
-        if self.luck.rests() {
+        if self.round.is_over() && self.luck.rests() {
             return 0;
         }
         if past.memory.is_veloera(self.input) && !self.is_veloera {

@@ -5,13 +5,11 @@
 //! rows  │ right right ? right right  │ right right right right    │ right ✗               │
 //! ```
 //!
-//! A slice is cut at a line end before which there is an even number of quotes. That is a row's end if all rows before are by the rules,
-//! and the thread that reads those sees whether they are: where one is not (✗), what was seen in later slices is dropped, and the
-//! general reader goes on from there. So nothing depends on how many threads there are, or where slices begin.
+//! A slice is cut where a row ends if all rows before are by the rules: in CSV, at a line end before which there is an even number of
+//! quotes. The thread that reads those rows sees whether they are: where one is not (✗), what was seen in later slices is dropped, and
+//! the general reader goes on from there. So nothing depends on how many threads there are, or where slices begin.
 
 use std::thread;
-
-use memchr::{memchr_iter, memrchr2};
 
 use super::kinds::Look;
 use super::scan::Facts;
@@ -67,7 +65,7 @@ impl Round {
     pub fn look(&mut self, ahead: &Ahead<'_>, threads: usize, look: &Look<'_>) {
         self.parts.resize_with(threads, Part::default);
         (self.part, self.row, self.offset) = (0, 0, ahead.offset);
-        let slices = slices(ahead.bytes, threads);
+        let slices = slices(ahead.bytes, threads, &|bytes| look.whole_rows(bytes));
         look_at(&slices, &mut self.parts, look);
         // Where a slice begins was a guess; it holds only if all rows before it are by the rules.
         let sound = self.parts.iter().position(|part| !part.is_whole).unwrap_or(threads);
@@ -102,7 +100,7 @@ impl Round {
 }
 
 /// Cuts the bytes behind rows; what is behind the last whole row is left out.
-fn slices(bytes: &[u8], count: usize) -> Vec<&[u8]> {
+fn slices<'b>(bytes: &'b [u8], count: usize, whole_rows: &dyn Fn(&[u8]) -> usize) -> Vec<&'b [u8]> {
     let mut slices = Vec::with_capacity(count);
     let mut start = 0;
     for number in 1..=count {
@@ -112,21 +110,6 @@ fn slices(bytes: &[u8], count: usize) -> Vec<&[u8]> {
         start += length;
     }
     slices
-}
-
-/// The length of the rows that are whole.
-fn whole_rows(bytes: &[u8]) -> usize {
-    let mut is_open = memchr_iter(b'"', bytes).count() % 2 == 1;
-    let mut end = bytes.len();
-    while let Some(at) = memrchr2(b'"', b'\n', &bytes[..end]) {
-        match bytes[at] {
-            b'"' => is_open = !is_open,
-            _ if !is_open => return at + 1,
-            _ => {}
-        }
-        end = at;
-    }
-    0
 }
 
 /// Has each slice looked at by a thread of its own.
@@ -164,16 +147,25 @@ fn valid(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alike::scan::csv;
 
+    /// Wherever the bytes end, and however many slices there are.
     #[test]
     fn slices_end_behind_rows() {
-        let text = b"a,1\n\"b\n\",2\nc,3\nd,\"4\n";
-        for count in 1..6 {
-            let slices = slices(text, count);
-            assert_eq!((slices.len(), slices.concat()), (count, b"a,1\n\"b\n\",2\nc,3\n".to_vec()));
-            for slice in slices {
-                assert!(slice.is_empty() || slice.ends_with(b"\n"));
-                assert_eq!(memchr_iter(b'"', slice).count() % 2, 0);
+        let rows = ["a,1\n", "\"b\n\",2\r\n", "\"\"\"\n\"\"é\",3\n", "é,\"\"\n"];
+        let text = rows.concat();
+        for end in 0..=text.len() {
+            let mut ends = vec![0];
+            rows.iter().for_each(|row| ends.push(ends.last().unwrap_or(&0) + row.len()));
+            let whole = ends.iter().rev().find(|length| **length <= end).copied().unwrap_or(0);
+            for count in 1..6 {
+                let slices = slices(&text.as_bytes()[..end], count, &csv::whole_rows);
+                assert_eq!((slices.len(), slices.concat()), (count, text.as_bytes()[..whole].to_vec()));
+                let mut at = 0;
+                for slice in slices {
+                    at += slice.len();
+                    assert!(ends.contains(&at), "{count} slices of {end} bytes end at {at}");
+                }
             }
         }
     }

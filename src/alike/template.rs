@@ -24,7 +24,38 @@ enum Hole {
     Text,
 }
 
-/// A text with holes, as it stands within quotes of CSV: its own quotes are doubled.
+/// How a text stands in its row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Quoting {
+    #[default]
+    Bare,
+    /// Within quotes, its own doubled.
+    Csv,
+    /// Within quotes, its own behind a backslash.
+    Json,
+}
+
+impl Quoting {
+    /// Whether the text ends where these bytes begin.
+    pub fn closes(self, rest: &[u8]) -> bool {
+        match self {
+            Quoting::Bare => true,
+            Quoting::Csv => rest.starts_with(b"\"") && !rest.starts_with(b"\"\""),
+            Quoting::Json => rest.starts_with(b"\""),
+        }
+    }
+
+    /// What stands before a byte of the text.
+    fn escape(self, byte: u8) -> Option<u8> {
+        match (self, byte) {
+            (Quoting::Csv, b'"') => Some(b'"'),
+            (Quoting::Json, b'"' | b'\\') => Some(b'\\'),
+            _ => None,
+        }
+    }
+}
+
+/// A text with holes, as it stands in its row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Template {
     literal: Vec<u8>,
@@ -34,29 +65,27 @@ pub struct Template {
 
 impl Template {
     /// The template of a text whose object was asked for what matters.
-    pub fn new(text: &str, details: &Details<'_>, quoted: bool) -> Template {
+    pub fn new(text: &str, details: &Details<'_>, quoting: Quoting) -> Template {
         let mut template = Template::default();
         let mut at = 0;
         for (key, value, asked) in details.values() {
             let start = value.as_ptr() as usize - text.as_ptr() as usize;
-            template.push(&text[at..start], quoted);
+            template.push(&text[at..start], quoting);
             at = start + value.len();
             match COUNTS.iter().position(|count| *count == key) {
                 Some(count) if value.bytes().all(|byte| byte.is_ascii_digit()) => template.hole(Hole::Count(count)),
-                None if !asked => template.push_idle(value, quoted),
-                _ => template.push(value, quoted),
+                None if !asked => template.push_idle(value, quoting),
+                _ => template.push(value, quoting),
             }
         }
-        template.push(&text[at..], quoted);
+        template.push(&text[at..], quoting);
         template
     }
 
-    fn push(&mut self, text: &str, quoted: bool) {
+    fn push(&mut self, text: &str, quoting: Quoting) {
         for byte in text.bytes() {
+            self.literal.extend(quoting.escape(byte));
             self.literal.push(byte);
-            if quoted && byte == b'"' {
-                self.literal.push(byte);
-            }
         }
     }
 
@@ -65,7 +94,7 @@ impl Template {
     }
 
     /// A value that nobody looked at: the texts and numbers within it may differ, the names of keys not.
-    fn push_idle(&mut self, value: &str, quoted: bool) {
+    fn push_idle(&mut self, value: &str, quoting: Quoting) {
         let mut rest = value;
         while let Some(first) = rest.chars().next() {
             let length = match first {
@@ -78,13 +107,13 @@ impl Template {
             let (token, behind) = rest.split_at(length);
             let is_text = first == '"' && !token.contains('\\') && !behind.trim_start().starts_with(':');
             if is_text {
-                self.push("\"", quoted);
+                self.push("\"", quoting);
                 self.hole(Hole::Text);
-                self.push("\"", quoted);
+                self.push("\"", quoting);
             } else if matches!(first, '-' | '0'..='9') {
                 self.hole(Hole::Number);
             } else {
-                self.push(token, quoted);
+                self.push(token, quoting);
             }
             rest = behind;
         }
@@ -112,7 +141,7 @@ impl Template {
     }
 }
 
-fn follow(bytes: &[u8], at: usize, literal: &[u8]) -> Option<usize> {
+pub fn follow(bytes: &[u8], at: usize, literal: &[u8]) -> Option<usize> {
     let end = at + literal.len();
     (bytes.get(at..end)? == literal).then_some(end)
 }
@@ -140,7 +169,7 @@ fn digits(rest: &[u8]) -> Option<usize> {
 }
 
 /// The length of a number without exponent.
-fn number(rest: &[u8]) -> Option<usize> {
+pub fn number(rest: &[u8]) -> Option<usize> {
     let sign = usize::from(rest.first() == Some(&b'-'));
     let whole = sign + digits(&rest[sign..])?;
     if rest.get(whole) != Some(&b'.') {
@@ -165,18 +194,20 @@ mod tests {
 
     const TEXT: &str = r#"{"a":{"k":["1","x"]},"cache_ratio":0.25,"cache_tokens":2107,"frt":-1.5,"id":"abc","ok":true}"#;
 
-    fn template(quoted: bool) -> Template {
+    fn template(quoting: Quoting) -> Template {
         let details = Details::parse("other", TEXT).unwrap();
         assert!(details.ratio("cache_ratio").unwrap().is_some());
-        Template::new(TEXT, &details, quoted)
+        Template::new(TEXT, &details, quoting)
     }
 
     #[track_caller]
     fn check(text: &str, cached: Option<i64>) {
         let fit = |template: Template, text: &str| template.fit(text.as_bytes()).filter(|(length, _)| *length == text.len());
-        assert_eq!(fit(template(false), text).map(|(_, counts)| counts[0]), cached, "{text}");
-        let quoted = text.replace('"', "\"\"");
-        assert_eq!(fit(template(true), &quoted).map(|(_, counts)| counts[0]), cached, "{quoted}");
+        assert_eq!(fit(template(Quoting::Bare), text).map(|(_, counts)| counts[0]), cached, "{text}");
+        let doubled = text.replace('"', "\"\"");
+        assert_eq!(fit(template(Quoting::Csv), &doubled).map(|(_, counts)| counts[0]), cached, "{doubled}");
+        let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+        assert_eq!(fit(template(Quoting::Json), &escaped).map(|(_, counts)| counts[0]), cached, "{escaped}");
     }
 
     #[test]

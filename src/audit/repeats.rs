@@ -1,7 +1,7 @@
 //! Entries that come again from another input (saved pages overlap), and requests that are charged again.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
+use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZero;
 
 use crate::exact::Points;
@@ -82,51 +82,78 @@ fn mixed(word: u64, salt: u64) -> u64 {
 
 /// The request ids of the last charges.
 ///
-/// Two entries of one request that both take points, or both give some, are one too many.
-#[derive(Debug, Default)]
+/// Two entries of one request that both take points, or both give some, are one too many. Nearly every request is new, so that is what
+/// must be seen fast: `newest` leads from the low bits of a key to the last charge with such a key, `before` from there to the one before.
+/// Charges behind the window are not taken out; their numbers tell that they are too old.
+#[derive(Debug)]
 pub struct Duplicates {
-    seen: HashSet<u64, BuildHasherDefault<AsItIs>>,
-    order: VecDeque<u64>,
+    /// The keys of the last charges, by the number of the charge.
+    keys: Vec<u64>,
+    before: Vec<u32>,
+    newest: Vec<u32>,
+    /// The number of the next charge, from 1 on.
+    next: u32,
+}
+
+/// Twice as many ways in as charges: most lead to none.
+const WAYS: usize = 2 * WINDOW;
+
+impl Default for Duplicates {
+    fn default() -> Duplicates {
+        Duplicates { keys: Vec::new(), before: Vec::new(), newest: Vec::new(), next: 1 }
+    }
 }
 
 impl Duplicates {
     /// Whether the request was charged already.
     pub fn has(&self, request: RequestKey) -> bool {
-        self.seen.contains(&request.0.get())
+        let key = request.0.get();
+        let mut number = self.newest.get(way(key)).copied().unwrap_or(0);
+        while number > 0 && self.next - number <= WINDOW as u32 {
+            let at = number as usize % WINDOW;
+            if self.keys[at] == key {
+                return true;
+            }
+            number = self.before[at];
+        }
+        false
     }
 
     /// Whether the request was charged already; remembers it.
     pub fn is_charged_again(&mut self, request: RequestKey) -> bool {
-        let hash = request.0.get();
-        if !self.seen.insert(hash) {
-            return true;
+        let is_again = self.has(request);
+        if !is_again {
+            self.remember(request);
         }
-        self.order.push_back(hash);
-        if self.order.len() > WINDOW
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.seen.remove(&oldest);
+        is_again
+    }
+
+    /// Remembers a request that was not charged before.
+    pub fn remember(&mut self, request: RequestKey) {
+        let key = request.0.get();
+        if self.newest.is_empty() {
+            *self = Duplicates { keys: vec![0; WINDOW], before: vec![0; WINDOW], newest: vec![0; WAYS], next: 1 };
+        } else if self.next == u32::MAX {
+            self.number_anew();
         }
-        false
+        let at = self.next as usize % WINDOW;
+        self.keys[at] = key;
+        self.before[at] = std::mem::replace(&mut self.newest[way(key)], self.next);
+        self.next += 1;
+    }
+
+    /// Begins to count again, with the last charges.
+    fn number_anew(&mut self) {
+        let key = |number: u32| NonZero::new(self.keys[number as usize % WINDOW]).map(RequestKey);
+        let last: Vec<RequestKey> = (self.next - WINDOW as u32..self.next).filter_map(key).collect();
+        *self = Duplicates::default();
+        last.into_iter().for_each(|request| self.remember(request));
     }
 }
 
-/// Hashes a hash: it is one already.
-#[derive(Debug, Default)]
-pub struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.0 = self.0 << 8 | u64::from(*byte));
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
+/// The place of a key in `newest`.
+fn way(key: u64) -> usize {
+    key as usize % WAYS
 }
 
 /// All that an entry says; its id only where it has no request id, since views of the log number their rows anew.
@@ -142,6 +169,7 @@ fn fingerprint(entry: &LogEntry<'_>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
 
     fn again(duplicates: &mut Duplicates, id: &str, points: i64) -> bool {
         RequestKey::of(id.as_bytes(), Points(points)).is_some_and(|request| duplicates.is_charged_again(request))
@@ -157,7 +185,18 @@ mod tests {
         assert!(again(&mut duplicates, "first", 7));
         assert!(!again(&mut duplicates, "one more", 5));
         assert!(!again(&mut duplicates, "first", 5), "it is behind the window now");
-        assert_eq!((duplicates.seen.len(), duplicates.order.len()), (WINDOW, WINDOW));
+        assert!(again(&mut duplicates, "one more", 5));
+    }
+
+    #[test]
+    fn numbers_that_run_out_begin_anew_with_the_same_window() {
+        let mut duplicates = Duplicates::default();
+        for number in 0..WINDOW + 5 {
+            again(&mut duplicates, &number.to_string(), 1);
+        }
+        duplicates.number_anew();
+        assert!(!duplicates.has(RequestKey::of(b"4", Points(1)).unwrap()));
+        assert!((5..WINDOW + 5).all(|number| again(&mut duplicates, &number.to_string(), 1)));
     }
 
     #[test]

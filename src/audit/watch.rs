@@ -62,9 +62,9 @@ impl Watch {
         self.duplicates.has(request)
     }
 
-    /// Remembers a request that is known to be charged for the first time, in groups whose rules look at single rows alone.
+    /// Remembers a request that was not charged before, in groups whose rules look at single rows alone.
     pub fn remember(&mut self, request: RequestKey) {
-        self.duplicates.is_charged_again(request);
+        self.duplicates.remember(request);
     }
 
     fn see_group(&mut self, entry: &LogEntry<'_>, config: &Config, by_backup: bool, seen: &mut Vec<Policy>) {

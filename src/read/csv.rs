@@ -14,7 +14,7 @@ use crate::log::{Field, Fields, Place, Row, RowError};
 use crate::read::error::OpenErrorKind;
 use crate::read::vocabulary::Vocabulary;
 use crate::read::window::{ROW_LIMIT, Window};
-use crate::read::{Ahead, Layout, Next, ReadRows, cut_short, malformed, not_utf8};
+use crate::read::{Ahead, Form, Layout, Next, ReadRows, cut_short, malformed, not_utf8};
 
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
@@ -178,7 +178,7 @@ impl Header {
         let field_at = |at: usize| cells.iter().find(|(_, cell)| *cell == at).map(|(field, _)| *field);
         let columns: Fields = cells.iter().map(|(field, _)| *field).collect();
         Header {
-            layout: Layout { delimiter, cells: (0..names.len()).map(field_at).collect(), columns },
+            layout: Layout { cells: (0..names.len()).map(field_at).collect(), columns, form: Form::Csv { delimiter } },
             guarded: !columns.contains(Field::Other) && !columns.contains(Field::Metadata),
             open_ended: cells.contains(&(Field::Content, names.len() - 1)),
             names,

@@ -14,6 +14,7 @@ mod csv;
 mod decode;
 mod group;
 mod json;
+mod json_layout;
 mod json_row;
 mod sqlite;
 mod window;
@@ -58,13 +59,26 @@ pub struct Ahead<'w> {
     pub layout: &'w Layout,
 }
 
-/// Where the fields of a row of CSV stand.
+/// Where the fields of a row stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    pub delimiter: u8,
-    /// The field of each column.
+    /// The field of each value, in their order.
     pub cells: Vec<Option<Field>>,
     pub columns: Fields,
+    pub form: Form,
+}
+
+/// What stands between values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Form {
+    Csv {
+        delimiter: u8,
+    },
+    /// Objects, each on a line of its own: what stands before each value, and behind the last one.
+    Lines {
+        before: Vec<Box<[u8]>>,
+        end: Box<[u8]>,
+    },
 }
 
 /// Something at a line that is no row.

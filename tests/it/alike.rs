@@ -51,6 +51,23 @@ fn log(rows: u64, style: Style) -> String {
     text
 }
 
+/// The same log as NDJSON; `other` as a text or as an object.
+fn lines(rows: u64, style: Style, nested: bool) -> String {
+    let mut random = Random(7);
+    let keys: Vec<&str> = HEADER.split(',').collect();
+    let mut text = String::new();
+    for id in 0..rows {
+        let cells = cells(id, &mut random, style);
+        let pair = |(key, cell): (&&str, &String)| match *key {
+            "other" if nested && cell.starts_with('{') => format!("\"other\":{cell}"),
+            "id" | "created_at" | "type" | "quota" | "prompt_tokens" | "completion_tokens" => format!("\"{key}\":{cell}"),
+            _ => format!("\"{key}\":{}", serde_json::Value::from(cell.as_str())),
+        };
+        writeln!(text, "{{{}}}", keys.iter().zip(&cells).map(pair).collect::<Vec<_>>().join(",")).unwrap();
+    }
+    text
+}
+
 fn cells(id: u64, random: &mut Random, style: Style) -> [String; 15] {
     // Ratios in 10^-8.
     let (name, model, completion, cache) = [
@@ -96,7 +113,11 @@ fn cells(id: u64, random: &mut Random, style: Style) -> [String; 15] {
         2 => format!("{{{},\"web_search\":true,\"web_search_call_count\":1,\"web_search_price\":10}}", keys.join(",")),
         _ => format!("{{{}}}", keys.join(",")),
     };
-    let request = if random.below(50) == 0 { "NULL".to_owned() } else { format!("r{id}") };
+    let request = match random.below(150) {
+        0 => "NULL".to_owned(),
+        1 => format!("r{}", id.saturating_sub(1 + random.below(900))),
+        _ => format!("r{id}"),
+    };
     [
         id.to_string(),
         (1_795_000_000 + id / 9).to_string(),
@@ -146,28 +167,105 @@ fn check(text: impl AsRef<[u8]>, name: &str) {
 #[test]
 fn logs_of_all_styles() {
     let plain = Style::default();
-    check(log(14_000, plain), "plain");
-    check(log(7_000, Style { quoted: true, ..plain }), "quoted");
-    check(log(7_000, Style { unsorted: true, ..plain }), "unsorted");
-    check(log(7_000, Style { unique: true, crlf: true, ..plain }), "unique, CRLF");
+    check(log(8_000, plain), "plain");
+    check(log(4_000, Style { quoted: true, ..plain }), "quoted");
+    check(log(4_000, Style { unsorted: true, ..plain }), "unsorted");
+    check(log(4_000, Style { unique: true, crlf: true, ..plain }), "unique, CRLF");
+}
+
+#[test]
+fn lines_of_json() {
+    let plain = Style::default();
+    check(lines(4_000, plain, false), "lines");
+    check(lines(2_000, Style { unique: true, ..plain }, true), "nested");
+    let text = lines(3_000, plain, false);
+    check(&text[..text.len() - 1], "no line end");
+    check(&text[..text.len() - 40], "cut");
+    check(text.replace("\",\"", "\", \""), "spaces");
+    check(text.replace("\"type\":5,", ""), "a key less here and there");
+    check(text.replace('\n', "\r\n").replace("{\"id\":9", "\r\n{\"id\":9"), "empty lines, CRLF");
+    check(text.replace("}\n{\"id\":7", "} {\"id\":7"), "two on a line");
+    check("{\"success\":true}\n".to_owned() + &text, "another object first");
+    damage(&text, 5, 4);
 }
 
 #[test]
 fn damaged_logs() {
-    let text = log(6_500, Style::default());
+    let text = log(4_500, Style::default());
     check(&text[..text.len() - 1], "no line end");
     check(&text[..text.len() - 40], "cut");
     check(text.replace(',', ";"), "semicolons");
     check(text.replacen("key,", "ke\"y,", 3), "a quote within a field");
-    let mut random = Random(3);
-    for round in 0..4 {
-        let mut bytes = text.clone().into_bytes();
+    damage(&text, 3, 4);
+}
+
+/// Compares with some bytes changed, most of them far behind, where the threads are at work.
+fn damage(text: &str, seed: u64, rounds: u64) {
+    let mut random = Random(seed);
+    for round in 0..rounds {
+        let mut bytes = text.as_bytes().to_vec();
         for _ in 0..30 {
-            // Most of them far behind, where the threads are at work.
             let at = bytes.len() / 3 + random.below((bytes.len() / 3 * 2) as u64) as usize;
-            bytes[at] = [bytes[at] ^ (1 << random.below(8)), b'"', b'\n', b'\r', b',', 0xff][random.below(6) as usize];
+            bytes[at] = [bytes[at] ^ (1 << random.below(8)), b'"', b'\n', b'\\', b',', 0xff][random.below(6) as usize];
         }
         check(bytes, &format!("flipped, {round}"));
+    }
+}
+
+/// Rows that broke others' fast paths, each after rows that make its kind known.
+#[test]
+fn rows_at_the_edge() {
+    let other = |cached: u64, more: &str| {
+        let text = format!(
+            "{{\"cache_ratio\":0.25,\"cache_tokens\":{cached},\"completion_ratio\":2,\"group_ratio\":1,\"model_price\":-1,\
+             \"model_ratio\":0.125{more},\"user_group_ratio\":-1}}"
+        );
+        format!("\"{}\"", text.replace('"', "\"\""))
+    };
+    let row = |id: u64, content: &str, charge: i64, tokens: (u64, u64), other: &str| {
+        format!("{id},179500000{},2,{content},ann,key,m0,{charge},{},{},1,0,default,q{id},{other}", id % 10, tokens.0, tokens.1)
+    };
+    let usual = |id: u64| row(id, "", 2, (16, 0), &other(0, ""));
+    let odd = [
+        row(1, "", 0, (1, 0), &other(0, "")),
+        row(2, "", 1, (1, 0), &other(0, "")),
+        row(3, "", 0, (0, 0), &other(0, "")),
+        row(4, "\"a\nb\"", 2, (16, 0), &other(0, "")),
+        row(5, "\"é\"\"…\"", 2, (16, 0), &other(0, "")),
+        row(6, "", 2, (16, 0), &other(0, ",\"r\\u0061tio\":1")),
+        row(7, "", 2, (16, 0), &other(0, ",\"model_ratio\":9")),
+        row(8, "", 2, (16, 0), &other(0, ",\"nested\":{\"model_ratio\":9}")),
+        row(9, "", 2, (16, 0), &other(40, "")),
+        row(10, "", -2, (16, 0), &other(0, "")),
+        row(11, "", 2, (16, 0), ""),
+        row(12, "", 2, (16, 0), "null"),
+        row(13, "", 2, (16, 0), "\"{}\""),
+        row(14, "", 2, (16, 0), &format!("{}\"", other(0, ""))),
+        row(15, "", 2, (16, 0), &other(0, ",\"task_id\":\"t\"")),
+    ];
+    for end in ["\n", "\r\n"] {
+        let mut text = HEADER.to_owned() + end;
+        for (at, odd) in odd.iter().enumerate() {
+            let before = (0..20).map(|id| usual(100 * at as u64 + 100 + id) + end).collect::<String>();
+            text += &(before + odd + end + &usual(9_000 + at as u64) + end);
+        }
+        check(&text, "odd rows");
+        check(&text[..text.len() - end.len()], "odd rows, no line end");
+    }
+}
+
+#[test]
+fn rules_of_groups() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, config) = (folder.path().join("logs.csv"), folder.path().join("prices.toml"));
+    std::fs::write(&path, log(2_000, Style::default())).unwrap();
+    let prices = "[model_ratio]\nm0 = 0.125\nm1 = 1.25\nm2 = 37.5\nm3 = 0.33333333\n[completion_ratio]\nm0 = 2\nm1 = 4.57\nm2 = 1\nm3 = 8\n\
+        [group_ratio]\ndefault = 1\nvip = 0.85\nmany = 0.06666667\nfree = 0\n";
+    for rules in
+        ["[group.vip]\nmodels = [\"m1\"]\n", "[group.vip]\nfallback = [\"many\"]\n", "[group.many]\nrequests_per_minute = 20\n"]
+    {
+        std::fs::write(&config, prices.to_owned() + rules).unwrap();
+        same(&path, &["--config", config.to_str().unwrap()], rules);
     }
 }
 
@@ -175,7 +273,7 @@ fn damaged_logs() {
 fn rows_of_six_columns() {
     let mut text = "model_name,group,prompt_tokens,cached_tokens,completion_tokens,quota\n".to_owned();
     let mut random = Random(1);
-    for _ in 0..9_000 {
+    for _ in 0..5_000 {
         let (prompt, output) = (random.below(5_000), random.below(900));
         let cached = random.below(3) * prompt / 4;
         // m1 in the group default: 1.25 · (prompt + 4.57 · output)
@@ -191,7 +289,7 @@ fn rows_of_six_columns() {
 fn periods_and_users() {
     let folder = tempfile::tempdir().unwrap();
     let (path, config) = (folder.path().join("logs.csv"), folder.path().join("prices.toml"));
-    std::fs::write(&path, log(5_000, Style::default())).unwrap();
+    std::fs::write(&path, log(3_000, Style::default())).unwrap();
     let text = "[model_ratio]\nm0 = 0.125\nm1 = 1.25\nm2 = 37.5\nm3 = 0.33333333\n[completion_ratio]\nm0 = 2\nm1 = 4.57\nm2 = 1\nm3 = 8\n\
         [group_ratio]\ndefault = 1\nvip = 0.85\nmany = 0.06666667\nfree = 0\n[group_group_ratio.gold]\nvip = 0.5\n\
         [users.user3]\ngroup = \"gold\"\n[[period]]\nfrom = 2026-11-18T11:10:00Z\n[period.model_ratio]\nm1 = 2.5\n";
