@@ -13,6 +13,7 @@
 //! assert_eq!(points.round_half_away().to_string(), "5023");
 //! ```
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::ops::{Add, AddAssign, Mul, Neg, Sub};
@@ -21,11 +22,13 @@ use std::str::FromStr;
 use num_bigint::BigInt;
 use num_integer::Integer;
 use num_traits::{Signed, ToPrimitive, Zero};
+use serde::{Deserialize, Serialize};
 
 use crate::float;
 
 /// A ratio or a price as a gateway stores it: `mantissa · 10^exponent`, at most 17 digits, no trailing zeros.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Ratio {
     mantissa: i64,
     exponent: i16,
@@ -138,6 +141,20 @@ impl fmt::Debug for Ratio {
     }
 }
 
+impl From<Ratio> for String {
+    fn from(ratio: Ratio) -> String {
+        ratio.to_string()
+    }
+}
+
+impl TryFrom<String> for Ratio {
+    type Error = NotANumber;
+
+    fn try_from(text: String) -> Result<Ratio, NotANumber> {
+        text.parse()
+    }
+}
+
 impl PartialOrd for Ratio {
     fn partial_cmp(&self, other: &Ratio) -> Option<Ordering> {
         Some(self.cmp(other))
@@ -146,6 +163,9 @@ impl PartialOrd for Ratio {
 
 impl Ord for Ratio {
     fn cmp(&self, other: &Ratio) -> Ordering {
+        if self.exponent == other.exponent {
+            return self.mantissa.cmp(&other.mantissa);
+        }
         Exact::from(*self).cmp(&Exact::from(*other))
     }
 }
@@ -162,7 +182,8 @@ impl From<i64> for Ratio {
 }
 
 /// An exact decimal of any length: `mantissa / 10^scale`.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Exact {
     mantissa: BigInt,
     scale: u32,
@@ -199,15 +220,17 @@ impl Exact {
     }
 
     fn power(mantissa: BigInt, exponent: i32) -> Exact {
-        if exponent >= 0 {
-            Exact { mantissa: mantissa * ten_to(exponent as u32), scale: 0 }
-        } else {
-            Exact { mantissa, scale: exponent.unsigned_abs() }
+        match exponent {
+            ..=0 => Exact { mantissa, scale: exponent.unsigned_abs() },
+            1.. => Exact { mantissa: mantissa * ten_to(exponent.unsigned_abs()), scale: 0 },
         }
     }
 
-    fn at_scale(&self, scale: u32) -> BigInt {
-        &self.mantissa * ten_to(scale - self.scale)
+    fn at_scale(&self, scale: u32) -> Cow<'_, BigInt> {
+        match scale - self.scale {
+            0 => Cow::Borrowed(&self.mantissa),
+            more => Cow::Owned(&self.mantissa * ten_to(more)),
+        }
     }
 
     /// Rounded to a whole number, halves away from zero.
@@ -217,12 +240,12 @@ impl Exact {
 
     /// Cut to a whole number, toward zero.
     pub fn truncate(&self) -> BigInt {
-        &self.mantissa / ten_to(self.scale)
+        if self.scale == 0 { self.mantissa.clone() } else { &self.mantissa / ten_to(self.scale) }
     }
 
     /// The largest whole number that is not above.
     pub fn floor(&self) -> BigInt {
-        self.mantissa.div_floor(&ten_to(self.scale))
+        if self.scale == 0 { self.mantissa.clone() } else { self.mantissa.div_floor(&ten_to(self.scale)) }
     }
 
     /// The smallest whole number that is not below.
@@ -242,7 +265,7 @@ impl Exact {
     /// `self / divisor`, rounded half away from zero at `places` decimals. The divisor is not 0.
     pub fn divided_by(&self, divisor: &Exact, places: u32) -> Exact {
         let scale = self.scale.max(divisor.scale);
-        let numerator = self.at_scale(scale) * ten_to(places);
+        let numerator = self.at_scale(scale).into_owned() * ten_to(places);
         Exact { mantissa: divide_half_away(&numerator, &divisor.at_scale(scale)), scale: places }
     }
 
@@ -274,7 +297,7 @@ impl Exact {
 }
 
 fn ten_to(power: u32) -> BigInt {
-    BigInt::from(10u8).pow(power)
+    10u128.checked_pow(power).map_or_else(|| BigInt::from(10u8).pow(power), BigInt::from)
 }
 
 /// `numerator / denominator`, halves away from zero.
@@ -284,6 +307,20 @@ fn divide_half_away(numerator: &BigInt, denominator: &BigInt) -> BigInt {
         return quotient;
     }
     if numerator.is_negative() == denominator.is_negative() { quotient + 1 } else { quotient - 1 }
+}
+
+impl From<Exact> for String {
+    fn from(number: Exact) -> String {
+        number.to_string()
+    }
+}
+
+impl TryFrom<String> for Exact {
+    type Error = NotANumber;
+
+    fn try_from(text: String) -> Result<Exact, NotANumber> {
+        Exact::parse(&text).ok_or(NotANumber)
+    }
 }
 
 impl From<Ratio> for Exact {
@@ -322,7 +359,7 @@ impl Add for Exact {
     type Output = Exact;
     fn add(self, other: Exact) -> Exact {
         let scale = self.scale.max(other.scale);
-        Exact { mantissa: self.at_scale(scale) + other.at_scale(scale), scale }
+        Exact { mantissa: self.at_scale(scale).into_owned() + other.at_scale(scale).as_ref(), scale }
     }
 }
 

@@ -9,6 +9,7 @@ pub mod details;
 pub mod exact;
 pub mod float;
 pub mod log;
+pub mod partial;
 pub mod pricing;
 pub mod profile;
 pub mod read;

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::exact::{Charged, Exact, Points, Ratio};
 
 macro_rules! fields {
@@ -113,7 +115,7 @@ impl FromIterator<Field> for Fields {
 
 /// Where a row stood: the input (in the order given) and its line there, counted from 1.
 /// For a row of a SQLite file the line is its row id; in JSON, the line on which the object begins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {
     pub input: u32,
     pub line: u64,

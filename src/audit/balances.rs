@@ -1,13 +1,17 @@
 //! Conservation: what a user's balance lost must be what the log says.
 //!
-//! `after − before = top-ups + gifts + refunds + manual changes − charges`. Accounts are sums, so they merge in any order.
+//! `after − before = top-ups + gifts + refunds + manual changes − charges`. Accounts are sums, so they merge in any order: those of one
+//! user with the same balances before and after are one, and others stay apart.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::{Deserialize, Serialize};
 
 use crate::profile::{Change, Doubt, Movement};
 
 /// A user's balance before and after the log, in points.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Opening {
     pub user: String,
     pub user_id: String,
@@ -16,14 +20,15 @@ pub struct Opening {
 }
 
 /// The balances of all users, and what the log moved.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<Account>", into = "Vec<Account>")]
 pub struct Balances {
     accounts: Vec<Account>,
     by_name: HashMap<String, usize>,
     by_id: HashMap<String, usize>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Account {
     opening: Opening,
     change: i128,
@@ -46,25 +51,21 @@ pub struct Imbalance {
 
 impl Balances {
     pub fn new(openings: Vec<Opening>) -> Balances {
-        let mut balances = Balances::default();
-        for opening in openings {
-            let index = balances.accounts.len();
-            balances.by_name.insert(opening.user.clone(), index);
-            if !opening.user_id.is_empty() {
-                balances.by_id.insert(opening.user_id.clone(), index);
+        openings.into_iter().map(Account::new).collect::<Vec<Account>>().into()
+    }
+
+    /// Adds what another part of the log moved.
+    pub fn merge(&mut self, other: Balances) {
+        let mut accounts: BTreeMap<Opening, Account> = BTreeMap::new();
+        for part in std::mem::take(&mut self.accounts).into_iter().chain(other.accounts) {
+            match accounts.entry(part.opening.clone()) {
+                Entry::Occupied(mut account) => account.get_mut().merge(part),
+                Entry::Vacant(account) => {
+                    account.insert(part);
+                }
             }
-            balances.accounts.push(Account {
-                opening,
-                change: 0,
-                to_before: 0,
-                slack: 0,
-                unknown: 0,
-                tests: 0,
-                doubts: BTreeSet::new(),
-                rows: 0,
-            });
         }
-        balances
+        *self = accounts.into_values().collect::<Vec<Account>>().into();
     }
 
     pub fn is_empty(&self) -> bool {
@@ -103,7 +104,40 @@ impl Balances {
     }
 }
 
+impl From<Vec<Account>> for Balances {
+    fn from(accounts: Vec<Account>) -> Balances {
+        let mut balances = Balances::default();
+        for (index, account) in accounts.iter().enumerate() {
+            balances.by_name.insert(account.opening.user.clone(), index);
+            if !account.opening.user_id.is_empty() {
+                balances.by_id.insert(account.opening.user_id.clone(), index);
+            }
+        }
+        Balances { accounts, ..balances }
+    }
+}
+
+impl From<Balances> for Vec<Account> {
+    fn from(balances: Balances) -> Vec<Account> {
+        balances.accounts
+    }
+}
+
 impl Account {
+    fn new(opening: Opening) -> Account {
+        Account { opening, change: 0, to_before: 0, slack: 0, unknown: 0, tests: 0, doubts: BTreeSet::new(), rows: 0 }
+    }
+
+    fn merge(&mut self, other: Account) {
+        self.change += other.change;
+        self.to_before += other.to_before;
+        self.slack += other.slack;
+        self.unknown += other.unknown;
+        self.tests += other.tests;
+        self.doubts.extend(other.doubts);
+        self.rows += other.rows;
+    }
+
     fn imbalance(&self) -> Option<Imbalance> {
         let moved = i128::from(self.opening.after) - i128::from(self.opening.before);
         let difference = moved - self.change;

@@ -1,12 +1,15 @@
 //! Ratios that a row carries and that differ from the config's.
 
+use serde::{Deserialize, Serialize};
+
+use super::Word;
 use crate::exact::{Exact, Ratio};
 use crate::pricing::{Class, Formula, Mode, Terms};
 
 /// A number that enters the charge and stands in the row with another value than in the config.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Difference {
-    pub key: &'static str,
+    pub key: Word,
     pub configured: String,
     pub logged: String,
 }
@@ -54,14 +57,14 @@ fn compare_expressions(found: &mut Vec<Difference>, configured: &Terms, logged: 
     }
 }
 
-fn compare(found: &mut Vec<Difference>, key: &'static str, configured: Ratio, logged: Ratio) {
+fn compare(found: &mut Vec<Difference>, key: impl Into<Word>, configured: Ratio, logged: Ratio) {
     if configured != logged {
         push(found, key, configured.to_string(), logged.to_string());
     }
 }
 
-fn push(found: &mut Vec<Difference>, key: &'static str, configured: String, logged: String) {
-    found.push(Difference { key, configured, logged });
+fn push(found: &mut Vec<Difference>, key: impl Into<Word>, configured: String, logged: String) {
+    found.push(Difference { key: key.into(), configured, logged });
 }
 
 /// Rates are relative to the price of plain input, which a price list gives in USD and an option map as 1; an absolute rate is

@@ -1,9 +1,11 @@
 //! Which charges are audited.
 
+use serde::{Deserialize, Serialize};
+
 use crate::log::LogEntry;
 
 /// A charge is admitted if it is within the time and each list that is not empty names it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter {
     /// Unix seconds, included.
     pub since: Option<i64>,

@@ -3,13 +3,19 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::diagnose::{ClassCauses, ClassKey, word};
-use super::{Cause, Causes, Judged, Verdict};
+use super::wire::Line;
+use super::{Cause, Causes, Judged, OfRow, Verdict, Word};
+use crate::exact::Exact;
 use crate::log::{LogEntry, Place};
+use crate::pricing::{Class, Mode, Terms};
 use crate::profile::Profile;
 
 /// A row with its verdict.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(into = "Line", from = "Line")]
 pub struct Finding {
     pub place: Place,
     pub id: String,
@@ -20,6 +26,15 @@ pub struct Finding {
     pub token: String,
     pub user: String,
     pub verdict: Verdict,
+    /// What its terms said, where they are not at hand: a finding that was made elsewhere.
+    pub figures: Option<Figures>,
+}
+
+/// What enters a charge, in the words of reports.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    pub usage: Vec<(Word, i64)>,
+    pub ratios: Vec<(String, String)>,
 }
 
 impl Finding {
@@ -36,6 +51,7 @@ impl Finding {
             token: text(|entry| entry.token.to_owned()),
             user: text(|entry| entry.user.to_owned()),
             verdict,
+            figures: None,
         }
     }
 
@@ -43,32 +59,74 @@ impl Finding {
         self.verdict.charge.as_deref()
     }
 
+    fn terms(&self) -> Option<&Terms> {
+        self.charge()?.terms.as_ref()
+    }
+
+    /// The tokens of each class that has any.
+    pub fn usage(&self) -> Vec<(Word, i64)> {
+        match (self.terms(), &self.figures) {
+            (Some(terms), _) => {
+                let used = terms.usage.iter().filter(|(_, tokens)| *tokens != 0);
+                used.map(|(class, tokens)| (terms.usage_word(class).into(), tokens)).collect()
+            }
+            (None, figures) => figures.as_ref().map_or(Vec::new(), |figures| figures.usage.clone()),
+        }
+    }
+
+    /// The numbers that enter the charge.
+    pub fn ratios(&self) -> Vec<(String, String)> {
+        match (self.terms(), &self.figures) {
+            (Some(terms), _) => ratios(terms),
+            (None, figures) => figures.as_ref().map_or(Vec::new(), |figures| figures.ratios.clone()),
+        }
+    }
+
     /// The cause of a mismatched row: that of its class where it explains the row, else its own.
     pub fn told(&self, classes: Option<&ClassCauses>) -> Option<ToldCause> {
         let judged = self.charge()?;
         let diagnosis = judged.diagnosis.as_ref()?;
         let key = ClassKey { model: self.model.clone(), group: self.group.clone() };
-        let (cause, implied) = match classes {
-            Some(classes) => classes.of(&key, diagnosis),
-            None => {
-                let first = diagnosis.causes.first();
-                (diagnosis.cause(), first.map_or(Vec::new(), |explanation| explanation.implied.clone()))
-            }
+        let own = diagnosis.cause();
+        let OfRow { causes: cause, implied, also } = match classes {
+            Some(classes) => classes.of(&key, judged, diagnosis),
+            None => OfRow { causes: own, implied: diagnosis.implied_by(own), also: Vec::new() },
         };
         let same_kind = diagnosis.causes.iter().map(|explanation| explanation.causes).filter(|other| other.kind == cause.kind);
-        let mut implied: BTreeMap<String, String> = implied.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let mut also: Vec<Causes> = same_kind.chain(also).filter(|other| *other != cause).collect();
+        also.sort();
+        also.dedup();
+        let mut implied: BTreeMap<String, String> = implied.into_iter().map(|(key, value)| (key.into_owned(), value)).collect();
         if cause.is(Cause::RatioDrift) {
-            implied.extend(judged.drift.iter().map(|difference| (difference.key.to_owned(), difference.logged.clone())));
+            implied.extend(judged.drift.iter().map(|difference| (difference.key.clone().into_owned(), difference.logged.clone())));
         }
         if cause == Causes::UNEXPLAINED {
             implied.extend(diagnosis.implied.iter().map(|(slot, value)| (word(*slot).to_owned(), value.to_string())));
         }
-        Some(ToldCause { cause, also: same_kind.filter(|other| *other != cause).collect(), implied })
+        Some(ToldCause { cause, also, implied })
     }
 
     pub fn profile(&self) -> Option<Profile> {
         self.verdict.profile
     }
+}
+
+fn ratios(terms: &Terms) -> Vec<(String, String)> {
+    let mut used: Vec<(String, String)> = Vec::new();
+    match terms.formula.mode() {
+        Mode::Call | Mode::Free => used.push((terms.price_word().to_owned(), terms.price.to_string())),
+        Mode::Expression => {}
+        Mode::Tokens => {
+            let model = Exact::from(terms.model_ratio) * terms.rates[Class::Input];
+            used.push((terms.rate_word(Class::Input).to_owned(), model.normalized().to_string()));
+            let classes = terms.usage.iter().filter(|(class, tokens)| *tokens != 0 && *class != Class::Input);
+            used.extend(classes.map(|(class, _)| (terms.rate_word(class).to_owned(), terms.rates[class].to_string())));
+        }
+    }
+    used.push(("group_ratio".to_owned(), terms.group_ratio.to_string()));
+    used.extend(terms.multipliers.iter().map(|multiplier| (multiplier.name.clone(), multiplier.value.to_string())));
+    used.extend(terms.surcharges.iter().map(|surcharge| (surcharge.name.clone(), surcharge.price.to_string())));
+    used
 }
 
 /// The cause of a row, as reports tell it.

@@ -8,11 +8,39 @@ use super::diagnose::Look;
 use crate::details::Details;
 use crate::log::LogEntry;
 use crate::pricing::{Mode, Terms};
-use crate::profile::{self, Context, Profile, Related};
+use crate::profile::{self, Context, Profile, Related, RelatedModel};
 
 /// What was looked up so far; it never changes a result.
 #[derive(Debug, Default)]
-pub(super) struct Known(RefCell<HashMap<Key, Rc<Related>>>);
+pub(super) struct Known {
+    related: Looked<Related>,
+    models: Looked<Vec<RelatedModel>>,
+}
+
+/// Results of one kind by their key.
+#[derive(Debug)]
+struct Looked<T>(RefCell<HashMap<Key, Rc<T>>>);
+
+impl<T> Default for Looked<T> {
+    fn default() -> Looked<T> {
+        Looked(RefCell::default())
+    }
+}
+
+impl<T> Looked<T> {
+    fn get(&self, key: Key, find: impl FnOnce() -> T) -> Rc<T> {
+        if let Some(known) = self.0.borrow().get(&key) {
+            return Rc::clone(known);
+        }
+        let found = Rc::new(find());
+        let mut known = self.0.borrow_mut();
+        if known.len() >= MOST_RELATED {
+            known.clear();
+        }
+        known.insert(key, Rc::clone(&found));
+        found
+    }
+}
 
 /// Wrong charges with the same key have the same related prices.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -57,25 +85,21 @@ impl Lookup<'_, '_> {
 
 impl Look for Lookup<'_, '_> {
     fn related(&self, terms: &Terms) -> Rc<Related> {
-        let find = || Rc::new(profile::related(self.profile, self.entry, self.details, self.context));
-        // The price of an image depends on what its row says of it.
-        if !terms.multipliers.is_empty() {
-            return find();
-        }
-        let key = self.key(terms);
-        if let Some(known) = self.known.0.borrow().get(&key) {
-            return Rc::clone(known);
-        }
-        let related = find();
-        let mut known = self.known.0.borrow_mut();
-        if known.len() >= MOST_RELATED {
-            known.clear();
-        }
-        known.insert(key, Rc::clone(&related));
-        related
+        let find = || profile::related(self.profile, self.entry, self.details, self.context);
+        if is_of_its_own(terms) { Rc::new(find()) } else { self.known.related.get(self.key(terms), find) }
+    }
+
+    fn other_models(&self, terms: &Terms) -> Rc<Vec<RelatedModel>> {
+        let find = || profile::other_models(self.profile, self.entry, self.details, self.context);
+        if is_of_its_own(terms) { Rc::new(find()) } else { self.known.models.get(self.key(terms), find) }
     }
 
     fn other_mode(&self) -> Option<Terms> {
         profile::other_mode(self.profile, self.entry, self.details, self.context)
     }
+}
+
+/// The price of an image depends on what its row says of it.
+fn is_of_its_own(terms: &Terms) -> bool {
+    !terms.multipliers.is_empty()
 }

@@ -12,36 +12,45 @@ mod filter;
 mod finding;
 mod infer;
 mod lookup;
+mod pairs;
 mod policy;
 mod repeats;
 mod summary;
 mod watch;
+mod wire;
 
 pub use balances::{Balances, Imbalance, Opening};
 pub use cause::{Cause, Causes, Kind as CauseKind};
 pub use compare::{Amount, Compared, Comparison, Target, groups};
 pub use diagnose::{Case, ClassCauses, Diagnosis, Explanation, Look, diagnose};
-pub use diagnose::{ClassKey, Told};
+pub use diagnose::{ClassKey, OfRow, Told};
 pub use drift::{Difference, differences};
 pub use filter::Filter;
-pub use finding::{Finding, Ranked, ToldCause};
+pub use finding::{Figures, Finding, Ranked, ToldCause};
 pub use infer::{Inferred, Interval, ModelFit, Sample, Samples, Solved, SolvedRate};
 pub use policy::{Level, Policies, Policy};
 pub use repeats::{Repeats, RequestKey};
 pub use summary::{By, DriftKey, Plain, QuirkKey, Span, Summary, Tally, Totals};
 pub use watch::Watch;
 
+use std::borrow::Cow;
+
 use lookup::{Known, Lookup};
+use serde::{Deserialize, Serialize};
 
 use crate::config::{Found, MapName};
 use crate::details::Details;
-use crate::exact::Points;
+use crate::exact::{Charged, Points, Ratio};
 use crate::log::{Field, Kind, LogEntry, RowError};
 use crate::pricing::{Adjustment, Charge, Judgement, Reason, Standing, Terms, judge, price};
 use crate::profile::{self, Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Shape, Skip};
 
+/// A word of reports: one of our own, or one that was read from a part of an audit.
+pub type Word = Cow<'static, str>;
+
 /// The class of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Class {
     Matched,
     Overcharged,
@@ -84,6 +93,8 @@ pub struct Verdict {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
     pub charged: Points,
+    /// The charge as it is written.
+    pub written: Charged,
     /// What the charge should follow from; none where nobody can say.
     pub terms: Option<Terms>,
     pub expected: Option<Charge>,
@@ -215,7 +226,7 @@ impl Auditor {
         let Rated { charged, terms, own, departures, shape: _ } = rated;
         let terms = match terms {
             Ok(terms) => terms,
-            Err(reason) => return (Class::Unrated, unrated(charged.points(context.quota_per_unit), reason)),
+            Err(reason) => return (Class::Unrated, unrated(charged, context.quota_per_unit, reason)),
         };
         let Judgement { expected, charged: points, standing } = judge(&terms, &charged, self.tolerance);
         let drift = own.as_ref().map_or(Vec::new(), |own| differences(&terms, own));
@@ -241,6 +252,7 @@ impl Auditor {
             class,
             Judged {
                 charged: points,
+                written: charged,
                 terms: Some(terms),
                 expected: Some(expected),
                 reason,
@@ -254,9 +266,10 @@ impl Auditor {
     }
 }
 
-fn unrated(charged: Points, reason: Reason) -> Judged {
+fn unrated(written: Charged, quota_per_unit: Ratio, reason: Reason) -> Judged {
     Judged {
-        charged,
+        charged: written.points(quota_per_unit),
+        written,
         terms: None,
         expected: None,
         reason: Some(reason),

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::collections::btree_map;
 use std::ops::Bound;
 
+use serde::{Deserialize, Serialize};
+
+use super::pairs;
 use super::summary::Span;
 
 /// A finding beside the charges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Policy {
     DuplicateCharge,
     ModelNotInGroup,
@@ -102,10 +106,12 @@ type Key = (Policy, String);
 
 /// Findings by what is said of them. Memory stays constant, and merging is associative and commutative: of each finding the
 /// details that come first in their own order are told one by one, whatever the order in which they came.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Policies {
+    #[serde(with = "pairs")]
     told: BTreeMap<Key, (u64, Span)>,
     counts: BTreeMap<Policy, usize>,
+    #[serde(with = "pairs")]
     rest: BTreeMap<Key, (u64, Span)>,
 }
 

@@ -3,17 +3,20 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
+use serde::{Deserialize, Serialize};
+
 use super::diagnose::{ClassCauses, ClassKey, Classes, Told};
 use super::finding::{Finding, Ranked, rank};
 use super::policy::Policies;
 use super::watch::{group_of, who};
-use super::{Class, Judged, Policy, Verdict};
+use super::wire::{listed, reasons};
+use super::{Class, Judged, Policy, Verdict, Word, pairs};
 use crate::log::{LogEntry, Place};
 use crate::pricing::Reason;
 use crate::profile::{Profile, Quirk, Skip};
 
 /// First and last time, unix seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     pub first: Option<i64>,
     pub last: Option<i64>,
@@ -31,7 +34,7 @@ impl Span {
 }
 
 /// Rows by class, and their points.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Totals {
     pub rows: u64,
     pub matched: u64,
@@ -103,7 +106,7 @@ impl Totals {
 }
 
 /// The part of a breakdown with one key.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
     pub rows: u64,
     pub charged_points: i128,
@@ -128,7 +131,8 @@ impl Tally {
 }
 
 /// What totals are broken down by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum By {
     Model,
     Group,
@@ -156,9 +160,9 @@ impl By {
 }
 
 /// A ratio that differs from the config's: the key of a drift entry.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DriftKey {
-    pub key: &'static str,
+    pub key: Word,
     /// The model, or none where the number is a group's.
     pub model: Option<String>,
     pub group: Option<String>,
@@ -167,7 +171,7 @@ pub struct DriftKey {
 }
 
 /// Rows that show one quirk; the points charged beyond the rules are none where those of any row are not known.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuirkKey {
     pub rows: u64,
     pub net_points: Option<i128>,
@@ -187,16 +191,19 @@ pub struct Plain<'a> {
 }
 
 /// What a run found.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Summary {
     pub totals: Totals,
     pub period: Span,
     pub profiles: BTreeMap<Profile, u64>,
+    #[serde(with = "reasons")]
     pub unrated_reasons: BTreeMap<Reason, u64>,
+    #[serde(with = "reasons")]
     pub presumed: BTreeMap<Reason, u64>,
     pub skips: BTreeMap<Skip, u64>,
     /// What the mismatched rows of each model and group have in common.
     pub classes: Classes,
+    #[serde(with = "pairs")]
     pub drift: BTreeMap<DriftKey, (u64, Span)>,
     pub quirks: BTreeMap<Quirk, QuirkKey>,
     /// By finding, and what is said of it.
@@ -204,6 +211,7 @@ pub struct Summary {
     by: BTreeMap<By, BTreeMap<String, Tally>>,
     /// The first malformed rows, for messages.
     pub malformed: Vec<(Place, String)>,
+    #[serde(with = "listed")]
     worst: BinaryHeap<Reverse<Ranked>>,
     limit: usize,
 }
@@ -291,7 +299,7 @@ impl Summary {
         if let Some(diagnosis) = &judged.diagnosis {
             let told = Told { tally: tally(verdict.class, judged), span, over: u64::from(verdict.class == Class::Overcharged) };
             let key = ClassKey { model: entry.model.to_owned(), group: entry.group.to_owned() };
-            self.classes.add(key, diagnosis, &told);
+            self.classes.add(key, judged, diagnosis, &told);
             self.keep(entry, verdict);
         }
     }
@@ -305,7 +313,7 @@ impl Summary {
         for difference in &judged.drift {
             let of_group = difference.is_of_group();
             let key = DriftKey {
-                key: difference.key,
+                key: difference.key.clone(),
                 model: (!of_group).then(|| entry.model.to_owned()),
                 group: of_group.then(|| entry.group.to_owned()),
                 configured: difference.configured.clone(),
@@ -393,8 +401,35 @@ impl Summary {
         self.totals.overcharged + self.totals.undercharged - self.worst.len() as u64
     }
 
-    /// Adds what another part of the same run found.
+    /// Keeps no more than so many findings, the largest.
+    pub fn limit_to(&mut self, limit: usize) {
+        self.limit = self.limit.min(limit);
+        while self.worst.len() > self.limit {
+            self.worst.pop();
+        }
+    }
+
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// What totals are broken down by.
+    pub fn broken_down_by(&self) -> impl Iterator<Item = By> {
+        self.by.keys().copied()
+    }
+
+    /// Gives the inputs other numbers: that at index 0 becomes `numbers[0]`.
+    pub fn renumber(&mut self, numbers: &[u32]) {
+        let renumber = |place: &mut Place| place.input = numbers.get(place.input as usize).copied().unwrap_or(place.input);
+        self.malformed.iter_mut().for_each(|(place, _)| renumber(place));
+        let mut worst = std::mem::take(&mut self.worst).into_vec();
+        worst.iter_mut().for_each(|Reverse(ranked)| renumber(&mut ranked.0.place));
+        self.worst = worst.into();
+    }
+
+    /// Adds what another part of the same run found. Of two limits the smaller holds: no more is known of the other part.
     pub fn merge(&mut self, other: Summary) {
+        self.limit_to(other.limit);
         self.totals.merge(&other.totals);
         self.period.merge(other.period);
         add_counts(&mut self.profiles, other.profiles);

@@ -1,5 +1,6 @@
 //! `quota audit`.
 
+use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -7,14 +8,16 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::file::{terminal_width, write_whole};
+use super::gate::{Gate, GateArgs};
 use super::logs::{FilterArgs, LogArgs, Logs, Pricing, ReadRow, Visitor};
-use super::outcome::{FOUND, Failure, NOTHING_AUDITED};
-use super::{Chosen, Common};
+use super::merge::{PARTIAL_LIMIT, write_partial};
+use super::outcome::Failure;
+use super::{Chosen, Color, Common};
 use crate::alike::Alike;
-use crate::audit::{Auditor, Balances, By, Cause, Filter, Finding, Level, Past, Policy, Repeats, Span, Summary, Totals, Verdict};
+use crate::audit::{Auditor, Balances, By, Filter, Finding, Past, Policy, Repeats, Span, Summary, Verdict};
 use crate::details::Details;
-use crate::exact::{Exact, Ratio};
 use crate::log::{LogEntry, Place};
+use crate::partial::{PartInput, Partial, Settings};
 use crate::profile::{self, Context, Rates, Skip};
 use crate::read::ReadRows;
 use crate::report::{self, InputInfo, Report, Style, UsdTotals};
@@ -24,7 +27,8 @@ use crate::report::{self, InputInfo, Report, Style, UsdTotals};
 #[command(after_help = "Examples:\n  quota audit logs.csv --config options.json\n  \
                         quota audit one-api.db --by model --fail-on over\n\n\
                         Exit codes: 0 all right, 1 something that --fail-on names was found, 2 the job could not be done, \
-                        3 nothing could be audited.")]
+                        3 nothing could be audited.\n\
+                        Environment: QUOTA_CONFIG (a config file), QUOTA_COLOR (auto, always, never); flags win.")]
 pub struct AuditCommand {
     #[command(flatten)]
     logs: LogArgs,
@@ -38,15 +42,8 @@ pub struct AuditCommand {
     /// Take a difference of up to so many points as matched
     #[arg(long, value_name = "POINTS", default_value_t = 0)]
     tolerance: u64,
-    /// What makes the run fail: over, under, drift, policy, notice, quirk, unrated, malformed, any (the first four), all, none
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "any")]
-    fail_on: Vec<FailOn>,
-    /// Over- and undercharged rows fail the run only above this number
-    #[arg(long, value_name = "N")]
-    max_mismatches: Option<u64>,
-    /// An input without any charge is all right
-    #[arg(long)]
-    allow_empty: bool,
+    #[command(flatten)]
+    gate: GateArgs,
     /// A malformed row ends the run
     #[arg(long)]
     strict: bool,
@@ -64,31 +61,29 @@ pub struct AuditCommand {
     /// Judge each row by itself, without what rows like it have in common: the same report, slower
     #[arg(long, hide = true)]
     one_by_one: bool,
+    /// Print one line for `quota merge`: sums and the largest findings, no rows. A wrong charge does not fail the run
+    #[arg(long, conflicts_with_all = ["format", "fail_on", "max_mismatches", "baseline", "allow_empty"])]
+    partial: bool,
     /// How many findings are listed: the largest [default: 20 in a table, else 1000]
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub enum Format {
     Table,
     Json,
     Ndjson,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum FailOn {
-    Over,
-    Under,
-    Drift,
-    Policy,
-    Notice,
-    Quirk,
-    Unrated,
-    Malformed,
-    Any,
-    All,
-    None,
+impl Format {
+    /// How many findings are listed where nothing else is asked for.
+    pub fn limit(self) -> usize {
+        match self {
+            Format::Table => 20,
+            Format::Json | Format::Ndjson => 1000,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -125,55 +120,15 @@ impl AuditCommand {
             Some(path) => write_whole(path, |file| run.write(file, err))?,
             None => run.write(out, err)?,
         };
-        Ok(self.exit_code(&report.summary))
-    }
-
-    fn exit_code(&self, summary: &Summary) -> u8 {
-        let totals = &summary.totals;
-        if self.fails(summary) {
-            FOUND
-        } else if totals.audited() > 0 || (self.allow_empty && totals.unrated == 0) {
-            0
-        } else {
-            NOTHING_AUDITED
+        match report {
+            Some(report) => Ok(run.gate.exit_code(&report.summary, self.common.quiet, err)?),
+            None => Ok(0),
         }
     }
 
-    fn fails(&self, summary: &Summary) -> bool {
-        let totals = &summary.totals;
-        let causes = summary.causes();
-        let drifted = causes.totals.iter().filter(|(causes, _)| causes.is(Cause::RatioDrift));
-        let (drift_rows, drift_over) =
-            drifted.fold((0, 0), |(rows, over), (_, total)| (rows + total.told.tally.rows, over + total.told.over));
-        let mismatches = totals.overcharged + totals.undercharged - drift_rows;
-        let too_many = mismatches > self.max_mismatches.unwrap_or(0);
-        let has = |level: Level| summary.policy.keys().any(|(policy, _)| policy.level() == level);
-        self.fail_on.iter().any(|fail_on| match fail_on {
-            FailOn::Over => too_many && totals.overcharged > drift_over,
-            FailOn::Under => too_many && totals.undercharged > drift_rows - drift_over,
-            FailOn::Drift => !summary.drift.is_empty(),
-            FailOn::Policy => has(Level::Violation),
-            FailOn::Notice => has(Level::Notice),
-            FailOn::None => false,
-            FailOn::Quirk => !summary.quirks.is_empty(),
-            FailOn::Unrated => totals.unrated > 0,
-            FailOn::Malformed => totals.malformed > 0,
-            FailOn::Any => (too_many && mismatches > 0) || !summary.drift.is_empty() || has(Level::Violation),
-            FailOn::All => {
-                (too_many && mismatches > 0)
-                    || !summary.drift.is_empty()
-                    || !summary.quirks.is_empty()
-                    || !summary.policy.is_empty()
-                    || totals.unrated + totals.malformed > 0
-            }
-        })
-    }
-
     fn limit(&self) -> usize {
-        self.limit.unwrap_or(match self.format {
-            Format::Table => 20,
-            Format::Json | Format::Ndjson => 1000,
-        })
+        let usual = if self.partial { PARTIAL_LIMIT } else { self.format.limit() };
+        self.limit.unwrap_or(usual)
     }
 }
 
@@ -182,6 +137,7 @@ struct Run<'c> {
     command: &'c AuditCommand,
     logs: Logs<'c>,
     auditor: Auditor,
+    gate: Gate<'c>,
 }
 
 /// What rows leave behind for later ones.
@@ -192,14 +148,15 @@ struct Kept {
 
 impl<'c> Run<'c> {
     fn new(command: &'c AuditCommand, chosen: Chosen) -> Result<Run<'c>, Failure> {
-        let logs = Logs::new(&command.logs, &command.common, chosen)?;
+        let mut logs = Logs::new(&command.logs, &command.common, chosen)?;
+        logs.hashes = command.partial.then(RefCell::default);
         let profile = command.common.profile(&logs.chosen.config)?;
         let auditor = Auditor { profile, tolerance: command.tolerance, filter: logs.filter(&command.filter)? };
-        Ok(Run { command, logs, auditor })
+        Ok(Run { command, logs, auditor, gate: command.gate.gate()? })
     }
 
-    /// Audits all inputs and writes the report.
-    fn write(&self, out: &mut dyn Write, err: &mut dyn Write) -> Result<Report, Failure> {
+    /// Audits all inputs and writes the report; none where they are a part.
+    fn write(&self, out: &mut dyn Write, err: &mut dyn Write) -> Result<Option<Report>, Failure> {
         let by: Vec<By> = self.command.by.iter().map(|choice| By::from(*choice)).collect();
         let mut report = Report {
             inputs: Vec::new(),
@@ -216,6 +173,7 @@ impl<'c> Run<'c> {
         };
         let past = Past::new(Repeats::among(self.command.logs.files.len()));
         let mut kept = Kept { past, books };
+        let mut pricings = Vec::new();
         for (index, path) in self.command.logs.files.iter().enumerate() {
             let before = report.summary.totals.clone();
             let pricing = self.audit_input(path, index, &mut report, &mut kept, out)?;
@@ -224,15 +182,50 @@ impl<'c> Run<'c> {
                 report.quota_per_unit = pricing.quota_per_unit;
                 report.basis = pricing.basis;
             }
+            pricings.push(pricing);
         }
         report.sources.extend(self.logs.chosen.config.sources.iter().cloned());
         report.summary.policy.merge(kept.past.watch.close());
+        self.tell_malformed(&report, err)?;
+        if self.command.partial {
+            return self.write_partial(report, &pricings, kept.books, out);
+        }
         for imbalance in kept.books.imbalances() {
             report.summary.add_policy(Policy::BalanceMismatch, imbalance.detail, imbalance.rows, Span::default());
         }
         self.write_report(&report, out)?;
-        self.tell_malformed(&report, err)?;
-        Ok(report)
+        Ok(Some(report))
+    }
+
+    /// Writes the line of a part.
+    fn write_partial(
+        &self,
+        report: Report,
+        pricings: &[Pricing],
+        books: Balances,
+        out: &mut dyn Write,
+    ) -> Result<Option<Report>, Failure> {
+        let settings = Settings {
+            config: self.logs.chosen.config.sources.clone(),
+            basis: report.basis,
+            profile: self.auditor.profile,
+            tolerance: self.auditor.tolerance,
+            filter: self.auditor.filter.clone(),
+            zone: self.command.logs.zone().to_owned(),
+        };
+        let inputs = report.inputs.iter().zip(pricings).zip(self.logs.take_hashes());
+        let inputs = inputs.map(|((info, pricing), sha256)| PartInput {
+            name: info.name.clone(),
+            format: info.format.clone(),
+            rows: info.rows,
+            bytes: info.bytes,
+            sha256,
+            quota_per_unit: pricing.quota_per_unit,
+            sources: pricing.sources.clone(),
+        });
+        let inputs = inputs.collect();
+        write_partial(&Partial::new(report, settings, inputs, books), out)?;
+        Ok(None)
     }
 
     fn audit_input(
@@ -287,6 +280,9 @@ impl<'c> Run<'c> {
             return Err(Failure::usage(format!("{}:{}: {error}", info.name, place.line), Some(hint)));
         }
         report.summary.add(place, entry, &verdict, &|time| self.logs.times.day(time));
+        if verdict.class.is_mismatch() && self.gate.wants_rows() {
+            self.gate.see(&Finding::new(place, entry, verdict.clone()));
+        }
         if self.command.format == Format::Ndjson {
             report::write_finding(&Finding::new(place, entry, verdict), &info.name, out)?;
         }
@@ -294,19 +290,8 @@ impl<'c> Run<'c> {
     }
 
     fn write_report(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
-        match self.command.format {
-            Format::Json => report::write_json(report, out),
-            Format::Ndjson => report::write_ndjson_end(report, out),
-            Format::Table => {
-                let to_terminal = self.command.output.is_none() && io::stdout().is_terminal();
-                let style = Style {
-                    color: self.command.common.color.for_stream(to_terminal),
-                    width: terminal_width(to_terminal),
-                    quiet: self.command.common.quiet,
-                };
-                report::write_table(report, style, out)
-            }
-        }
+        let screen = Screen { color: self.command.common.color, quiet: self.command.common.quiet };
+        write_report(report, self.command.format, screen, self.command.output.is_none(), out)
     }
 
     fn tell_malformed(&self, report: &Report, err: &mut dyn Write) -> io::Result<()> {
@@ -354,23 +339,32 @@ impl Visitor for Rows<'_> {
     }
 }
 
+/// What the flags say of a terminal.
+#[derive(Clone, Copy, Debug)]
+pub struct Screen {
+    pub color: Color,
+    pub quiet: bool,
+}
+
+/// Writes a report in a format; that of a stream has its rows already.
+pub fn write_report(report: &Report, format: Format, screen: Screen, to_stdout: bool, out: &mut dyn Write) -> io::Result<()> {
+    match format {
+        Format::Json => report::write_json(report, out),
+        Format::Ndjson => report::write_ndjson_end(report, out),
+        Format::Table => {
+            let to_terminal = to_stdout && io::stdout().is_terminal();
+            let style =
+                Style { color: screen.color.for_stream(to_terminal), width: terminal_width(to_terminal), quiet: screen.quiet };
+            report::write_table(report, style, out)
+        }
+    }
+}
+
 /// Books what a row moves on its user's balance.
 fn book(entry: &LogEntry<'_>, context: &Context<'_>, books: &mut Balances) {
     let rates = Rates { quota_per_unit: context.quota_per_unit, config: context.config };
     let details = Details::parse("other", entry.details).unwrap_or_default();
     if let Some(movement) = profile::movement(entry, &details, rates) {
         books.book(&movement);
-    }
-}
-
-impl UsdTotals {
-    /// Adds what lies between two states of the totals, at so many points for 1 USD.
-    fn add(&mut self, before: &Totals, after: &Totals, per_unit: Ratio) {
-        let usd = |before: i128, after: i128| report::usd_of(&Exact::from(num_bigint::BigInt::from(after - before)), per_unit);
-        self.charged += usd(before.charged_points, after.charged_points);
-        self.expected += usd(before.expected_points, after.expected_points);
-        self.over += usd(before.over_points, after.over_points);
-        self.under += usd(before.under_points, after.under_points);
-        self.unrated += usd(before.unrated_points, after.unrated_points);
     }
 }

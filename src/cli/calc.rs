@@ -20,7 +20,8 @@ use crate::report::issues;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  quota calc --model gpt-4o --input 1000 --cached 200 --output 500\n  \
                         quota calc --input-price 2.5 --output-price 15 --input 1000 --output 100 --group-ratio 0.3\n\n\
-                        Exit codes: 0 priced, 2 bad arguments or config, 3 the model has no price.")]
+                        Exit codes: 0 priced, 2 bad arguments or config, 3 the model has no price.\n\
+                        Environment: QUOTA_CONFIG (a config file), QUOTA_COLOR (auto, always, never); flags win.")]
 pub struct CalcCommand {
     #[command(flatten)]
     common: Common,

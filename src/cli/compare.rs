@@ -17,7 +17,8 @@ use crate::report::compare::{ComparisonReport, write_json, write_table};
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  quota compare logs.csv --config options.json --group all\n  \
                         quota compare logs.csv --config old.toml --against new.toml --where-model gpt-4o\n\n\
-                        Exit codes: 0 compared, 2 the job could not be done, 3 no charge could be compared.")]
+                        Exit codes: 0 compared, 2 the job could not be done, 3 no charge could be compared.\n\
+                        Environment: QUOTA_CONFIG (a config file), QUOTA_COLOR (auto, always, never); flags win.")]
 pub struct CompareCommand {
     #[command(flatten)]
     logs: LogArgs,

@@ -15,6 +15,8 @@ use crate::report::diff::{self, Diff};
 
 /// Lint, print and compare configs; the built-in one
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  quota config check prices.toml\n  quota config diff old.toml new.toml\n\n\
+                        Exit codes: 0 all right, 1 what was asked for was found, 2 a file cannot be used.")]
 pub struct ConfigCommand {
     #[command(subcommand)]
     action: Action,
@@ -36,6 +38,8 @@ enum Action {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  quota config check prices.toml\n  quota config check --strict old.toml new.toml\n\n\
+                        Exit codes: 0 no error, 1 an error (with --strict also a warning), 2 a file cannot be opened.")]
 struct Check {
     /// The configs, each checked by itself
     #[arg(required = true, value_name = "FILE")]
@@ -46,6 +50,10 @@ struct Check {
 }
 
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  quota config show options.json > quota.toml\n  quota config show old.toml new.toml --format json\n\n\
+                        Exit codes: 0 printed, 2 a config cannot be used."
+)]
 struct Show {
     /// The configs; later ones lie over earlier ones
     #[arg(required = true, value_name = "FILE")]
@@ -55,8 +63,11 @@ struct Show {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Exit codes: 0 compared (with --exit-code: no difference), 1 with --exit-code: they differ, \
-                        2 a config cannot be used.")]
+#[command(
+    after_help = "Examples:\n  quota config diff old.toml new.toml\n  quota config diff old.toml new.toml --format markdown\n\n\
+                        Exit codes: 0 compared (with --exit-code: no difference), 1 with --exit-code: they differ, \
+                        2 a config cannot be used."
+)]
 struct DiffOf {
     /// The config that was
     #[arg(value_name = "OLD")]
@@ -79,6 +90,10 @@ enum DiffFormat {
 }
 
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  quota config defaults > defaults.toml\n  quota config defaults --profile one-api --format json\n\n\
+                        Exit codes: 0 printed, 2 the profile is not known."
+)]
 struct DefaultsOf {
     /// Whose figures
     #[arg(long, default_value = "new-api", value_parser = clap::builder::PossibleValuesParser::new(defaults::profiles()))]
@@ -166,7 +181,7 @@ fn count(number: usize, word: &str) -> String {
 
 /// The kind of a config and how much it holds.
 fn summary(config: &Config) -> String {
-    let format = config.sources.first().map_or("none", |source| source.format);
+    let format = config.sources.first().map_or("none", |source| &source.format);
     let given = MapName::ALL.into_iter().filter_map(|map| match config.map(map) {
         Map::Given(numbers) => Some(format!("{} {}", numbers.len(), map.word())),
         Map::Default | Map::Unknown => None,

@@ -21,7 +21,8 @@ use crate::report::explain::{Booked, Explained, write_json, write_table};
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  quota explain logs.csv --config options.json --id 4711\n  \
                         quota explain one-api.db --limit 3 --format json\n\n\
-                        Exit codes: 0 explained, 2 a named row is not there, or the job could not be done.")]
+                        Exit codes: 0 explained, 2 a named row is not there, or the job could not be done.\n\
+                        Environment: QUOTA_CONFIG (a config file), QUOTA_COLOR (auto, always, never); flags win.")]
 pub struct ExplainCommand {
     #[command(flatten)]
     logs: LogArgs,

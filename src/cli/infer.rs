@@ -24,7 +24,8 @@ use crate::report::infer::{Notes, unfit_text, write_toml};
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  quota infer logs.csv -o quota.toml\n  \
                         quota infer logs.csv --config groups.json --from-charges\n\n\
-                        Exit codes: 0 written, 2 the job could not be done, 3 no charge says anything of a ratio.")]
+                        Exit codes: 0 written, 2 the job could not be done, 3 no charge says anything of a ratio.\n\
+                        Environment: QUOTA_CONFIG (a config file), QUOTA_COLOR (auto, always, never); flags win.")]
 pub struct InferCommand {
     #[command(flatten)]
     logs: LogArgs,

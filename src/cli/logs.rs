@@ -1,11 +1,14 @@
 //! Reading logs with their prices at hand: what every command on logs takes, and how it goes through the rows.
 
-use std::io;
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
 
+use super::digest::InputHash;
 use super::outcome::Failure;
 use super::{Chosen, Common, sources};
 use crate::audit::Filter;
@@ -39,6 +42,13 @@ pub struct LogArgs {
     /// The zone of times without one, and of days
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     tz: String,
+}
+
+impl LogArgs {
+    /// The zone of times without one, and of days.
+    pub fn zone(&self) -> &str {
+        &self.tz
+    }
 }
 
 /// Which charges are looked at.
@@ -86,6 +96,8 @@ pub struct Logs<'c> {
     pub chosen: Chosen,
     pub times: TimeReader,
     options: OpenOptions,
+    /// The hashes of the inputs, where they are asked for.
+    pub hashes: Option<RefCell<Vec<InputHash>>>,
 }
 
 /// The prices of one input.
@@ -148,7 +160,7 @@ impl<'c> Logs<'c> {
         let parse = |text: &String| vocabulary::parse_map(text).map_err(|error| Failure::usage(format!("`--map`: {error}"), None));
         let map = args.map.iter().map(parse).collect::<Result<_, _>>()?;
         let options = OpenOptions { format: args.input_format, encoding: args.encoding.clone(), map };
-        Ok(Logs { args, common, chosen, times: TimeReader::new(zone), options })
+        Ok(Logs { args, common, chosen, times: TimeReader::new(zone), options, hashes: None })
     }
 
     /// The filter of the flags.
@@ -191,7 +203,7 @@ impl<'c> Logs<'c> {
     pub fn read_by(&self, path: &Path, index: usize, visitor: &mut dyn Visitor) -> Result<(InputInfo, Pricing), Failure> {
         let mut input = self.open(path)?;
         let pricing = self.pricing(path, &input)?;
-        let mut info = InputInfo { name: input.name.clone(), format: input.format, rows: 0, bytes: 0 };
+        let mut info = InputInfo { name: input.name.clone(), format: input.format.into(), rows: 0, bytes: 0 };
         let mut row = Row::default();
         let number = u32::try_from(index).unwrap_or(u32::MAX);
         row.clear(Place { input: number, line: 0 });
@@ -220,11 +232,31 @@ impl<'c> Logs<'c> {
     }
 
     fn open(&self, path: &Path) -> Result<Input, Failure> {
-        Ok(if path.as_os_str() == "-" {
-            input::open_stream("-", io::stdin(), &self.options)?
-        } else {
-            input::open_path(path, &self.options)?
-        })
+        if path.as_os_str() == "-" {
+            return Ok(input::open_stream("-", self.hashed(io::stdin()), &self.options)?);
+        }
+        if let Some(hashes) = &self.hashes {
+            let unreadable = |error: io::Error| Failure::usage(format!("cannot open `{}`: {error}", path.display()), None);
+            if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+                let stream = File::open(path).map_err(unreadable)?;
+                return Ok(input::open_stream(&path.to_string_lossy(), self.hashed(stream), &self.options)?);
+            }
+            hashes.borrow_mut().push(InputHash::of_file(path).map_err(unreadable)?);
+        }
+        Ok(input::open_path(path, &self.options)?)
+    }
+
+    /// A stream, hashed where hashes are asked for.
+    fn hashed(&self, source: impl Read + Send + 'static) -> Box<dyn Read + Send> {
+        let Some(hashes) = &self.hashes else { return Box::new(source) };
+        let (hash, stream) = InputHash::of_stream(source);
+        hashes.borrow_mut().push(hash);
+        Box::new(stream)
+    }
+
+    /// The hashes of the inputs, in their order.
+    pub fn take_hashes(&self) -> Vec<String> {
+        self.hashes.iter().flat_map(RefCell::take).map(|hash| hash.text()).collect()
     }
 
     /// What an input is priced with: the options of a database for its own rows, and the config over them.

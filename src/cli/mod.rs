@@ -2,13 +2,18 @@
 
 mod audit;
 mod balances;
+mod baseline;
 mod calc;
 mod compare;
 pub mod config;
+mod digest;
 mod explain;
 mod file;
+mod gate;
 mod infer;
+mod install;
 mod logs;
+mod merge;
 mod outcome;
 pub mod sources;
 
@@ -16,7 +21,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::config::Config;
 use crate::config::issue::Issue;
@@ -28,10 +33,9 @@ use outcome::Failure;
 /// Recompute every charge in an LLM gateway's log exactly, and say what does not match
 #[derive(Debug, Parser)]
 #[command(name = "quota", version, about, propagate_version = true, max_term_width = 100)]
-#[command(
-    after_help = "Exit codes: 0 all right, 1 something was found, 2 the job could not be done, 3 nothing could be audited.\n\
-                        Environment: QUOTA_CONFIG (a config file), QUOTA_COLOR (auto, always, never); flags win."
-)]
+#[command(after_help = "Examples:\n  quota audit logs.csv\n  quota calc --model gpt-4o --input 1000 --output 500\n\n\
+                        Exit codes: 0 all right, 1 something was found, 2 the job could not be done, 3 nothing could be audited.\n\
+                        Environment: QUOTA_CONFIG (a config file), QUOTA_COLOR (auto, always, never); flags win.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -45,6 +49,9 @@ enum Command {
     Compare(Box<compare::CompareCommand>),
     Infer(Box<infer::InferCommand>),
     Config(config::ConfigCommand),
+    Merge(merge::MergeCommand),
+    Completions(install::CompletionsCommand),
+    Man(install::ManCommand),
 }
 
 /// What every command takes.
@@ -166,6 +173,11 @@ fn tell(warnings: &[Issue], color: bool, err: &mut dyn Write) -> io::Result<()> 
     }
 }
 
+/// The command line as a value, for completions, the manual and tests.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the program: the exit code.
 pub fn main() -> u8 {
     run(std::env::args_os(), &mut io::stdout().lock(), &mut io::stderr().lock())
@@ -188,6 +200,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
         Command::Compare(command) => command.run(&mut out, err),
         Command::Infer(command) => command.run(&mut out, err),
         Command::Config(command) => command.run(&mut out, err).map_err(Failure::from),
+        Command::Merge(command) => command.run(&mut out, err),
+        Command::Completions(command) => command.run(self::command(), &mut out),
+        Command::Man(command) => command.run(self::command(), &mut out),
     };
     let result = result.and_then(|code| out.flush().map(|()| code).map_err(Failure::from));
     result.unwrap_or_else(|failure| {

@@ -102,10 +102,15 @@ pub fn load_one(path: &Path) -> Result<Loaded, LoadError> {
 }
 
 /// The hash of a file that may be larger than memory.
-fn hash_of(head: &[u8], rest: &mut File) -> io::Result<String> {
+pub(super) fn hash_of(head: &[u8], rest: &mut File) -> io::Result<String> {
     let mut hasher = Sha256::new_with_prefix(head);
     io::copy(rest, &mut hasher)?;
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(hasher))
+}
+
+/// A hash as lower-case hex.
+pub(super) fn hex(hasher: Sha256) -> String {
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Loads files that lie over one another, later ones above. The first that cannot be used ends it.

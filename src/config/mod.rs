@@ -6,7 +6,10 @@
 pub mod issue;
 mod tariff;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
 
 use crate::exact::Ratio;
 
@@ -118,11 +121,11 @@ impl Map {
 }
 
 /// A source of the config, as reports name it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     pub name: String,
     /// `options`, `pricing`, `ratio_config`, `status`, `ratios`, `sqlite`, `toml`, `json`, `users`, `channels`, …
-    pub format: &'static str,
+    pub format: Cow<'static, str>,
     /// Lower-case hex.
     pub sha256: String,
 }

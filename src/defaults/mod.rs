@@ -83,7 +83,7 @@ fn parse(profile: &'static str, text: &'static str) -> Defaults {
     let (source, date): (Vec<&str>, Vec<&str>) = (head("source"), head("date"));
     let (source, date) = (source.first().copied().unwrap_or_default(), date.first().copied().unwrap_or_default());
     let sha256 = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
-    config.sources.push(Source { name: format!("built-in {profile} ({date})"), format: "defaults", sha256 });
+    config.sources.push(Source { name: format!("built-in {profile} ({date})"), format: "defaults".into(), sha256 });
     Defaults { profile, source, date, notes: head("note"), config }
 }
 

@@ -35,7 +35,7 @@ pub use in_floats::expression_variables;
 pub use judge::{Judgement, Standing, agrees, judge};
 pub use lines::{ChargeLine, Unit, lines};
 pub use open::{Allowed, Open, Reason, Slot, bounds};
-pub use price::{Adjustment, Charge, Rounding, outcome, price};
+pub use price::{Adjustment, Charge, Rounding, outcome, price, weighted};
 pub use terms::{
     After, Factor, FloatRounding, Formula, Minimum, Mode, Multiplier, OneHubRules, Per, Product, QUOTA_PER_UNIT, Sum, Surcharge,
     Terms, Tiered,

@@ -29,6 +29,28 @@ pub enum Reason {
 }
 
 impl Reason {
+    pub const ALL: [Reason; 15] = [
+        Reason::RatiosRounded,
+        Reason::TokensMissing,
+        Reason::ClassNotLogged,
+        Reason::RateNotLogged,
+        Reason::CountNotLogged,
+        Reason::SplitNotLogged,
+        Reason::PriceAmbiguous,
+        Reason::RatioUnknown,
+        Reason::RequestDependentExpression,
+        Reason::UnknownModel,
+        Reason::NoRatios,
+        Reason::ExpressionFailed,
+        Reason::ExpressionNotSupported,
+        Reason::Estimate,
+        Reason::NoChargeFound,
+    ];
+
+    pub fn from_word(word: &str) -> Option<Reason> {
+        Reason::ALL.into_iter().find(|reason| reason.word() == word)
+    }
+
     pub fn word(self) -> &'static str {
         match self {
             Reason::RatiosRounded => "ratios-rounded",

@@ -159,7 +159,7 @@ pub(super) fn points_of(terms: &Terms, class: Class, count: i64) -> Exact {
 }
 
 /// The tokens of a class, counted as input tokens of the model.
-pub(super) fn weighted(terms: &Terms, class: Class, count: i64) -> Exact {
+pub fn weighted(terms: &Terms, class: Class, count: i64) -> Exact {
     let own = Exact::from(count) * terms.rates[class];
     match class {
         Class::AudioOutput => own * terms.rates[Class::AudioInput],

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::Config;
 use crate::details::Details;
 use crate::exact::{Charged, Exact, Points, Ratio};
@@ -33,7 +35,8 @@ pub enum Change {
 }
 
 /// Why a row's charge may not be what the balance lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Doubt {
     ChannelTest,
     Realtime,

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use crate::exact::Points;
+use crate::exact::{Points, Ratio};
 use crate::float::expr::{ErrorKind, Expression};
 
 /// How many charges back a refund finds the one that it gives back.
@@ -15,8 +15,15 @@ const EXPRESSIONS: usize = 1_024;
 /// The right charge of a task: what the basis asks for, and what the row's own ratios give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refundable {
-    pub expected: Points,
-    pub own: Option<Points>,
+    pub expected: Taken,
+    pub own: Option<Taken>,
+}
+
+/// What a task was charged: so many points, or a price per call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    Points(Points),
+    Call { price: Ratio, group_ratio: Ratio },
 }
 
 /// What is remembered of earlier rows. It is bounded, so that memory stays constant.

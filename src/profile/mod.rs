@@ -17,12 +17,14 @@ mod tables;
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 pub use ledger::{Change, Doubt, Movement, Rates, movement};
 pub use memory::Memory;
 pub use new_api::{Counts, Shape};
 pub use quirk::{Departure, Quirk};
 pub use recognise::{is_veloera, is_veloera_row, recognise};
-pub use related::{Related, RelatedModel, other_mode, related, upstream_of};
+pub use related::{Related, RelatedModel, other_mode, other_models, related, upstream_of};
 
 use crate::config::Config;
 use crate::details::Details;
@@ -31,7 +33,8 @@ use crate::log::{Field, LogEntry, RowError};
 use crate::pricing::{Reason, Terms};
 
 /// Whose arithmetic holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum Profile {
     NewApi,
     NewApi2025,
@@ -78,6 +81,20 @@ impl Profile {
     }
 }
 
+impl From<Profile> for String {
+    fn from(profile: Profile) -> String {
+        profile.word().to_owned()
+    }
+}
+
+impl TryFrom<String> for Profile {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Profile, String> {
+        Profile::from_word(&word).ok_or_else(|| format!("unknown profile `{word}`"))
+    }
+}
+
 impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
@@ -85,7 +102,8 @@ impl fmt::Display for Profile {
 }
 
 /// What a charge is held against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Basis {
     /// What the config says.
     Config,
@@ -116,7 +134,8 @@ pub struct Context<'c> {
 }
 
 /// Why a row is no usage charge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Skip {
     TopUp,
     Manage,

@@ -1,9 +1,12 @@
 //! Where a gateway departs from its own price rules.
 
+use serde::{Deserialize, Serialize};
+
 use crate::pricing::Terms;
 
 /// A named departure of a gateway from its own price rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Quirk {
     ChannelTest,
     AudioPriceFree,

@@ -18,15 +18,14 @@ pub struct Related {
     pub completions: Vec<Ratio>,
     /// Known prices of tools, USD per 1000 calls (Laisky: for one).
     pub tools: Vec<(String, Ratio)>,
-    pub models: Vec<RelatedModel>,
+    /// The model that the request was sent to, where it is another.
+    pub upstream: Option<RelatedModel>,
 }
 
 /// Another model's price.
 #[derive(Clone, Debug)]
 pub struct RelatedModel {
     pub name: String,
-    /// It is the model that the request was sent to.
-    pub is_upstream: bool,
     formula: Formula,
     model_ratio: Ratio,
     rates: PerClass<Ratio>,
@@ -36,49 +35,84 @@ pub struct RelatedModel {
 impl RelatedModel {
     /// The terms at this model's price; none where they are the same, or of another mode.
     pub fn price(&self, terms: &Terms) -> Option<Terms> {
-        let differs = self.model_ratio != terms.model_ratio || self.rates != terms.rates || self.price != terms.price;
-        let same_mode = self.formula.mode() == terms.formula.mode() && self.formula.mode() != Mode::Expression;
-        (differs && same_mode).then(|| Terms {
-            model_ratio: self.model_ratio,
-            rates: self.rates,
-            price: self.price,
-            ..terms.clone()
+        self.may_replace(terms).then(|| {
+            let mut changed = terms.clone();
+            self.put_into(&mut changed);
+            changed
         })
+    }
+
+    /// Whether its price is another of the same mode.
+    pub fn may_replace(&self, terms: &Terms) -> bool {
+        let differs = self.model_ratio != terms.model_ratio || self.rates != terms.rates || self.price != terms.price;
+        differs && self.formula.mode() == terms.formula.mode() && self.formula.mode() != Mode::Expression
+    }
+
+    /// Puts its price in the place of the terms' own.
+    pub fn put_into(&self, terms: &mut Terms) {
+        terms.model_ratio = self.model_ratio;
+        terms.rates = self.rates;
+        terms.price = self.price;
     }
 }
 
-/// Looks up what is related to a row. Only the given config is asked for models and groups.
+/// Looks up what is related to a row. Only the given config is asked for groups.
 pub fn related(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) -> Related {
-    let by_config = Context { basis: Basis::Config, ..*context };
-    let upstream = upstream_of(entry, details);
-    // Veloera prices the model that a request was mapped to, whatever the row's own model is.
-    let mapped = profile == Profile::Veloera && upstream.is_some();
-    let unmapped = if mapped { details.without(&["is_model_mapped", "upstream_model_name"]) } else { details.clone() };
-    let price = |name: &str| {
-        let entry = LogEntry { model: name, ..entry.clone() };
-        match rate(profile, &entry, &unmapped, &by_config, &mut Memory::default()) {
-            Ok(Rating::Charge(rated)) => rated.terms.ok(),
-            _ => None,
-        }
-    };
-    let names = names(context.config);
-    let models = names.iter().filter(|name| mapped || **name != entry.model).filter_map(|name| {
-        let terms = price(name)?;
-        Some(RelatedModel {
-            name: (*name).to_owned(),
-            is_upstream: upstream.as_deref() == Some(name),
-            formula: terms.formula,
-            model_ratio: terms.model_ratio,
-            rates: terms.rates,
-            price: terms.price,
-        })
-    });
     Related {
         groups: groups(context.config),
         fallback: fallback(profile),
         completions: completions(profile, entry.model, context.config),
         tools: if profile == Profile::Laisky { laisky::tool_prices(entry, context.config) } else { tools(context.config) },
-        models: models.collect(),
+        upstream: Pricer::new(profile, entry, details, context).upstream(),
+    }
+}
+
+/// The prices of the other models of the given config, but the upstream one.
+pub fn other_models(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) -> Vec<RelatedModel> {
+    Pricer::new(profile, entry, details, context).others()
+}
+
+/// Prices a row as if it were one of another model.
+struct Pricer<'p, 'a> {
+    profile: Profile,
+    entry: &'p LogEntry<'a>,
+    details: Details<'p>,
+    context: Context<'p>,
+    upstream: Option<String>,
+    /// Veloera prices the model that a request was mapped to, whatever the row's own model is.
+    is_mapped: bool,
+}
+
+impl<'p, 'a> Pricer<'p, 'a> {
+    fn new(profile: Profile, entry: &'p LogEntry<'a>, details: &'p Details<'p>, context: &'p Context<'p>) -> Pricer<'p, 'a> {
+        let upstream = upstream_of(entry, details);
+        let is_mapped = profile == Profile::Veloera && upstream.is_some();
+        let details = if is_mapped { details.without(&["is_model_mapped", "upstream_model_name"]) } else { details.clone() };
+        Pricer { profile, entry, details, context: Context { basis: Basis::Config, ..*context }, upstream, is_mapped }
+    }
+
+    fn price(&self, name: &str) -> Option<RelatedModel> {
+        let entry = LogEntry { model: name, ..self.entry.clone() };
+        let rating = rate(self.profile, &entry, &self.details, &self.context, &mut Memory::default()).ok()?;
+        let Rating::Charge(rated) = rating else { return None };
+        let Terms { formula, model_ratio, rates, price, .. } = rated.terms.ok()?;
+        Some(RelatedModel { name: name.to_owned(), formula, model_ratio, rates, price })
+    }
+
+    fn names(&self) -> Vec<&'p str> {
+        let mut names = names(self.context.config);
+        names.retain(|name| self.is_mapped || *name != self.entry.model);
+        names
+    }
+
+    fn upstream(&self) -> Option<RelatedModel> {
+        let upstream = self.upstream.as_deref()?;
+        self.names().contains(&upstream).then(|| self.price(upstream))?
+    }
+
+    fn others(&self) -> Vec<RelatedModel> {
+        let others = self.names().into_iter().filter(|name| self.upstream.as_deref() != Some(name));
+        others.filter_map(|name| self.price(name)).collect()
     }
 }
 

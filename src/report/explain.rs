@@ -46,10 +46,7 @@ impl<'a> Told<'a> {
     fn new(of: &'a Explained, causes: &ClassCauses) -> Told<'a> {
         let cause = of.finding.told(Some(causes));
         let judged = of.finding.charge();
-        let changed = cause.as_ref().and_then(|told| {
-            let diagnosis = judged?.diagnosis.as_ref()?;
-            diagnosis.changed(told.cause, &told.implied, judged?.terms.as_ref()?)
-        });
+        let changed = cause.as_ref().and_then(|told| judged?.changed(told.cause, &told.implied));
         Told { of, cause, changed }
     }
 

@@ -8,10 +8,9 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::text::time_text;
 use super::{InputInfo, Report};
-use crate::audit::{ClassCauses, Finding, Judged, Span, Summary};
+use crate::audit::{ClassCauses, Finding, Judged, Span, Summary, Word};
 use crate::config::Source;
 use crate::exact::{Exact, Points};
-use crate::pricing::{Class, Mode, Terms};
 
 /// A map with its keys in the order of the list.
 struct Ordered<K, V>(Vec<(K, V)>);
@@ -123,7 +122,7 @@ struct CausePart {
 
 #[derive(Serialize)]
 struct DriftPart<'a> {
-    key: &'static str,
+    key: &'a str,
     model: Option<&'a str>,
     group: Option<&'a str>,
     configured: &'a str,
@@ -182,9 +181,9 @@ pub(super) struct FindingPart<'a> {
     expected_points: Option<i64>,
     delta_points: Option<i128>,
     expected_exact: Option<String>,
-    usage: Ordered<&'static str, i64>,
+    usage: Ordered<Word, i64>,
     ratios: Ordered<String, String>,
-    logged_ratios: Ordered<&'static str, &'a str>,
+    logged_ratios: Ordered<&'a str, &'a str>,
     profile: Option<&'static str>,
     quirk: Option<&'static str>,
     reason: Option<&'static str>,
@@ -230,6 +229,16 @@ pub fn write_finding(found: &Finding, input: &str, out: &mut dyn Write) -> io::R
     writeln!(out)
 }
 
+/// Writes the findings that a report lists as lines of NDJSON, with the causes of their classes: where the rows themselves are not at hand.
+pub fn write_findings(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let causes = report.summary.causes();
+    for found in report.summary.findings() {
+        serde_json::to_writer(&mut *out, &finding(found, report.input_name(found.place.input), Some(&causes)))?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
 /// Writes the last line of NDJSON.
 pub fn write_ndjson_end(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer(&mut *out, &body(report))?;
@@ -237,11 +246,11 @@ pub fn write_ndjson_end(report: &Report, out: &mut dyn Write) -> io::Result<()> 
 }
 
 fn input(info: &InputInfo) -> Input<'_> {
-    Input { name: &info.name, format: info.format, rows: info.rows, bytes: info.bytes }
+    Input { name: &info.name, format: &info.format, rows: info.rows, bytes: info.bytes }
 }
 
 fn source(source: &Source) -> SourcePart<'_> {
-    SourcePart { name: &source.name, format: source.format, sha256: &source.sha256 }
+    SourcePart { name: &source.name, format: &source.format, sha256: &source.sha256 }
 }
 
 fn body(report: &Report) -> Body<'_> {
@@ -291,14 +300,14 @@ fn causes(causes: &ClassCauses) -> Vec<CausePart> {
         models: total.models.iter().cloned().collect(),
         groups: total.groups.iter().cloned().collect(),
         times: total.told.span.into(),
-        implied: total.implied.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
+        implied: total.implied.iter().map(|(key, value)| (key.clone().into_owned(), value.clone())).collect(),
     });
     parts.collect()
 }
 
 fn drift(summary: &Summary) -> Vec<DriftPart<'_>> {
     let parts = summary.drift.iter().map(|(key, (rows, span))| DriftPart {
-        key: key.key,
+        key: &key.key,
         model: key.model.as_deref(),
         group: key.group.as_deref(),
         configured: &key.configured,
@@ -349,7 +358,6 @@ fn by(summary: &Summary, causes: &ClassCauses) -> Vec<(&'static str, Vec<ByPart>
 pub(super) fn finding<'a>(finding: &'a Finding, input: &'a str, causes: Option<&ClassCauses>) -> FindingPart<'a> {
     let charge = finding.charge();
     let told = finding.told(causes);
-    let terms = charge.and_then(|judged| judged.terms.as_ref());
     FindingPart {
         input,
         line: finding.place.line,
@@ -368,12 +376,10 @@ pub(super) fn finding<'a>(finding: &'a Finding, input: &'a str, causes: Option<&
         expected_points: charge.and_then(|judged| judged.expected.as_ref()).map(|expected| expected.points.0),
         delta_points: charge.filter(|judged| judged.expected.is_some()).map(Judged::delta),
         expected_exact: charge.and_then(|j| j.expected.as_ref()).map(|e| e.amount.clone().normalized().to_string()),
-        usage: Ordered(terms.map_or(Vec::new(), |terms| {
-            terms.usage.iter().filter(|(_, tokens)| *tokens != 0).map(|(class, tokens)| (terms.usage_word(class), tokens)).collect()
-        })),
-        ratios: Ordered(terms.map_or(Vec::new(), ratios)),
+        usage: Ordered(finding.usage()),
+        ratios: Ordered(finding.ratios()),
         logged_ratios: Ordered(charge.map_or(Vec::new(), |judged| {
-            judged.drift.iter().map(|difference| (difference.key, difference.logged.as_str())).collect()
+            judged.drift.iter().map(|difference| (difference.key.as_ref(), difference.logged.as_str())).collect()
         })),
         profile: finding.profile().map(|profile| profile.word()),
         quirk: charge
@@ -399,23 +405,4 @@ fn reason(finding: &Finding) -> Option<&'static str> {
     let skip = finding.verdict.skip.map(|skip| skip.word());
     let unrated = finding.charge().and_then(|judged| judged.reason).map(|reason| reason.word());
     skip.or(unrated).or(finding.verdict.error.as_ref().map(|_| "malformed"))
-}
-
-/// The numbers that enter the charge.
-fn ratios(terms: &Terms) -> Vec<(String, String)> {
-    let mut used: Vec<(String, String)> = Vec::new();
-    match terms.formula.mode() {
-        Mode::Call | Mode::Free => used.push((terms.price_word().to_owned(), terms.price.to_string())),
-        Mode::Expression => {}
-        Mode::Tokens => {
-            let model = Exact::from(terms.model_ratio) * terms.rates[Class::Input];
-            used.push((terms.rate_word(Class::Input).to_owned(), model.normalized().to_string()));
-            let classes = terms.usage.iter().filter(|(class, tokens)| *tokens != 0 && *class != Class::Input);
-            used.extend(classes.map(|(class, _)| (terms.rate_word(class).to_owned(), terms.rates[class].to_string())));
-        }
-    }
-    used.push(("group_ratio".to_owned(), terms.group_ratio.to_string()));
-    used.extend(terms.multipliers.iter().map(|multiplier| (multiplier.name.clone(), multiplier.value.to_string())));
-    used.extend(terms.surcharges.iter().map(|surcharge| (surcharge.name.clone(), surcharge.price.to_string())));
-    used
 }

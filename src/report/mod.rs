@@ -13,39 +13,27 @@ pub mod issues;
 mod json;
 mod table;
 mod text;
+mod usd;
 
-pub use json::{write_finding, write_json, write_ndjson_end};
+pub use json::{write_finding, write_findings, write_json, write_ndjson_end};
 pub use table::{Style, write_table};
 pub use text::{grouped, points_text, printable, time_text, usd_of, usd_text};
+pub use usd::{PointSums, UsdTotals};
+
+use std::borrow::Cow;
 
 use crate::audit::Summary;
 use crate::config::Source;
-use crate::exact::{Exact, Ratio};
+use crate::exact::Ratio;
 use crate::profile::Basis;
 
 /// An input as the report names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputInfo {
     pub name: String,
-    pub format: &'static str,
+    pub format: Cow<'static, str>,
     pub rows: u64,
     pub bytes: u64,
-}
-
-/// Totals in USD. Inputs may differ in the points of 1 USD, so they are summed apart from the points.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct UsdTotals {
-    pub charged: Exact,
-    pub expected: Exact,
-    pub over: Exact,
-    pub under: Exact,
-    pub unrated: Exact,
-}
-
-impl UsdTotals {
-    pub fn net(&self) -> Exact {
-        self.charged.clone() - self.expected.clone()
-    }
 }
 
 /// Everything that a report says.

@@ -192,7 +192,7 @@ fn write_drift(summary: &Summary, style: Style, out: &mut dyn Write) -> io::Resu
     for (key, (rows, span)) in &summary.drift {
         let of = key.model.as_deref().or(key.group.as_deref()).unwrap_or("");
         table.add_row([
-            key.key.to_owned(),
+            key.key.clone().into_owned(),
             printable(of),
             key.configured.clone(),
             key.logged.clone(),

@@ -3,16 +3,24 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 mod alike;
+mod baseline;
 mod cases;
 mod charges;
 mod compare;
 mod corpus;
+mod disputes;
 mod docs;
 mod explain;
 mod forms;
 mod groups;
 mod infer;
 mod laws;
+mod merge;
 mod pipes;
+mod planted;
+#[cfg(unix)]
+mod recipes;
 mod run;
+#[cfg(unix)]
+mod sandbox;
 mod tidy;

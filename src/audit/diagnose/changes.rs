@@ -4,9 +4,11 @@
 //! function of a few lines.
 
 use super::Case;
-use crate::audit::Cause;
+use crate::audit::{Cause, Word};
 use crate::exact::{Exact, Points, Ratio};
-use crate::pricing::{Adjustment, Class, Minimum, Mode, Multiplier, Slot, Surcharge, Terms, price, tiers};
+use crate::pricing::{
+    Adjustment, After, Class, Formula, Minimum, Mode, Multiplier, Slot, Surcharge, Terms, Tiered, price, tiers, weighted,
+};
 
 /// A changed pricing.
 #[derive(Clone, Debug)]
@@ -14,7 +16,7 @@ pub struct Change {
     pub cause: Cause,
     pub to: To,
     /// What the change says of the number or name that was used.
-    pub implied: Option<(&'static str, String)>,
+    pub implied: Option<(Word, String)>,
 }
 
 /// What is charged instead.
@@ -46,8 +48,30 @@ impl Changes<'_> {
     }
 
     fn push_implied(&mut self, terms: Terms, key: &'static str, value: impl ToString) {
-        let implied = Some((key, value.to_string()));
+        let implied = Some((key.into(), value.to_string()));
         self.out.push(Change { cause: self.cause, to: To::Terms(Box::new(terms)), implied });
+    }
+
+    /// Terms with other token counts. A request that is left without any is free by the gateway's rule, and a price expression may
+    /// take the other counts into the length of the prompt.
+    fn push_usage(&mut self, case: &Case<'_>, before: &Terms, changed: Terms) {
+        let is_left = |(class, tokens): (Class, i64)| tokens != 0 && (class.is_output() || case.prompt > 0);
+        if !changed.usage.iter().any(is_left) {
+            self.push(Terms { no_usage: true, ..changed.clone() });
+        }
+        if let Some(with_len) = with_len(before, &changed) {
+            self.push(with_len);
+        }
+        self.push(changed);
+    }
+
+    /// The whole charge so many times over.
+    fn push_times(&mut self, points: Points, times: i64) {
+        self.out.push(Change {
+            cause: self.cause,
+            to: To::Points(points),
+            implied: Some(("multiplier".into(), times.to_string())),
+        });
     }
 
     fn push_points(&mut self, points: Points) {
@@ -97,7 +121,8 @@ const DEFINITE: &[Definite] = &[
     definite(Cause::MultiplierOmitted, multiplier_omitted),
     definite(Cause::MultiplierDiffers, multiplier_whole),
     definite(Cause::ToolSurchargeOmitted, tool_surcharge_omitted),
-    definite(Cause::ToolSurchargeDiffers, tool_surcharge_known),
+    definite(Cause::ToolSurchargeDiffers, tool_price_known),
+    alone(Cause::ToolSurchargeDiffers, tool_calls),
     definite(Cause::AudioRatioOmitted, audio_ratio_omitted),
     definite(Cause::ImageRatioOmitted, image_ratio_omitted),
     definite(Cause::TierOther, tier_other),
@@ -145,6 +170,39 @@ fn by_tokens(terms: &Terms) -> bool {
     terms.formula.mode() == Mode::Tokens
 }
 
+fn by_expression(terms: &Terms) -> bool {
+    terms.formula.mode() == Mode::Expression
+}
+
+/// The changed terms with the length of the prompt that goes with their input; none where it is the same, or no part of the price.
+fn with_len(before: &Terms, changed: &Terms) -> Option<Terms> {
+    let input = |terms: &Terms| {
+        let inputs = terms.usage.iter().filter(|(class, _)| !class.is_output());
+        inputs.fold(0i64, |sum, (_, tokens)| sum.saturating_add(tokens))
+    };
+    let more = input(changed).saturating_sub(input(before));
+    let Formula::Expression(tiered) = &changed.formula else { return None };
+    let len = tiered.len.saturating_add(more).max(0);
+    (len != tiered.len)
+        .then(|| Terms { formula: Formula::Expression(Box::new(Tiered { len, ..(**tiered).clone() })), ..changed.clone() })
+}
+
+/// The terms with the tokens of some classes counted as another; none where the classes have no tokens.
+fn counted_as(terms: &Terms, classes: &[Class], other: Class) -> Option<Terms> {
+    let moved = |terms: Terms, class: Class| terms.with_moved(class, other, terms.usage[class]);
+    let first = used(terms, classes).find(|class| *class != other)?;
+    let rest = used(terms, classes).filter(|class| *class != other && *class != first);
+    Some(rest.fold(moved(terms.clone(), first), moved))
+}
+
+/// The terms with some classes priced like the input; by an expression they are counted as input.
+fn like_input(terms: &Terms, classes: &[Class]) -> Option<Terms> {
+    if by_expression(terms) {
+        return counted_as(terms, classes, Class::Input);
+    }
+    each(terms, classes, |terms, class| terms.rates[class] = terms.rate_of_input(class))
+}
+
 /// The terms with the same change made to each class that has tokens; none where no class has any.
 fn each(terms: &Terms, classes: &[Class], change: impl Fn(&mut Terms, Class)) -> Option<Terms> {
     used(terms, classes).next()?;
@@ -185,7 +243,7 @@ fn rounding(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
 fn in_steps(terms: &Terms) -> [Points; 2] {
     let ratios = Exact::from(terms.model_ratio) * terms.group_ratio;
     let classes = || terms.usage.iter().filter(|(_, tokens)| *tokens != 0);
-    let weight = |(class, tokens): (Class, i64)| Exact::from(tokens) * terms.rates[class];
+    let weight = |(class, tokens): (Class, i64)| weighted(terms, class, tokens);
     let in_tokens = classes().fold(Exact::zero(), |sum, class| sum + weight(class).rounded(0)) * ratios.clone();
     let in_points = classes().fold(Exact::zero(), |sum, class| sum + (weight(class) * ratios.clone()).rounded(0));
     [in_tokens, in_points].map(|amount| Points::saturating(&amount.round_half_away()))
@@ -219,16 +277,15 @@ fn model_ratio_fallback(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_
 }
 
 fn upstream_price(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    for model in case.related().models.iter().filter(|model| model.is_upstream) {
-        if let Some(priced) = model.price(terms) {
-            changes.push_implied(priced, "model", &model.name);
-        }
+    let Some(upstream) = &case.related().upstream else { return };
+    if let Some(priced) = upstream.price(terms) {
+        changes.push_implied(priced, "model", &upstream.name);
     }
 }
 
 fn completion_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    if by_tokens(terms) && terms.usage[Class::Output] != 0 {
-        changes.push(terms.with(Slot::Rate(Class::Output), terms.rate_of_input(Class::Output)));
+    if let Some(changed) = like_input(terms, &[Class::Output]) {
+        changes.push(changed);
     }
 }
 
@@ -240,27 +297,35 @@ fn completion_ratio_known(case: &Case<'_>, terms: &Terms, changes: &mut Changes<
 }
 
 fn cache_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    if let Some(changed) = each(terms, &READS, |terms, class| terms.rates[class] = terms.rate_of_input(class)) {
+    if let Some(changed) = like_input(terms, &READS) {
         changes.push(changed);
     }
 }
 
-fn cache_free(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+fn cache_free(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     if let Some(changed) = each(terms, &READS, Terms::set_free) {
-        changes.push(changed);
+        changes.push_usage(case, terms, changed);
     }
 }
 
-fn cache_double_counted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+/// Where more is cached and written than the prompt holds, what is left in is the prompt without the other classes.
+fn cache_double_counted(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     let cached = tokens_of(terms, &READS);
-    if cached != 0 {
+    if cached == 0 {
+        return;
+    }
+    let input = terms.usage[Class::Input];
+    let others = terms.usage.iter().filter(|(class, _)| !class.is_output() && !READS.contains(class) && *class != Class::Input);
+    let rest = others.fold(case.prompt, |rest, (_, tokens)| rest.saturating_sub(tokens)).max(0);
+    let held = (input <= 0 && rest > 0).then_some(rest);
+    for counted in [Some(input.saturating_add(cached)), held].into_iter().flatten() {
         let mut changed = terms.clone();
-        changed.usage[Class::Input] = changed.usage[Class::Input].saturating_add(cached);
-        changes.push(changed);
+        changed.usage[Class::Input] = counted;
+        changes.push_usage(case, terms, changed);
     }
 }
 
-fn cache_subtracted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+fn cache_subtracted(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     for classes in [&READS[..], &[Class::Cached, Class::CacheRead, Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h]] {
         let cached = tokens_of(terms, classes);
         let left = terms.usage[Class::Input].saturating_sub(cached);
@@ -268,25 +333,31 @@ fn cache_subtracted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
             if left != terms.usage[Class::Input] {
                 let mut changed = terms.clone();
                 changed.usage[Class::Input] = left;
-                changes.push(changed);
+                changes.push_usage(case, terms, changed);
             }
         }
     }
 }
 
-fn cache_write_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+fn cache_write_omitted(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     if let Some(changed) = each(terms, &WRITES, Terms::set_free) {
-        changes.push(changed);
+        changes.push_usage(case, terms, changed);
     }
     for class in used(terms, &WRITES) {
         let mut changed = terms.clone();
         changed.set_free(class);
-        changes.push(changed);
+        changes.push_usage(case, terms, changed);
     }
 }
 
 /// Writes at each other known rate: as plain input, as a read, as the other kinds of writes.
 fn cache_write_ratio_known(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    if by_expression(terms) {
+        let others = [Class::Input, Class::Cached, Class::CacheWrite5m, Class::CacheWrite1h];
+        others.into_iter().filter_map(|other| counted_as(terms, &WRITES, other)).for_each(|terms| changes.push(terms));
+        return;
+    }
+    writes_in_proportion(terms).into_iter().for_each(|terms| changes.push(terms));
     let mut known: Vec<Ratio> = WRITES.iter().chain(&READS).map(|class| terms.rates[*class]).collect();
     known.extend(used(terms, &WRITES).next().map(|class| terms.rate_of_input(class)));
     known.sort();
@@ -301,27 +372,39 @@ fn cache_write_ratio_known(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_
     }
 }
 
-fn output_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+/// Writes for 5 minutes as plain input, those for an hour in the proportion that they have.
+fn writes_in_proportion(terms: &Terms) -> Option<Terms> {
+    let base =
+        [Class::CacheWrite, Class::CacheWrite5m].map(|class| terms.rates[class]).into_iter().find(|rate| *rate != Ratio::ONE)?;
+    let long = Exact::from(terms.rates[Class::CacheWrite1h]);
+    let proportion: Ratio =
+        long.divided_by(&Exact::from(Some(base).filter(|base| !base.is_zero())?), 16).normalized().to_string().parse().ok()?;
+    each(terms, &WRITES, |terms, class| {
+        terms.rates[class] = if class == Class::CacheWrite1h { proportion } else { terms.rate_of_input(class) }
+    })
+}
+
+fn output_omitted(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     let outputs = [Class::Output, Class::AudioOutput, Class::TextOutput, Class::ImageOutput, Class::Reasoning];
-    if by_tokens(terms) && tokens_of(terms, &outputs) != 0 {
+    if (by_tokens(terms) || by_expression(terms)) && tokens_of(terms, &outputs) != 0 {
         let mut changed = terms.clone();
         changed.usage[Class::Output] = 0;
-        changes.push(changed.clone());
         if tokens_of(&changed, &outputs) != 0 {
+            changes.push(changed.clone());
             outputs.into_iter().for_each(|class| changed.usage[class] = 0);
-            changes.push(changed);
         }
+        changes.push_usage(case, terms, changed);
     }
 }
 
-fn input_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    if by_tokens(terms) {
+fn input_omitted(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    if by_tokens(terms) || by_expression(terms) {
         let mut changed = terms.clone();
         changed.usage[Class::Input] = 0;
-        changes.push(changed.clone());
+        changes.push_usage(case, terms, changed.clone());
         let inputs = Class::ALL.into_iter().filter(|class| !class.is_output());
         inputs.for_each(|class| changed.usage[class] = 0);
-        changes.push(changed);
+        changes.push_usage(case, terms, changed);
     }
 }
 
@@ -358,41 +441,49 @@ fn multiplier_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
 /// More than anybody multiplies a request with.
 const MOST_FACTOR: i64 = 10_000;
 
-/// A whole factor on a charge that has multipliers; a price per call counts as one.
+/// A whole factor on a charge that has multipliers; a price per call counts as one. The factor may stand behind the rounding.
 fn multiplier_whole(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     let mut base = terms.clone();
+    if base.multipliers.is_empty() && terms.formula.mode() != Mode::Call {
+        return;
+    }
     if base.multipliers.is_empty() {
-        if terms.formula.mode() != Mode::Call {
-            return;
-        }
         base.multipliers.push(Multiplier { name: "n".to_owned(), value: Ratio::ONE });
-        if let crate::pricing::Formula::Product(product) = &mut base.formula {
-            product.after = crate::pricing::After::Multiplied;
+        if let Formula::Product(product) = &mut base.formula {
+            product.after = After::Multiplied;
         }
     }
     for index in 0..base.multipliers.len() {
         for factor in whole_factors(case, &base, index) {
-            let name = base.multipliers[index].name.clone();
-            changes.push_implied(
-                base.with(Slot::Multiplier(index), Ratio::from(factor)),
-                "multiplier",
-                format!("{name} = {factor}"),
-            );
+            changes.push_implied(base.with(Slot::Multiplier(index), Ratio::from(factor)), "multiplier", factor);
         }
+    }
+    if let Some(times) = times(case) {
+        changes.push_times(case.charged, times);
     }
 }
 
-/// The whole numbers next to what the charge implies for a multiplier.
-fn whole_factors(case: &Case<'_>, terms: &Terms, index: usize) -> Vec<i64> {
-    let at = |value: i64| price(&terms.with(Slot::Multiplier(index), Ratio::from(value))).amount;
-    let (none, one) = (at(0), at(1));
-    let unit = one - none.clone();
-    if unit.is_zero() {
-        return Vec::new();
-    }
-    let near = Points::saturating(&(Exact::from(case.charged) - none).divided_by(&unit, 0).round_half_away()).0;
+/// How many times the whole charge is charged.
+fn times(case: &Case<'_>) -> Option<i64> {
+    let expected = case.expected.points.0;
+    let times = case.charged.0.checked_div(expected)?;
+    (expected.checked_mul(times) == Some(case.charged.0) && (2..=MOST_FACTOR).contains(&times)).then_some(times)
+}
+
+/// Other whole numbers that a multiplier may have been.
+fn whole_factors(case: &Case<'_>, terms: &Terms, index: usize) -> impl Iterator<Item = i64> + use<> {
     let current = terms.multipliers.get(index).and_then(|multiplier| multiplier.value.whole());
-    (near.saturating_sub(1)..=near.saturating_add(1)).filter(|n| (1..=MOST_FACTOR).contains(n) && Some(*n) != current).collect()
+    let counts = near(case, &|value| price(&terms.with(Slot::Multiplier(index), Ratio::from(value))).amount);
+    counts.filter(move |count| (1..=MOST_FACTOR).contains(count) && Some(*count) != current)
+}
+
+/// The whole numbers next to the one at which an amount that grows in proportion is the charge.
+fn near(case: &Case<'_>, amount_at: &dyn Fn(i64) -> Exact) -> impl Iterator<Item = i64> + use<> {
+    let none = amount_at(0);
+    let unit = amount_at(1) - none.clone();
+    let count = (!unit.is_zero()).then(|| (Exact::from(case.charged) - none).divided_by(&unit, 0).round_half_away());
+    let count = count.map(|count| Points::saturating(&count).0);
+    count.into_iter().flat_map(|count| count.saturating_sub(1)..=count.saturating_add(1))
 }
 
 fn tools(terms: &Terms) -> impl Iterator<Item = (usize, &Surcharge)> {
@@ -415,53 +506,39 @@ fn tool_surcharge_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>
     }
 }
 
-/// Tools at another known price, or another whole number of calls.
-fn tool_surcharge_known(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+/// More tools than this nobody calls in a request.
+const MOST_CALLS: i64 = 100;
+
+fn with_tool(terms: &Terms, index: usize, change: impl Fn(&mut Surcharge)) -> Terms {
+    let mut changed = terms.clone();
+    changed.surcharges.get_mut(index).into_iter().for_each(change);
+    changed
+}
+
+/// Tools at another known price.
+fn tool_price_known(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     for (index, tool) in tools(terms) {
-        let with = |change: &dyn Fn(&mut Surcharge)| {
-            let mut changed = terms.clone();
-            change(&mut changed.surcharges[index]);
-            changed
-        };
-        for price in
-            case.related().tools.iter().filter(|(name, price)| *name == tool.name && *price != tool.price).map(|(_, price)| *price)
-        {
-            changes.push_implied(with(&|tool| tool.price = price), "tool_price", price);
-        }
-        let (none, one) = (price(&with(&|tool| tool.count = 0)).amount, price(&with(&|tool| tool.count = 1)).amount);
-        let unit = one - none.clone();
-        if unit.is_zero() {
-            continue;
-        }
-        let near = Points::saturating(&(Exact::from(case.charged) - none).divided_by(&unit, 0).round_half_away()).0;
-        for count in (near.saturating_sub(1)..=near.saturating_add(1)).filter(|n| (1..=MOST_FACTOR).contains(n) && *n != tool.count)
-        {
-            changes.push_implied(with(&|tool| tool.count = count), "tool_calls", count);
+        let known = case.related().tools.iter().filter(|(name, price)| *name == tool.name && *price != tool.price);
+        for (_, price) in known {
+            changes.push_implied(with_tool(terms, index, |tool| tool.price = *price), "tool_price", price);
         }
     }
 }
 
+/// Another whole number of calls.
+fn tool_calls(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    for (index, tool) in tools(terms) {
+        let with = |count: i64| with_tool(terms, index, |tool| tool.count = count);
+        let counts = near(case, &|count| price(&with(count)).amount).filter(|count| (1..=MOST_CALLS).contains(count));
+        counts.filter(|count| *count != tool.count).for_each(|count| changes.push_implied(with(count), "tool_calls", count));
+    }
+}
+
 fn audio_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    if tokens_of(terms, &[Class::AudioInput, Class::AudioOutput]) != 0 {
-        let as_text = |input: bool, output: bool| {
-            let mut changed = terms.clone();
-            let rate = terms.rates[Class::AudioInput];
-            if input {
-                changed.rates[Class::AudioInput] = terms.rate_of_input(Class::AudioInput);
-            }
-            if output {
-                // Audio output is relative to audio input: as text it has the completion ratio, whatever audio input has.
-                let tokens = std::mem::take(&mut changed.usage[Class::AudioOutput]);
-                changed.usage[Class::Output] = changed.usage[Class::Output].saturating_add(tokens);
-            } else if input && !rate.is_zero() {
-                return None;
-            }
-            Some(changed)
-        };
-        [as_text(true, true), as_text(false, true), as_text(true, false)]
-            .into_iter()
-            .flatten()
-            .for_each(|terms| changes.push(terms));
+    if by_expression(terms) {
+        audio_as_text(terms).into_iter().for_each(|terms| changes.push(terms));
+    } else if tokens_of(terms, &[Class::AudioInput, Class::AudioOutput]) != 0 {
+        audio_at_rates(terms).into_iter().flatten().for_each(|terms| changes.push(terms));
     }
     for (index, _) in tools(terms).filter(|(_, surcharge)| surcharge.multiplied) {
         let mut changed = terms.clone();
@@ -471,8 +548,33 @@ fn audio_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     }
 }
 
+/// Audio counted as text: both kinds, output alone, input alone.
+fn audio_as_text(terms: &Terms) -> Vec<Terms> {
+    let input = |terms: &Terms| counted_as(terms, &[Class::AudioInput], Class::Input);
+    let output = |terms: &Terms| counted_as(terms, &[Class::AudioOutput], Class::Output);
+    let both = input(terms).and_then(|terms| output(&terms));
+    [both, output(terms), input(terms)].into_iter().flatten().collect()
+}
+
+/// Audio output is relative to audio input. Either ratio may be left out, the other kept or made up for it.
+fn audio_at_rates(terms: &Terms) -> [Option<Terms>; 6] {
+    let text = terms.rate_of_input(Class::AudioInput);
+    let input_as_text = terms.with(Slot::Rate(Class::AudioInput), text);
+    let own_price = Exact::from(terms.rates[Class::AudioInput]) * terms.rates[Class::AudioOutput];
+    let own_price = own_price.normalized().to_string().parse().ok();
+    let output_as_text = |terms: &Terms| counted_as(terms, &[Class::AudioOutput], Class::Output);
+    [
+        output_as_text(&input_as_text),
+        output_as_text(terms),
+        own_price.map(|price| input_as_text.with(Slot::Rate(Class::AudioOutput), price)),
+        Some(terms.with(Slot::Rate(Class::AudioOutput), text)),
+        Some(input_as_text.with(Slot::Rate(Class::AudioOutput), text)),
+        Some(input_as_text),
+    ]
+}
+
 fn image_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    if let Some(changed) = each(terms, &[Class::ImageInput], |terms, class| terms.rates[class] = terms.rate_of_input(class)) {
+    if let Some(changed) = like_input(terms, &[Class::ImageInput]) {
         changes.push(changed);
     }
 }

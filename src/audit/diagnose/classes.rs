@@ -1,32 +1,39 @@
 //! What the mismatched rows of a class have in common. Only counts are kept, so classes merge in any order.
 //!
 //! A class is a model and a group. The cause that explains most of its mismatched rows, and at least two, is the cause of the rows that it explains.
+//!
+//! Rows that a definite cause explains are not asked for numbers. They are kept aside instead, as long as they are few, and asked at
+//! the end where no definite cause explains the whole class: then a number that all rows share may still be the better explanation.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::Diagnosis;
-use super::earned::word;
+use super::earned::{self, Number, Wrong, word};
 use crate::audit::cause::{Cause, Causes, Kind};
-use crate::audit::{Span, Tally};
-use crate::exact::Ratio;
+use crate::audit::{Judged, Span, Tally, Word, pairs};
+use crate::exact::{Charged, Points, Ratio};
+use crate::pricing::{Slot, Terms};
 
 /// A model and a group; the model alone where rows carry no group.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClassKey {
     pub model: String,
     pub group: String,
 }
 
 /// Something that may explain several rows: causes, and the number or name that they must agree on.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Shared {
     causes: Causes,
-    number: Option<(&'static str, Ratio)>,
+    number: Option<(Word, Ratio)>,
     name: Option<String>,
 }
 
 /// Rows with the points and times of them.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Told {
     pub tally: Tally,
     pub span: Span,
@@ -47,18 +54,78 @@ impl Told {
 }
 
 /// Rows that are explained by something, by the causes that they have alone.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Explained {
     rows: u64,
+    #[serde(with = "pairs")]
     by_own: BTreeMap<Causes, Told>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Class {
     rows: u64,
+    #[serde(with = "pairs")]
     by_own: BTreeMap<Causes, Told>,
+    #[serde(with = "pairs")]
     explained: BTreeMap<Shared, Explained>,
+    aside: Aside,
 }
+
+/// Rows with a definite cause that were not asked for numbers. None is kept once there are too many.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(into = "AsideAsked", from = "AsideAsked")]
+struct Aside {
+    seen: usize,
+    rows: Vec<Unasked>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Unasked {
+    numbers: Numbers,
+    own: Causes,
+    told: Told,
+}
+
+/// What numbers explain a row that was kept aside.
+#[derive(Clone, Debug, PartialEq)]
+enum Numbers {
+    Unsought {
+        terms: Terms,
+        written: Charged,
+        charged: Points,
+    },
+    /// Of rows that were written down, which their terms are not.
+    Sought(Vec<Shared>),
+}
+
+/// The rows that were kept aside, asked: so they can be written down.
+#[derive(Serialize, Deserialize)]
+struct AsideAsked {
+    seen: usize,
+    #[serde(with = "pairs")]
+    rows: BTreeMap<(Vec<Shared>, Causes), Told>,
+}
+
+impl From<Aside> for AsideAsked {
+    fn from(aside: Aside) -> AsideAsked {
+        let mut rows: BTreeMap<(Vec<Shared>, Causes), Told> = BTreeMap::new();
+        aside.rows.iter().for_each(|row| rows.entry((row.shared(), row.own)).or_default().merge(&row.told));
+        AsideAsked { seen: aside.seen, rows }
+    }
+}
+
+impl From<AsideAsked> for Aside {
+    fn from(asked: AsideAsked) -> Aside {
+        let rows = asked.rows.into_iter().map(|((shared, own), told)| Unasked { numbers: Numbers::Sought(shared), own, told });
+        Aside { seen: asked.seen, rows: rows.collect() }
+    }
+}
+
+/// More rows of a class are not kept aside.
+const MOST_ASIDE: usize = 100;
+
+/// In a run with more classes no rows are kept aside.
+const MOST_CLASSES: usize = 400;
 
 /// So many different numbers are counted in a class; further ones are not.
 const MOST_SHARED: usize = 20_000;
@@ -67,27 +134,56 @@ const MOST_SHARED: usize = 20_000;
 const EARNED_SHARE: u64 = 5;
 
 /// The classes of a run.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Classes {
+    #[serde(with = "pairs")]
     classes: BTreeMap<ClassKey, Class>,
     /// Mismatched rows with a price in USD, and what another number of points for 1 USD would explain of them.
     priced_rows: u64,
+    #[serde(with = "pairs")]
     units: BTreeMap<Ratio, Unit>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Rows by the causes that they have alone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct ByOwn(#[serde(with = "pairs")] BTreeMap<Causes, Told>);
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Unit {
     rows: u64,
     models: BTreeSet<String>,
-    by_class: BTreeMap<ClassKey, BTreeMap<Causes, Told>>,
+    #[serde(with = "pairs")]
+    by_class: BTreeMap<ClassKey, ByOwn>,
 }
 
 /// The causes of all rows, with what is implied of each.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClassCauses {
-    chosen: BTreeMap<ClassKey, Shared>,
+    chosen: BTreeMap<ClassKey, Chosen>,
     unit: Option<Ratio>,
     pub totals: BTreeMap<Causes, CauseTotal>,
+    /// The rows of each cause by class.
+    pub by_class: BTreeMap<(Causes, ClassKey), Told>,
+}
+
+/// What explains most rows of a class.
+#[derive(Clone, Debug, PartialEq)]
+struct Chosen {
+    shared: Shared,
+    /// Other earned causes that explain as many rows.
+    equals: Vec<Shared>,
+    /// Whether all rows were asked for numbers.
+    asked: bool,
+}
+
+/// The causes of a row, as its class tells them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OfRow {
+    pub causes: Causes,
+    pub implied: Vec<(Word, String)>,
+    /// Earned causes that explain as many rows of the class, and this one.
+    pub also: Vec<Causes>,
 }
 
 /// Rows with one cause.
@@ -96,62 +192,109 @@ pub struct CauseTotal {
     pub told: Told,
     pub models: BTreeSet<String>,
     pub groups: BTreeSet<String>,
-    pub implied: BTreeMap<&'static str, String>,
+    pub implied: BTreeMap<Word, String>,
 }
 
 impl Shared {
-    fn all(diagnosis: &Diagnosis) -> Vec<Shared> {
+    /// What explains a row beside its numbers.
+    fn named(diagnosis: &Diagnosis) -> impl Iterator<Item = Shared> {
         let of_row = diagnosis.causes.iter().filter(|explanation| explanation.causes.kind != Kind::Earned);
-        let mut all: Vec<Shared> =
-            of_row.map(|explanation| Shared { causes: explanation.causes, number: None, name: None }).collect();
-        let numbers = diagnosis.numbers.iter().filter(|number| number.cause != Cause::QuotaPerUnitDiffers);
-        all.extend(numbers.map(|number| Shared {
-            causes: Causes::earned(number.cause),
-            number: Some((word(number.slot), number.value)),
-            name: None,
-        }));
-        all.extend(diagnosis.models.iter().map(|model| Shared {
+        let of_row = of_row.map(|explanation| Shared { causes: explanation.causes, number: None, name: None });
+        of_row.chain(diagnosis.models.iter().map(|model| Shared {
             causes: Causes::earned(Cause::ModelPriceOther),
             number: None,
             name: Some(model.clone()),
-        }));
-        all
+        }))
     }
 
-    fn implied(&self) -> Option<(&'static str, String)> {
-        let number = self.number.map(|(key, value)| (key, value.to_string()));
-        number.or_else(|| self.name.as_ref().map(|name| ("model", name.clone())))
+    fn numbered(numbers: &[Number]) -> impl Iterator<Item = Shared> {
+        let numbers = numbers.iter().filter(|number| number.cause != Cause::QuotaPerUnitDiffers);
+        numbers.map(|number| Shared {
+            causes: Causes::earned(number.cause),
+            number: Some((word(number.slot).into(), number.value)),
+            name: None,
+        })
+    }
+
+    fn implied(&self) -> Option<(Word, String)> {
+        let number = self.number.as_ref().map(|(key, value)| (key.clone(), value.to_string()));
+        number.or_else(|| self.name.as_ref().map(|name| ("model".into(), name.clone())))
+    }
+}
+
+impl Aside {
+    fn add(&mut self, row: impl FnOnce() -> Unasked) {
+        self.seen += 1;
+        if self.seen <= MOST_ASIDE {
+            self.rows.push(row());
+        }
+        self.drop_if_too_many();
+    }
+
+    fn merge(&mut self, other: Aside) {
+        self.seen += other.seen;
+        self.rows.extend(other.rows);
+        self.drop_if_too_many();
+    }
+
+    fn drop_if_too_many(&mut self) {
+        if self.seen > MOST_ASIDE {
+            self.rows = Vec::new();
+        }
+    }
+}
+
+impl Unasked {
+    /// The numbers that explain the row, for its class.
+    fn shared(&self) -> Vec<Shared> {
+        match &self.numbers {
+            Numbers::Sought(shared) => shared.clone(),
+            Numbers::Unsought { terms, written, charged } => {
+                Shared::numbered(&earned::numbers(Wrong { terms, written, charged: *charged }).0).collect()
+            }
+        }
     }
 }
 
 impl Classes {
     /// Counts a mismatched row.
-    pub fn add(&mut self, key: ClassKey, diagnosis: &Diagnosis, told: &Told) {
+    pub fn add(&mut self, key: ClassKey, judged: &Judged, diagnosis: &Diagnosis, told: &Told) {
         let own = diagnosis.cause();
         self.add_unit(&key, diagnosis, own, told);
+        let before = self.classes.len();
         let class = self.classes.entry(key).or_default();
         class.rows += 1;
         class.by_own.entry(own).or_default().merge(told);
-        for shared in Shared::all(diagnosis) {
-            if class.explained.len() < MOST_SHARED || class.explained.contains_key(&shared) {
-                let explained = class.explained.entry(shared).or_default();
-                explained.rows += 1;
-                explained.by_own.entry(own).or_default().merge(told);
-            }
+        Shared::named(diagnosis).chain(Shared::numbered(&diagnosis.numbers)).for_each(|shared| class.explain(shared, own, told));
+        if let Some(terms) = judged.terms.as_ref().filter(|_| diagnosis.numbers_unsought && before <= MOST_CLASSES) {
+            let numbers = || Numbers::Unsought { terms: terms.clone(), written: judged.written.clone(), charged: judged.charged };
+            let row = || Unasked { numbers: numbers(), own, told: told.clone() };
+            class.aside.add(row);
         }
+        if before <= MOST_CLASSES && !self.keeps_aside() {
+            self.drop_aside();
+        }
+    }
+
+    fn keeps_aside(&self) -> bool {
+        self.classes.len() <= MOST_CLASSES
+    }
+
+    fn drop_aside(&mut self) {
+        self.classes.values_mut().for_each(|class| class.aside.rows = Vec::new());
     }
 
     fn add_unit(&mut self, key: &ClassKey, diagnosis: &Diagnosis, own: Causes, told: &Told) {
         let units: Vec<Ratio> =
             diagnosis.numbers.iter().filter(|n| n.cause == Cause::QuotaPerUnitDiffers).map(|n| n.value).collect();
-        let is_priced = diagnosis.implied.iter().any(|(slot, _)| *slot == crate::pricing::Slot::QuotaPerUnit);
+        let is_priced = diagnosis.implied.iter().any(|(slot, _)| *slot == Slot::QuotaPerUnit);
         self.priced_rows += u64::from(is_priced);
         for value in units {
             if self.units.len() < MOST_SHARED || self.units.contains_key(&value) {
                 let unit = self.units.entry(value).or_default();
                 unit.rows += 1;
                 unit.models.insert(key.model.clone());
-                unit.by_class.entry(key.clone()).or_default().entry(own).or_default().merge(told);
+                unit.by_class.entry(key.clone()).or_default().0.entry(own).or_default().merge(told);
             }
         }
     }
@@ -167,6 +310,10 @@ impl Classes {
                 explained.rows += part.rows;
                 part.by_own.iter().for_each(|(own, told)| explained.by_own.entry(*own).or_default().merge(told));
             }
+            class.aside.merge(part.aside);
+        }
+        if !self.keeps_aside() {
+            self.drop_aside();
         }
         self.priced_rows += other.priced_rows;
         for (value, part) in other.units {
@@ -175,7 +322,7 @@ impl Classes {
             unit.models.extend(part.models);
             for (key, by_own) in part.by_class {
                 let sums = unit.by_class.entry(key).or_default();
-                by_own.iter().for_each(|(own, told)| sums.entry(*own).or_default().merge(told));
+                by_own.0.iter().for_each(|(own, told)| sums.0.entry(*own).or_default().merge(told));
             }
         }
     }
@@ -186,13 +333,14 @@ impl Classes {
         let unit = self.unit();
         if let Some((value, unit)) = unit {
             causes.unit = Some(value);
-            let implied = Some(("quota_per_unit", value.to_string()));
+            let implied = Some(("quota_per_unit".into(), value.to_string()));
             for (key, by_own) in &unit.by_class {
-                by_own.values().for_each(|told| causes.count(UNIT, key, told, implied.clone()));
+                by_own.0.values().for_each(|told| causes.count(UNIT, key, told, implied.clone()));
             }
         }
         for (key, class) in &self.classes {
-            self.add_class(key, class, unit.map(|(_, unit)| unit), &mut causes);
+            let class = if self.keeps_aside() { class.asked() } else { Cow::Borrowed(class) };
+            self.add_class(key, &class, unit.map(|(_, unit)| unit), &mut causes);
         }
         causes
     }
@@ -200,13 +348,14 @@ impl Classes {
     fn add_class(&self, key: &ClassKey, class: &Class, unit: Option<&Unit>, causes: &mut ClassCauses) {
         let mut left = class.by_own.clone();
         let by_unit = unit.and_then(|unit| unit.by_class.get(key));
-        by_unit.into_iter().flatten().for_each(|(own, told)| take(&mut left, *own, told));
+        by_unit.into_iter().flat_map(|own| &own.0).for_each(|(own, told)| take(&mut left, *own, told));
         if let Some((shared, explained)) = class.best().filter(|_| by_unit.is_none()) {
             for (own, told) in &explained.by_own {
                 causes.count(shared.causes, key, told, shared.implied());
                 take(&mut left, *own, told);
             }
-            causes.chosen.insert(key.clone(), shared.clone());
+            let asked = self.keeps_aside() && class.is_asked();
+            causes.chosen.insert(key.clone(), Chosen { shared: shared.clone(), equals: class.equals(shared, explained), asked });
         }
         for (own, told) in left.iter().filter(|(_, told)| told.tally.rows > 0) {
             causes.count(*own, key, told, None);
@@ -229,6 +378,42 @@ fn take(left: &mut BTreeMap<Causes, Told>, own: Causes, told: &Told) {
 }
 
 impl Class {
+    fn explain(&mut self, shared: Shared, own: Causes, told: &Told) {
+        if self.explained.len() < MOST_SHARED || self.explained.contains_key(&shared) {
+            let explained = self.explained.entry(shared).or_default();
+            explained.rows += told.tally.rows;
+            explained.by_own.entry(own).or_default().merge(told);
+        }
+    }
+
+    /// The class with the numbers of the rows that were kept aside, where they can matter.
+    fn asked(&self) -> Cow<'_, Class> {
+        let is_whole =
+            |(shared, explained): (&Shared, &Explained)| shared.causes.kind == Kind::Definite && explained.rows == self.rows;
+        if self.aside.rows.is_empty() || self.explained.iter().any(is_whole) {
+            return Cow::Borrowed(self);
+        }
+        let mut class = self.clone();
+        for row in std::mem::take(&mut class.aside.rows) {
+            row.shared().into_iter().for_each(|shared| class.explain(shared, row.own, &row.told));
+        }
+        Cow::Owned(class)
+    }
+
+    /// Other earned causes that explain as many rows as an earned one.
+    fn equals(&self, best: &Shared, explained: &Explained) -> Vec<Shared> {
+        let is_equal = |(shared, other): &(&Shared, &Explained)| {
+            other.rows == explained.rows && shared.causes.kind == Kind::Earned && shared.causes != best.causes
+        };
+        let others = self.explained.iter().filter(|_| best.causes.kind == Kind::Earned).filter(is_equal);
+        others.map(|(shared, _)| shared.clone()).collect()
+    }
+
+    /// Whether the rows that were kept aside have been asked.
+    fn is_asked(&self) -> bool {
+        self.aside.rows.is_empty() && self.aside.seen <= MOST_ASIDE
+    }
+
     /// What explains most rows, and at least two; definite before earned before pairs at equal counts.
     fn best(&self) -> Option<(&Shared, &Explained)> {
         let enough = |(shared, explained): &(&Shared, &Explained)| {
@@ -239,9 +424,10 @@ impl Class {
 }
 
 impl ClassCauses {
-    fn count(&mut self, causes: Causes, key: &ClassKey, told: &Told, implied: Option<(&'static str, String)>) {
+    fn count(&mut self, causes: Causes, key: &ClassKey, told: &Told, implied: Option<(Word, String)>) {
         let total = self.totals.entry(causes).or_default();
         total.told.merge(told);
+        self.by_class.entry((causes, key.clone())).or_default().merge(told);
         total.models.insert(key.model.clone());
         total.groups.insert(key.group.clone());
         if let Some((key, value)) = implied {
@@ -255,21 +441,36 @@ impl ClassCauses {
     }
 
     /// The causes of a row: those of its class if they explain it, else its own.
-    pub fn of(&self, key: &ClassKey, diagnosis: &Diagnosis) -> (Causes, Vec<(&'static str, String)>) {
+    pub fn of(&self, key: &ClassKey, judged: &Judged, diagnosis: &Diagnosis) -> OfRow {
         let by_unit = |value: &Ratio| {
             diagnosis.numbers.iter().any(|number| number.cause == Cause::QuotaPerUnitDiffers && number.value == *value)
         };
         if let Some(value) = self.unit.filter(by_unit) {
-            return (UNIT, vec![("quota_per_unit", value.to_string())]);
+            return OfRow { causes: UNIT, implied: vec![("quota_per_unit".into(), value.to_string())], also: Vec::new() };
         }
-        let shared = self.chosen.get(key).filter(|shared| Shared::all(diagnosis).contains(shared));
-        let own = |causes: Causes| {
-            let explanation = diagnosis.causes.iter().find(|explanation| explanation.causes == causes);
-            explanation.map_or(Vec::new(), |explanation| explanation.implied.clone())
+        let by_class = self.chosen.get(key).and_then(|chosen| chosen.of(judged, diagnosis));
+        by_class.unwrap_or_else(|| OfRow {
+            causes: diagnosis.cause(),
+            implied: diagnosis.implied_by(diagnosis.cause()),
+            also: Vec::new(),
+        })
+    }
+}
+
+impl Chosen {
+    /// What the class says of a row that it explains.
+    fn of(&self, judged: &Judged, diagnosis: &Diagnosis) -> Option<OfRow> {
+        let asks = self.asked && self.shared.number.is_some();
+        let numbers = match diagnosis.numbers_unsought {
+            true if !asks => Cow::Borrowed(&[][..]),
+            _ => judged.numbers(),
         };
-        match shared {
-            Some(shared) => (shared.causes, shared.implied().map_or_else(|| own(shared.causes), |implied| vec![implied])),
-            None => (diagnosis.cause(), own(diagnosis.cause())),
-        }
+        let all: Vec<Shared> = Shared::named(diagnosis).chain(Shared::numbered(&numbers)).collect();
+        let causes = self.shared.causes;
+        all.contains(&self.shared).then(|| OfRow {
+            causes,
+            implied: self.shared.implied().map_or_else(|| diagnosis.implied_by(causes), |implied| vec![implied]),
+            also: self.equals.iter().filter(|other| all.contains(other)).map(|other| other.causes).collect(),
+        })
     }
 }

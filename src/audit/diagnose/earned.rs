@@ -4,10 +4,25 @@
 //! always fits one row. It is earned by the row alone if it has at most four digits and lies in so narrow an interval that a
 //! chance hit is unlikely; else several rows must agree on it.
 
-use super::{Case, Explanation};
+use super::Explanation;
 use crate::audit::cause::{Cause, Causes};
-use crate::exact::{Exact, Ratio};
-use crate::pricing::{Class, Mode, Slot, Terms, price};
+use crate::exact::{Charged, Exact, Points, Ratio};
+use crate::pricing::{Class, Mode, Slot, Terms, agrees, may_give, price};
+
+/// A wrong charge beside the terms that do not give it.
+#[derive(Clone, Copy, Debug)]
+pub struct Wrong<'w> {
+    pub terms: &'w Terms,
+    pub written: &'w Charged,
+    pub charged: Points,
+}
+
+impl Wrong<'_> {
+    /// Whether other terms give the charge.
+    pub fn is_given_by(&self, terms: &Terms) -> bool {
+        may_give(terms, self.charged) && agrees(terms, &price(terms), self.written, 0)
+    }
+}
 
 /// A simple number that gives the charge.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,12 +42,12 @@ const MOST_NUMBERS: usize = 12;
 const RARE: i64 = 1_000;
 
 /// The simple numbers that give the charge, and the simplest number of any length for each ratio.
-pub fn numbers(case: &Case<'_>) -> (Vec<Number>, Vec<(Slot, Ratio)>) {
+pub fn numbers(wrong: Wrong<'_>) -> (Vec<Number>, Vec<(Slot, Ratio)>) {
     let (mut numbers, mut implied) = (Vec::new(), Vec::new());
-    for (cause, slot) in slots(case.terms) {
-        let Some(interval) = Interval::of(case, slot) else { continue };
+    for (cause, slot) in slots(wrong.terms) {
+        let Some(interval) = Interval::of(wrong, slot) else { continue };
         let simple = interval.simple();
-        let gives = |value: &Ratio| case.is_given_by(&case.terms.with(slot, *value));
+        let gives = |value: &Ratio| wrong.is_given_by(&wrong.terms.with(slot, *value));
         implied.extend(simple.iter().map(|(value, _)| *value).chain(interval.simplest()).find(gives).map(|value| (slot, value)));
         if simple.len() <= MOST_NUMBERS {
             let giving = simple.into_iter().filter(|(value, _)| gives(value));
@@ -49,7 +64,7 @@ pub fn of_one_row(terms: &Terms, numbers: &[Number]) -> Vec<Explanation> {
         let causes = Causes::earned(number.cause);
         if !found.iter().any(|explanation| explanation.causes == causes) {
             let changed = Some(Box::new(terms.with(number.slot, number.value)));
-            found.push(Explanation { causes, implied: vec![(word(number.slot), number.value.to_string())], changed });
+            found.push(Explanation { causes, implied: vec![(word(number.slot).into(), number.value.to_string())], changed });
         }
     }
     found.sort_by_key(|explanation| explanation.causes);
@@ -104,15 +119,15 @@ pub struct Interval {
 
 impl Interval {
     /// The values of a slot around the charge; none where the charge does not grow with it, or only values of 0 and less would fit.
-    fn of(case: &Case<'_>, slot: Slot) -> Option<Interval> {
-        let at = |value: Ratio| price(&case.terms.with(slot, value)).amount;
+    fn of(wrong: Wrong<'_>, slot: Slot) -> Option<Interval> {
+        let at = |value: Ratio| price(&wrong.terms.with(slot, value)).amount;
         let none = at(Ratio::ZERO);
         let slope = at(Ratio::ONE) - none.clone();
         if !slope.is_positive() {
             return None;
         }
         // Rounding up or down, a whole point to either side is possible.
-        let end = |offset: i64| (Exact::from(case.charged) + Exact::from(offset) - none.clone()).divided_by(&slope, 24);
+        let end = |offset: i64| (Exact::from(wrong.charged) + Exact::from(offset) - none.clone()).divided_by(&slope, 24);
         let (low, high) = (end(-1), end(1));
         high.is_positive().then_some(Interval { low, high })
     }

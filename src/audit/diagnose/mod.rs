@@ -8,18 +8,22 @@ mod changes;
 mod classes;
 mod earned;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 pub use changes::{Change, To};
-pub use classes::{ClassCauses, ClassKey, Classes, Told};
-pub use earned::{Number, word};
+pub use classes::{ClassCauses, ClassKey, Classes, OfRow, Told};
+pub use earned::{Number, Wrong, word};
+
+use earned::numbers;
 
 use super::cause::{Cause, Causes};
+use super::{Judged, Word};
 use crate::exact::{Charged, Points, Ratio};
-use crate::pricing::{Charge, Mode, Slot, Terms, agrees, may_give, price};
-use crate::profile::Related;
+use crate::pricing::{Charge, Mode, Slot, Terms};
+use crate::profile::{Related, RelatedModel};
 
 #[allow(missing_debug_implementations)]
 /// A mismatched charge with everything that a cause may look at.
@@ -40,6 +44,9 @@ pub struct Case<'c> {
 /// Where other prices that the config knows are looked up.
 pub trait Look {
     fn related(&self, terms: &Terms) -> Rc<Related>;
+
+    /// The prices of all other models but the upstream one.
+    fn other_models(&self, terms: &Terms) -> Rc<Vec<RelatedModel>>;
 
     /// The row by the other billing mode.
     fn other_mode(&self) -> Option<Terms>;
@@ -80,11 +87,11 @@ impl<'c> Case<'c> {
     }
 
     fn is_given_by(&self, terms: &Terms) -> bool {
-        if !may_give(terms, self.charged) {
-            return false;
-        }
-        let charge = price(terms);
-        agrees(terms, &charge, self.written, 0)
+        self.wrong().is_given_by(terms)
+    }
+
+    fn wrong(&self) -> Wrong<'_> {
+        Wrong { terms: self.terms, written: self.written, charged: self.charged }
     }
 }
 
@@ -95,6 +102,8 @@ pub struct Diagnosis {
     pub causes: Vec<Explanation>,
     /// Numbers that explain it, for the classes: simple ones within what each ratio may be.
     pub numbers: Vec<Number>,
+    /// The numbers were not sought, since a definite cause explains the row. A class may still ask for them.
+    pub numbers_unsought: bool,
     /// Other models whose price gives the charge; they must be shared by several rows.
     pub models: Vec<String>,
     /// What each ratio would have to be, where nothing explains the row.
@@ -105,7 +114,7 @@ pub struct Diagnosis {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
     pub causes: Causes,
-    pub implied: Vec<(&'static str, String)>,
+    pub implied: Vec<(Word, String)>,
     /// The terms that give the charge; none where it is a number that no terms give.
     pub changed: Option<Box<Terms>>,
 }
@@ -126,17 +135,42 @@ impl Diagnosis {
         self.causes.first().map_or(Causes::UNEXPLAINED, |explanation| explanation.causes)
     }
 
-    /// The terms by which causes give the charge, where `implied` is the number that they imply: those of the row's own
-    /// explanation, or `terms` with the number that a class agrees on.
-    pub fn changed(&self, causes: Causes, implied: &BTreeMap<String, String>, terms: &Terms) -> Option<Terms> {
+    /// What causes of the row alone imply.
+    pub fn implied_by(&self, causes: Causes) -> Vec<(Word, String)> {
         let own = self.causes.iter().find(|explanation| explanation.causes == causes);
-        if let Some(changed) = own.and_then(|explanation| explanation.changed.as_deref()) {
-            return Some(changed.clone());
+        own.map_or(Vec::new(), |explanation| explanation.implied.clone())
+    }
+
+    /// The terms by which causes of the row alone give the charge.
+    fn changed(&self, causes: Causes) -> Option<Terms> {
+        let own = self.causes.iter().find(|explanation| explanation.causes == causes);
+        own.and_then(|explanation| explanation.changed.as_deref()).cloned()
+    }
+}
+
+impl Judged {
+    /// The simple numbers that give a wrong charge, whether they were sought at once or not.
+    pub fn numbers(&self) -> Cow<'_, [Number]> {
+        match (&self.diagnosis, &self.terms) {
+            (Some(Diagnosis { numbers_unsought: true, .. }), Some(terms)) => {
+                let wrong = Wrong { terms, written: &self.written, charged: self.charged };
+                Cow::Owned(numbers(wrong).0)
+            }
+            (Some(diagnosis), _) => Cow::Borrowed(&diagnosis.numbers),
+            (None, _) => Cow::Borrowed(&[]),
         }
+    }
+
+    /// The terms by which causes give the charge, where `implied` is the number that they imply: those of the row's own
+    /// explanation, or its terms with the number that a class agrees on.
+    pub fn changed(&self, causes: Causes, implied: &BTreeMap<String, String>) -> Option<Terms> {
+        let own = self.diagnosis.as_ref()?.changed(causes);
         let says = |number: &&Number| {
             causes == Causes::earned(number.cause) && implied.get(word(number.slot)) == Some(&number.value.to_string())
         };
-        self.numbers.iter().find(says).map(|number| terms.with(number.slot, number.value))
+        own.or_else(|| {
+            self.numbers().iter().find(says).and_then(|number| Some(self.terms.as_ref()?.with(number.slot, number.value)))
+        })
     }
 }
 
@@ -146,9 +180,9 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     // Another number of points for 1 USD is sought over the whole run, whatever else explains a row.
     let by_usd = case.terms.formula.mode() == Mode::Call || !case.terms.surcharges.is_empty();
     if !causes.is_empty() && !by_usd {
-        return Diagnosis { causes, ..Diagnosis::default() };
+        return Diagnosis { causes, numbers_unsought: true, ..Diagnosis::default() };
     }
-    let (numbers, implied) = earned::numbers(case);
+    let (numbers, implied) = numbers(case.wrong());
     let models = other_models(case);
     if causes.is_empty() {
         causes = earned::of_one_row(case.terms, &numbers);
@@ -156,7 +190,7 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     if causes.is_empty() {
         causes = pairs(case);
     }
-    Diagnosis { causes, numbers, models, implied }
+    Diagnosis { causes, numbers, numbers_unsought: false, models, implied }
 }
 
 /// The definite causes that give the charge, each once.
@@ -190,9 +224,14 @@ fn pairs(case: &Case<'_>) -> Vec<Explanation> {
 
 /// The models of the config, but the upstream one, whose price gives the charge.
 fn other_models(case: &Case<'_>) -> Vec<String> {
-    let others = case.related().models.iter().filter(|model| !model.is_upstream);
-    let giving = others.filter(|model| model.price(case.terms).is_some_and(|terms| case.is_given_by(&terms)));
-    giving.take(MOST_MODELS).map(|model| model.name.clone()).collect()
+    let models = case.look.other_models(case.terms);
+    let mut changed = case.terms.clone();
+    let gives = |model: &&RelatedModel| {
+        model.put_into(&mut changed);
+        case.is_given_by(&changed)
+    };
+    let others = models.iter().filter(|model| model.may_replace(case.terms));
+    others.filter(gives).take(MOST_MODELS).map(|model| model.name.clone()).collect()
 }
 
 /// A charge that more models than this give says nothing of any of them.

@@ -86,7 +86,8 @@ fn a_real_log_by_its_config() {
     let drifted =
         verdicts.iter().filter_map(|(_, verdict)| verdict.charge.as_ref()).find(|charge| !charge.drift.is_empty()).unwrap();
     assert_eq!(drifted.causes(), Some(audit::Causes::definite(audit::Cause::RatioDrift)));
-    let drift: Vec<(&str, &str, &str)> = drifted.drift.iter().map(|d| (d.key, d.configured.as_str(), d.logged.as_str())).collect();
+    let drift: Vec<(&str, &str, &str)> =
+        drifted.drift.iter().map(|d| (d.key.as_ref(), d.configured.as_str(), d.logged.as_str())).collect();
     assert_eq!(drift, [("model_ratio", "0.6", "1.2")]);
 }
 

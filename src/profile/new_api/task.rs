@@ -14,8 +14,8 @@ use crate::details::Details;
 use crate::exact::{Points, Ratio};
 use crate::float;
 use crate::log::{Kind, RowError};
-use crate::pricing::{Allowed, Class, Formula, Minimum, Multiplier, Open, Product, Reason, Slot, Terms, price as priced};
-use crate::profile::memory::Refundable;
+use crate::pricing::{Allowed, Class, Formula, Minimum, Multiplier, Open, Product, Reason, Slot, Terms};
+use crate::profile::memory::{Refundable, Taken};
 use crate::profile::tables::{Known, Tables};
 use crate::profile::{Basis, Context, Departure, Memory, Quirk};
 
@@ -261,21 +261,30 @@ fn remember(job: Job, asked: &Asked<'_, '_>, terms: &Result<Terms, Reason>, own:
         memory.remember_without_multipliers(asked.entry.model);
     }
     if let (Job::MidjourneySubmit, Ok(terms), Some((_, id))) = (job, terms, content.rsplit_once("，ID ")) {
-        let own = own.map(|own| priced(own).points);
-        memory.remember_charge(id.trim(), Refundable { expected: priced(terms).points, own });
+        let taken = |terms: &Terms| Taken::Call { price: terms.price, group_ratio: terms.group_ratio };
+        memory.remember_charge(id.trim(), Refundable { expected: taken(terms), own: own.map(taken) });
     }
 }
 
 /// A Midjourney refund names only the job; its amount is that of the submit, or of the gateway's own table.
 fn midjourney_refund(asked: &Asked<'_, '_>, context: &Context<'_>, memory: &Memory) -> Task {
     let id = asked.details.text("task_id").unwrap_or_default();
-    let back = |points: Points| Terms {
-        formula: Formula::Free,
-        advance: points.0,
-        quota_per_unit: asked.quota_per_unit,
-        ..Terms::tokens(Ratio::ZERO, Ratio::ONE)
+    let back = |taken: Taken| {
+        let base = Terms { minimum: Minimum::NONE, quota_per_unit: asked.quota_per_unit, ..Terms::tokens(Ratio::ZERO, Ratio::ONE) };
+        match taken {
+            Taken::Points(points) => Terms { formula: Formula::Free, advance: points.0, ..base },
+            Taken::Call { price, group_ratio } => {
+                Terms { formula: Formula::Product(Product::PRICE), price, group_ratio, credit: true, ..base }
+            }
+        }
     };
-    let listed = || context.config.task_charges.get(id.as_ref()).map(|points| Refundable { expected: Points(*points), own: None });
+    let listed = || {
+        context
+            .config
+            .task_charges
+            .get(id.as_ref())
+            .map(|points| Refundable { expected: Taken::Points(Points(*points)), own: None })
+    };
     let Some(charge) = memory.charge(&id).or_else(listed) else {
         return Task { terms: Err(Reason::NoChargeFound), own: None, departures: Vec::new() };
     };

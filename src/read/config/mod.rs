@@ -214,7 +214,7 @@ fn finish(mut reader: Reader<'_>, format: &'static str, sha256: String) -> Resul
         return Err(issues);
     }
     let name = reader.name.to_owned();
-    config.sources.push(Source { name, format, sha256 });
+    config.sources.push(Source { name, format: format.into(), sha256 });
     Ok(Loaded { config, issues })
 }
 
@@ -279,7 +279,7 @@ mod tests {
         let effective = config.effective_completion["gpt-5"];
         assert_eq!((effective.number.ratio.to_string().as_str(), effective.locked), ("8", true));
         assert_eq!(config.settings["SelfUseModeEnabled"], "false");
-        assert_eq!((config.sources[0].format, config.sources[0].sha256.len()), ("options", 64));
+        assert_eq!((config.sources[0].format.as_ref(), config.sources[0].sha256.len()), ("options", 64));
         wrong(OPTIONS, &["6:37 warning locked-completion"]);
     }
 
