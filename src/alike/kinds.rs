@@ -6,6 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use super::Stranger;
 use super::round::{OutcomeId, Seen};
 use super::scan::{Facts, Scan};
+use super::sorted::Sorter;
 use super::template::{Quoting, Template};
 use crate::audit::{Class, Lesson, RequestKey, Verdict};
 use crate::config::Timeline;
@@ -22,7 +23,7 @@ const MOST_KNOWN: usize = 16;
 /// All that was learnt.
 #[derive(Debug, Default)]
 pub struct Kinds {
-    kin: HashMap<Box<[u8]>, Kin, BuildHasherDefault<Mix>>,
+    kin: HashMap<Box<[u64]>, Kin, BuildHasherDefault<Mix>>,
     outcomes: Vec<Outcome>,
 }
 
@@ -30,7 +31,12 @@ pub struct Kinds {
 #[derive(Debug, Default)]
 struct Kin {
     branches: Vec<Branch>,
+    /// Branches whose templates are those of texts with their keys in order.
+    sorted: Vec<Branch>,
 }
+
+/// Where a key has so many branches, texts are sorted.
+const MOST_ORDERS: usize = 8;
 
 /// Rows with the same key whose `other` fits a template.
 #[derive(Debug)]
@@ -81,7 +87,7 @@ impl<'a> Look<'a> {
     pub fn at(&self, bytes: &[u8], facts: &mut Facts) -> Option<Seen> {
         self.read(bytes, facts).or_else(|| {
             let length = u32::try_from(self.scan.unread_row(bytes)?).ok()?;
-            Some(Seen { outcome: None, length, charged: 0, time: None, request: None })
+            Some(Seen { outcome: None, length, lines: 1, charged: 0, time: None, request: None })
         })
     }
 
@@ -94,12 +100,13 @@ impl<'a> Look<'a> {
             Some(length)
         })?;
         if !self.is_timeless {
-            facts.key.extend_from_slice(&self.timeline.stretch(facts.time).to_le_bytes());
+            facts.key.push(self.timeline.stretch(facts.time) as u64);
         }
         let details = &bytes[facts.details.clone()];
         Some(Seen {
-            outcome: self.known.outcome(facts, details, fitted),
+            outcome: self.known.outcome(facts, details, fitted).or_else(|| self.known.outcome_if_sorted(facts, details)),
             length: u32::try_from(length).ok()?,
+            lines: u32::try_from(memchr::memchr_iter(b'\n', &bytes[..length]).count()).ok()?,
             charged: facts.charged,
             time: facts.time,
             request: RequestKey::of(&bytes[facts.request.clone()], Points(facts.charged)),
@@ -119,9 +126,9 @@ impl<'a> Look<'a> {
         Stranger { facts, details }
     }
 
-    /// The length of the rows that are whole.
-    pub fn whole_rows(&self, bytes: &[u8]) -> usize {
-        self.scan.whole_rows(bytes)
+    /// The length of the rows that are whole: see [`Scan::whole_rows`].
+    pub fn whole_rows(&self, bytes: &[u8], with_care: bool) -> usize {
+        self.scan.whole_rows(bytes, with_care)
     }
 
     /// Whether the rows are requests, which must not be charged twice.
@@ -147,15 +154,16 @@ impl Kinds {
             (length == details.len()).then_some((branch, counts))
         };
         let (branch, held) = fitted.or_else(find)?;
-        let counts = branch.counts(facts, held);
-        if counts.prompt + counts.completion == 0 {
-            return None;
-        }
-        let known = branch.known(filled(&counts))?;
-        let tokens = known.shape.tokens(&counts, 0);
-        let classes = classes(&tokens);
-        let (_, outcome) = known.proven.iter().find(|(proven, _)| *proven == classes)?;
-        known.prices.gives(&tokens, facts.charged).then_some(*outcome)
+        branch.outcome(facts, held)
+    }
+
+    /// The same, of the text with its keys in order.
+    fn outcome_if_sorted(&self, facts: &mut Facts, details: &[u8]) -> Option<OutcomeId> {
+        let kin = self.kin.get(facts.key.as_slice()).filter(|kin| !kin.sorted.is_empty())?;
+        let sorted = facts.sorter.sort(details, facts.quoting)?;
+        let fits = |branch: &Branch| branch.template.fit(sorted).filter(|(length, _)| *length == sorted.len());
+        let (branch, held) = kin.sorted.iter().find_map(|branch| Some((branch, fits(branch)?.1)))?;
+        branch.outcome(facts, held)
     }
 
     /// Keeps what a row teaches; none where rows like it may differ in more than their counts.
@@ -175,9 +183,14 @@ impl Kinds {
         }
         let terms = judged.terms.as_ref()?;
         let prices = Compiled::of(terms)?;
-        let template = Template::new(entry.details, &lesson.details, facts.quoting);
+        let sorts = self.kin.get(facts.key.as_slice()).is_some_and(|kin| kin.branches.len() >= MOST_ORDERS);
+        let mut sorter = Sorter::default();
+        let (details, quoting) =
+            if sorts { (sorter.sort(details, facts.quoting)?, Quoting::Bare) } else { (details, facts.quoting) };
+        let template =
+            if sorts { Template::sorted(&lesson.details) } else { Template::new(entry.details, &lesson.details, quoting) };
         let (_, held) = template.fit(details).filter(|(length, _)| *length == details.len())?;
-        let new = Branch { template, quoting: facts.quoting, of_columns: lesson.details.is_empty(), known: Vec::new() };
+        let new = Branch { template, quoting, of_columns: lesson.details.is_empty(), known: Vec::new() };
         let counts = new.counts(facts, held);
         let tokens = lesson.shape.tokens(&counts, 0);
         // What was read here must be what the general way read.
@@ -193,23 +206,24 @@ impl Kinds {
         };
         let id = OutcomeId::of(self.outcomes.len())?;
         let known = Known { filled: filled(&counts), shape: lesson.shape, prices, proven: vec![(classes(&tokens), id)] };
-        self.branch(&facts.key, new)?.add(known)?;
+        self.branch(&facts.key, new, sorts)?.add(known)?;
         self.outcomes.push(outcome);
         Some(())
     }
 
-    fn has_room(&self, key: &[u8]) -> bool {
+    fn has_room(&self, key: &[u64]) -> bool {
         let is_full =
-            |kin: &Kin| kin.branches.len() >= MOST_BRANCHES && kin.branches.iter().all(|branch| branch.known.len() >= MOST_KNOWN);
+            |kin: &Kin| kin.sorted.len() >= MOST_BRANCHES && kin.sorted.iter().all(|branch| branch.known.len() >= MOST_KNOWN);
         self.kin.get(key).map_or(self.kin.len() < MOST_KIN, |kin| !is_full(kin))
     }
 
     /// The branch of a key with the same template; the new one, where there is none yet and room for one.
-    fn branch(&mut self, key: &[u8], new: Branch) -> Option<&mut Branch> {
+    fn branch(&mut self, key: &[u64], new: Branch, sorted: bool) -> Option<&mut Branch> {
         if !self.kin.contains_key(key) {
             self.kin.insert(key.into(), Kin::default());
         }
-        let branches = &mut self.kin.get_mut(key)?.branches;
+        let kin = self.kin.get_mut(key)?;
+        let branches = if sorted { &mut kin.sorted } else { &mut kin.branches };
         let same = |branch: &Branch| branch.template == new.template && branch.quoting == new.quoting;
         let at = match branches.iter().position(same) {
             Some(at) => at,
@@ -239,6 +253,19 @@ impl Branch {
     /// The counts of a row: where it has details, all but prompt and completion stand there.
     fn counts(&self, facts: &Facts, [cached, writes, writes_5m, writes_1h]: [i64; 4]) -> Counts {
         if self.of_columns { facts.counts } else { Counts { cached, writes, writes_5m, writes_1h, ..facts.counts } }
+    }
+
+    /// What is told of a row whose details hold such counts, if it is right; none where that is not known.
+    fn outcome(&self, facts: &Facts, held: [i64; 4]) -> Option<OutcomeId> {
+        let counts = self.counts(facts, held);
+        if counts.prompt + counts.completion == 0 {
+            return None;
+        }
+        let known = self.known(filled(&counts))?;
+        let tokens = known.shape.tokens(&counts, 0);
+        let classes = classes(&tokens);
+        let (_, outcome) = known.proven.iter().find(|(proven, _)| *proven == classes)?;
+        known.prices.gives(&tokens, facts.charged).then_some(*outcome)
     }
 
     fn known(&self, filled: u8) -> Option<&Known> {

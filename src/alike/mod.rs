@@ -27,10 +27,11 @@
 mod kinds;
 mod round;
 mod scan;
+mod sorted;
 mod template;
 
 use kinds::{Kinds, Look};
-use round::Round;
+use round::{Round, Seen};
 use scan::{Facts, Scan};
 
 use crate::audit::{Lesson, Past, Plain, Span, Summary, Verdict};
@@ -83,6 +84,14 @@ struct Tally {
     span: Span,
 }
 
+/// Rows that stand one behind the other.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stretch {
+    rows: u64,
+    length: usize,
+    lines: u64,
+}
+
 /// Whether it is worth to look: not where hardly a row is like another.
 #[derive(Debug, Default)]
 struct Luck {
@@ -121,9 +130,9 @@ impl Alike {
         let mut passed = 0;
         while self.is_round_ready(rows, timeline) {
             let Some(ahead) = rows.ahead(0) else { break };
-            let (count, length) = self.count(ahead.bytes, timeline, past);
-            rows.pass(length);
-            passed += count;
+            let stretch = self.count(ahead.bytes, timeline, past);
+            rows.pass(stretch.length, stretch.lines);
+            passed += stretch.rows;
             if self.new.is_some() {
                 break;
             }
@@ -148,27 +157,27 @@ impl Alike {
         !self.round.is_over()
     }
 
-    /// Counts the rows at the start of the bytes up to the first that is not known; how many, and how long they are together.
-    fn count(&mut self, bytes: &[u8], timeline: &Timeline, past: &mut Past) -> (u64, usize) {
-        let Eye::Open(scan) = &self.eye else { return (0, 0) };
+    /// Counts the rows at the start of the bytes up to the first that is not known.
+    fn count(&mut self, bytes: &[u8], timeline: &Timeline, past: &mut Past) -> Stretch {
+        let mut stretch = Stretch::default();
+        let Eye::Open(scan) = &self.eye else { return stretch };
         let look = Look::new(scan, timeline, &self.known);
-        let (mut count, mut at) = (0, 0);
         while let Some(row) = self.round.next() {
+            let rest = &bytes[stretch.length..];
             // What was new when the round began may be known by now.
-            let outcome = row.outcome.or_else(|| look.again(&bytes[at..], row));
+            let outcome = row.outcome.or_else(|| look.again(rest, row));
             let is_again = row.request.is_some_and(|request| past.watch.has_charged(request));
             let Some(outcome) = outcome.filter(|_| !is_again) else {
-                self.new = Some(look.stranger(&bytes[at..at + row.length as usize]));
+                self.new = Some(look.stranger(&rest[..row.length as usize]));
                 break;
             };
             self.tallies[outcome.number()].add(row.charged, row.time);
             if let Some(request) = row.request.filter(|_| look.is_request(outcome)) {
                 past.watch.remember(request);
             }
-            at += row.length as usize;
-            count += 1;
+            stretch.add(row);
         }
-        (count, at)
+        stretch
     }
 
     /// Learns from a row that went the general way.
@@ -222,6 +231,14 @@ impl Luck {
             (self.looked_at, self.passed) = (0, 0);
         }
         false
+    }
+}
+
+impl Stretch {
+    fn add(&mut self, row: &Seen) {
+        self.rows += 1;
+        self.length += row.length as usize;
+        self.lines += u64::from(row.lines);
     }
 }
 

@@ -5,9 +5,9 @@
 //! rows  │ right right ? right right  │ right right right right    │ right ✗               │
 //! ```
 //!
-//! A slice is cut where a row ends if all rows before are by the rules: in CSV, at a line end before which there is an even number of
-//! quotes. The thread that reads those rows sees whether they are: where one is not (✗), what was seen in later slices is dropped, and
-//! the general reader goes on from there. So nothing depends on how many threads there are, or where slices begin.
+//! A slice is cut at a line end, which nearly always is the end of a row. The thread that reads the rows before it sees whether it is:
+//! where a row is not by the rules (✗), or goes on behind the slice, what was seen in later slices is dropped, and the general reader
+//! goes on from there. The next round then cuts with care: in CSV, where there is an even number of quotes before. So nothing depends on how many threads there are, or where slices begin.
 
 use std::thread;
 
@@ -36,6 +36,8 @@ pub struct Seen {
     /// None where it is new, or may be wrong.
     pub outcome: Option<OutcomeId>,
     pub length: u32,
+    /// How many line ends are in it.
+    pub lines: u32,
     pub charged: i64,
     pub time: Option<i64>,
     pub request: Option<RequestKey>,
@@ -49,6 +51,8 @@ pub struct Round {
     part: usize,
     row: usize,
     offset: u64,
+    /// A slice of the round before ended within a row.
+    with_care: bool,
 }
 
 /// What a thread saw in a slice; its buffers are used again.
@@ -65,10 +69,11 @@ impl Round {
     pub fn look(&mut self, ahead: &Ahead<'_>, threads: usize, look: &Look<'_>) {
         self.parts.resize_with(threads, Part::default);
         (self.part, self.row, self.offset) = (0, 0, ahead.offset);
-        let slices = slices(ahead.bytes, threads, &|bytes| look.whole_rows(bytes));
+        let slices = slices(ahead.bytes, threads, &|bytes| look.whole_rows(bytes, self.with_care));
         look_at(&slices, &mut self.parts, look);
-        // Where a slice begins was a guess; it holds only if all rows before it are by the rules.
+        // Where a slice begins was a guess; it holds only if the rows before it end there.
         let sound = self.parts.iter().position(|part| !part.is_whole).unwrap_or(threads);
+        self.with_care = sound + 1 < threads;
         self.parts.iter_mut().skip(sound + 1).for_each(|part| part.rows.clear());
     }
 
@@ -99,16 +104,16 @@ impl Round {
     }
 }
 
-/// Cuts the bytes behind rows; what is behind the last whole row is left out.
+/// Cuts the bytes behind rows; the last slice may end within one.
 fn slices<'b>(bytes: &'b [u8], count: usize, whole_rows: &dyn Fn(&[u8]) -> usize) -> Vec<&'b [u8]> {
     let mut slices = Vec::with_capacity(count);
     let mut start = 0;
-    for number in 1..=count {
-        let wanted = if number == count { bytes.len() } else { bytes.len() / count * number };
-        let length = bytes.get(start..wanted).map_or(0, whole_rows);
+    for number in 1..count {
+        let length = bytes.get(start..bytes.len() / count * number).map_or(0, whole_rows);
         slices.push(&bytes[start..start + length]);
         start += length;
     }
+    slices.push(&bytes[start..]);
     slices
 }
 
@@ -149,23 +154,20 @@ mod tests {
     use super::*;
     use crate::alike::scan::csv;
 
-    /// Wherever the bytes end, and however many slices there are.
+    /// However many slices there are.
     #[test]
     fn slices_end_behind_rows() {
-        let rows = ["a,1\n", "\"b\n\",2\r\n", "\"\"\"\n\"\"é\",3\n", "é,\"\"\n"];
+        let rows = ["a,1\n", "\"b\n\",2\r\n", "\"\"\"\n\"\"é\",3\n", "é,\"\"\n", "cut"];
         let text = rows.concat();
-        for end in 0..=text.len() {
-            let mut ends = vec![0];
-            rows.iter().for_each(|row| ends.push(ends.last().unwrap_or(&0) + row.len()));
-            let whole = ends.iter().rev().find(|length| **length <= end).copied().unwrap_or(0);
-            for count in 1..6 {
-                let slices = slices(&text.as_bytes()[..end], count, &csv::whole_rows);
-                assert_eq!((slices.len(), slices.concat()), (count, text.as_bytes()[..whole].to_vec()));
-                let mut at = 0;
-                for slice in slices {
-                    at += slice.len();
-                    assert!(ends.contains(&at), "{count} slices of {end} bytes end at {at}");
-                }
+        let mut ends = vec![0];
+        rows.iter().for_each(|row| ends.push(ends.last().unwrap_or(&0) + row.len()));
+        for count in 1..40 {
+            let slices = slices(text.as_bytes(), count, &csv::whole_rows);
+            assert_eq!((slices.len(), slices.concat()), (count, text.as_bytes().to_vec()));
+            let mut at = 0;
+            for slice in slices {
+                at += slice.len();
+                assert!(ends.contains(&at), "{count} slices end at {at}");
             }
         }
     }

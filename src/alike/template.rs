@@ -11,6 +11,8 @@
 //! that fits is an object with the same keys in the same order, and whatever mattered in the first one stands in it byte for byte.
 //! Escapes, other spellings of a number and other kinds of values do not fit, and the text is read whole.
 
+use memchr::memchr;
+
 use crate::details::Details;
 
 /// The keys of the counts that enter a charge, in the order of [`Template::fit`]'s counts.
@@ -45,6 +47,26 @@ impl Quoting {
         }
     }
 
+    /// Writes the text itself; none where it is written in another way than here.
+    pub fn undo(self, text: &[u8], plain: &mut Vec<u8>) -> Option<()> {
+        plain.clear();
+        let sign = match self {
+            Quoting::Bare => None,
+            Quoting::Csv => Some(b'"'),
+            Quoting::Json => Some(b'\\'),
+        };
+        let mut rest = text;
+        while let Some(at) = sign.and_then(|sign| memchr(sign, rest)) {
+            let escaped = *rest.get(at + 1)?;
+            self.escape(escaped)?;
+            plain.extend_from_slice(&rest[..at]);
+            plain.push(escaped);
+            rest = &rest[at + 2..];
+        }
+        plain.extend_from_slice(rest);
+        Some(())
+    }
+
     /// What stands before a byte of the text.
     fn escape(self, byte: u8) -> Option<u8> {
         match (self, byte) {
@@ -72,14 +94,33 @@ impl Template {
             let start = value.as_ptr() as usize - text.as_ptr() as usize;
             template.push(&text[at..start], quoting);
             at = start + value.len();
-            match COUNTS.iter().position(|count| *count == key) {
-                Some(count) if value.bytes().all(|byte| byte.is_ascii_digit()) => template.hole(Hole::Count(count)),
-                None if !asked => template.push_idle(value, quoting),
-                _ => template.push(value, quoting),
-            }
+            template.push_value(key, value, asked, quoting);
         }
         template.push(&text[at..], quoting);
         template
+    }
+
+    /// The template of the same object with its keys in order.
+    pub fn sorted(details: &Details<'_>) -> Template {
+        let mut template = Template::default();
+        let mut values: Vec<_> = details.values().collect();
+        // With the quotes behind them, as the rows' keys are compared.
+        values.sort_by_key(|(key, ..)| format!("{key}\""));
+        for (at, (key, value, asked)) in values.into_iter().enumerate() {
+            let sign = if at == 0 { "{" } else { "," };
+            template.push(&format!("{sign}\"{key}\":"), Quoting::Bare);
+            template.push_value(key, value, asked, Quoting::Bare);
+        }
+        template.push("}", Quoting::Bare);
+        template
+    }
+
+    fn push_value(&mut self, key: &str, value: &str, asked: bool, quoting: Quoting) {
+        match COUNTS.iter().position(|count| *count == key) {
+            Some(count) if value.bytes().all(|byte| byte.is_ascii_digit()) => self.hole(Hole::Count(count)),
+            None if !asked => self.push_idle(value, quoting),
+            _ => self.push(value, quoting),
+        }
     }
 
     fn push(&mut self, text: &str, quoting: Quoting) {
@@ -181,11 +222,13 @@ pub fn number(rest: &[u8]) -> Option<usize> {
 
 /// The whole number of some digits; none where they are more than any count has.
 pub fn count(digits: &[u8]) -> Option<i64> {
-    let add = |number: i64, digit: &u8| digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0'));
-    if digits.len() > 12 {
-        return None;
+    let (mut number, mut are_digits) = (0, digits.len() <= 12);
+    for byte in digits.iter().take(12) {
+        let digit = byte.wrapping_sub(b'0');
+        are_digits &= digit < 10;
+        number = number * 10 + i64::from(digit);
     }
-    digits.iter().try_fold(0, add)
+    are_digits.then_some(number)
 }
 
 #[cfg(test)]

@@ -233,6 +233,7 @@ impl<'c> Logs<'c> {
 
     fn open(&self, path: &Path) -> Result<Input, Failure> {
         if path.as_os_str() == "-" {
+            widen_pipe();
             return Ok(input::open_stream("-", self.hashed(io::stdin()), &self.options)?);
         }
         if let Some(hashes) = &self.hashes {
@@ -281,4 +282,11 @@ impl<'c> Logs<'c> {
         let veloera = profile::is_veloera(&config);
         Ok(Pricing { timeline: Timeline::new(config), basis, quota_per_unit, currency, veloera, sources: own_sources })
     }
+}
+
+/// Lets what writes into our standard input run ahead by a whole block: with the usual 64 KiB both sides wait for each other.
+fn widen_pipe() {
+    // Where it is no pipe, or may not be wider, it is read as it is.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::pipe::fcntl_setpipe_size(io::stdin(), 1 << 20);
 }

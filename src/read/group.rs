@@ -21,8 +21,8 @@ impl ReadRows for WithGroups {
         self.0.ahead(least).filter(|ahead| !ahead.layout.columns.contains(Field::Metadata))
     }
 
-    fn pass(&mut self, bytes: usize) {
-        self.0.pass(bytes);
+    fn pass(&mut self, bytes: usize, lines: u64) {
+        self.0.pass(bytes, lines);
     }
 
     fn bytes(&self) -> u64 {

@@ -382,8 +382,8 @@ impl ReadRows for JsonReader {
         Some(Ahead { bytes: self.window.bytes(), offset: self.window.offset(), layout })
     }
 
-    fn pass(&mut self, bytes: usize) {
-        self.window.consume(bytes);
+    fn pass(&mut self, bytes: usize, lines: u64) {
+        self.window.consume_lines(bytes, lines);
     }
 
     fn bytes(&self) -> u64 {

@@ -43,8 +43,8 @@ pub trait ReadRows {
         None
     }
 
-    /// Passes over so many of the bytes at hand: whole rows that need not be read any more.
-    fn pass(&mut self, _bytes: usize) {}
+    /// Passes over so many of the bytes at hand, with so many line ends in them: whole rows that need not be read any more.
+    fn pass(&mut self, _bytes: usize, _lines: u64) {}
 
     /// Bytes consumed so far, as they lie in the file.
     fn bytes(&self) -> u64;

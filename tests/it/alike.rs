@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::run::{fixture, quota};
 
@@ -177,7 +178,7 @@ fn logs_of_all_styles() {
 fn lines_of_json() {
     let plain = Style::default();
     check(lines(4_000, plain, false), "lines");
-    check(lines(2_000, Style { unique: true, ..plain }, true), "nested");
+    check(lines(2_000, Style { unique: true, unsorted: true, ..plain }, true), "nested, unsorted");
     let text = lines(3_000, plain, false);
     check(&text[..text.len() - 1], "no line end");
     check(&text[..text.len() - 40], "cut");
@@ -210,6 +211,23 @@ fn damage(text: &str, seed: u64, rounds: u64) {
         }
         check(bytes, &format!("flipped, {round}"));
     }
+}
+
+/// `QUOTA_FUZZ_SECONDS=600 cargo test --release --test it damaged_logs_for_long -- --ignored`
+#[test]
+#[ignore = "runs as long as QUOTA_FUZZ_SECONDS says"]
+fn damaged_logs_for_long() {
+    let seconds = std::env::var("QUOTA_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let styles = [(false, false), (true, false), (false, true), (true, true)];
+    let styles = styles.map(|(quoted, unsorted)| Style { quoted, unsorted, ..Style::default() });
+    let texts = styles.map(|style| [log(1_500, style), lines(1_500, style, style.quoted)]).concat();
+    let mut seed = 100;
+    while Instant::now() < end {
+        texts.iter().for_each(|text| damage(text, seed, 1));
+        seed += 1;
+    }
+    println!("{} damaged logs", (seed - 100) * texts.len() as u64);
 }
 
 /// Rows that broke others' fast paths, each after rows that make its kind known.

@@ -2,9 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::memchr;
-
-use super::{Facts, Fit, Role, find, is_key_first, line_end};
+use super::{Facts, Fit, Role, is_key_first, line_end, text_end};
 use crate::alike::template::{Quoting, follow, number};
 
 /// How the rows of NDJSON are read.
@@ -90,32 +88,6 @@ fn scalar(bytes: &[u8], at: usize) -> Option<Scalar> {
         None => number(rest)?,
     };
     Some(Scalar { inside: at..at + length, end: at + length, is_escaped: false })
-}
-
-/// Where a text ends whose inside begins there, and whether it has escapes.
-fn text_end(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
-    let (mut at, mut is_escaped) = (start, false);
-    loop {
-        let end = find(bytes, at, b'"')?;
-        match memchr(b'\\', &bytes[at..end]) {
-            None => break is_free_of_controls(&bytes[start..end]).then_some((end, is_escaped)),
-            Some(length) => at = behind_escape(bytes, at + length)?,
-        }
-        is_escaped = true;
-    }
-}
-
-/// JSON texts hold no control characters.
-fn is_free_of_controls(text: &[u8]) -> bool {
-    text.iter().fold(true, |is_free, byte| is_free & (*byte >= 0x20))
-}
-
-fn behind_escape(bytes: &[u8], at: usize) -> Option<usize> {
-    match bytes.get(at + 1)? {
-        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 2),
-        b'u' => bytes.get(at + 2..at + 6)?.iter().all(u8::is_ascii_hexdigit).then_some(at + 6),
-        _ => None,
-    }
 }
 
 /// Where an object ends that begins there. Whether it is one by the rules is not looked at.

@@ -10,7 +10,9 @@ use std::ops::Range;
 
 use csv::CsvScan;
 use lines::LineScan;
+use memchr::{memchr, memrchr};
 
+use super::sorted::Sorter;
 use super::template::{Quoting, count};
 use crate::log::Field;
 use crate::profile::Counts;
@@ -42,7 +44,7 @@ pub enum Role {
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// All that tells whom it is like, but for `other`.
-    pub key: Vec<u8>,
+    pub key: Vec<u64>,
     /// The counts of its columns.
     pub counts: Counts,
     pub charged: i64,
@@ -52,6 +54,7 @@ pub struct Facts {
     pub quoting: Quoting,
     /// Where the request id stands.
     pub request: Range<usize>,
+    pub sorter: Sorter,
 }
 
 /// How the rows of one input are read.
@@ -63,9 +66,9 @@ pub enum Scan {
 
 /// Asked how long `other` is at the start of some bytes, once all is known that tells whom the row is like: the key, the bytes, how the
 /// text stands there.
-pub trait Fit: FnMut(&[u8], &[u8], Quoting) -> Option<usize> {}
+pub trait Fit: FnMut(&[u64], &[u8], Quoting) -> Option<usize> {}
 
-impl<F: FnMut(&[u8], &[u8], Quoting) -> Option<usize>> Fit for F {}
+impl<F: FnMut(&[u64], &[u8], Quoting) -> Option<usize>> Fit for F {}
 
 impl Scan {
     /// None where a column asks for more than is read here.
@@ -93,15 +96,15 @@ impl Scan {
     pub fn unread_row(&self, bytes: &[u8]) -> Option<usize> {
         match self {
             Scan::Csv(_) => None,
-            Scan::Lines(_) => memchr::memchr(b'\n', bytes).map(|end| end + 1),
+            Scan::Lines(_) => memchr(b'\n', bytes).map(|end| end + 1),
         }
     }
 
-    /// The length of the rows that are whole, if all of them are by the rules.
-    pub fn whole_rows(&self, bytes: &[u8]) -> usize {
+    /// The length of the rows that are whole: a good guess, or, to be sure as far as all of them are by the rules, with care.
+    pub fn whole_rows(&self, bytes: &[u8], with_care: bool) -> usize {
         match self {
-            Scan::Csv(_) => csv::whole_rows(bytes),
-            Scan::Lines(_) => memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1),
+            Scan::Csv(_) if with_care => csv::whole_rows(bytes),
+            _ => memrchr(b'\n', bytes).map_or(0, |end| end + 1),
         }
     }
 }
@@ -163,13 +166,13 @@ impl Facts {
                 self.request = field;
             }
             Role::Key => {
-                self.key.extend_from_slice(&u16::try_from(text.len()).ok()?.to_le_bytes());
-                self.key.extend_from_slice(text);
+                self.key.push(text.len() as u64);
+                self.key.extend(text.chunks(8).map(word));
             }
             Role::Filled => match text.first() {
                 // Some words and signs mean that there is nothing.
                 Some(b'N' | b'n' | b'\\' | b'\'') => return None,
-                first => self.key.push(u8::from(first.is_some())),
+                first => self.key.push(u64::from(first.is_some())),
             },
             Role::Zero if matches!(text, b"" | b"0") => {}
             Role::Zero => return None,
@@ -187,6 +190,11 @@ impl Facts {
     }
 }
 
+/// Up to 8 bytes as a number.
+fn word(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
+}
+
 /// Where a byte stands from a place on. Fields are short, so that a word at a time is faster than what long texts are searched with.
 fn find(bytes: &[u8], mut at: usize, byte: u8) -> Option<usize> {
     const ONES: u64 = u64::MAX / 255;
@@ -202,6 +210,32 @@ fn find(bytes: &[u8], mut at: usize, byte: u8) -> Option<usize> {
     }
     let rest = bytes.get(at..)?.iter().position(|other| *other == byte)?;
     Some(at + rest)
+}
+
+/// Where a text ends whose inside begins there, and whether it has escapes.
+pub fn text_end(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
+    let (mut at, mut is_escaped) = (start, false);
+    loop {
+        let end = find(bytes, at, b'"')?;
+        match memchr(b'\\', &bytes[at..end]) {
+            None => break is_free_of_controls(&bytes[start..end]).then_some((end, is_escaped)),
+            Some(length) => at = behind_escape(bytes, at + length)?,
+        }
+        is_escaped = true;
+    }
+}
+
+/// JSON texts hold no control characters.
+fn is_free_of_controls(text: &[u8]) -> bool {
+    text.iter().fold(true, |is_free, byte| is_free & (*byte >= 0x20))
+}
+
+fn behind_escape(bytes: &[u8], at: usize) -> Option<usize> {
+    match bytes.get(at + 1)? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 2),
+        b'u' => bytes.get(at + 2..at + 6)?.iter().all(u8::is_ascii_hexdigit).then_some(at + 6),
+        _ => None,
+    }
 }
 
 /// What is behind a line end.
