@@ -49,6 +49,8 @@ pub struct Settings {
     pub filter: Filter,
     /// The zone of days, and of times without one.
     pub zone: String,
+    /// The breakdowns that were asked for.
+    pub by: Vec<By>,
 }
 
 /// An input of a part.
@@ -163,7 +165,6 @@ impl Partial {
     fn difference(&self, other: &Partial) -> Option<&'static str> {
         let (a, b) = (&self.settings, &other.settings);
         let hashes = |settings: &Settings| settings.config.iter().map(|source| source.sha256.clone()).collect::<Vec<_>>();
-        let by = |partial: &Partial| partial.summary.broken_down_by().collect::<Vec<By>>();
         let equal = [
             ("a config", hashes(a) == hashes(b)),
             ("a basis", a.basis == b.basis),
@@ -171,7 +172,7 @@ impl Partial {
             ("a tolerance", a.tolerance == b.tolerance),
             ("a time zone", a.zone == b.zone),
             ("a choice of rows", a.filter == b.filter),
-            ("a choice of breakdowns", by(self) == by(other)),
+            ("a choice of breakdowns", a.by == b.by),
         ];
         equal.into_iter().find(|(_, equal)| !equal).map(|(what, _)| what)
     }
@@ -199,6 +200,7 @@ impl Partial {
             quota_per_unit: self.inputs.first().map_or(crate::pricing::QUOTA_PER_UNIT, |input| input.quota_per_unit),
             summary: self.summary,
             usd: UsdTotals::of(self.points),
+            by: self.settings.by,
             inputs: self.inputs.into_iter().map(InputInfo::from).collect(),
         }
     }

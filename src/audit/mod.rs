@@ -27,10 +27,10 @@ pub use diagnose::{ClassKey, OfRow, Told};
 pub use drift::{Difference, differences};
 pub use filter::Filter;
 pub use finding::{Figures, Finding, Ranked, ToldCause};
-pub use infer::{Inferred, Interval, ModelFit, Sample, Samples, Solved, SolvedRate};
+pub use infer::{Cell, Inferred, Interval, ModelFit, Observed, Said, Samples, Solved, SolvedRate, Special, Stretch};
 pub use policy::{Level, Policies, Policy};
 pub use repeats::{Repeats, RequestKey};
-pub use summary::{By, DriftKey, Plain, QuirkKey, Span, Summary, Tally, Totals};
+pub use summary::{By, CaseTally, Cases, DriftKey, Plain, QuirkKey, Span, Summary, Tally, Totals};
 pub use watch::Watch;
 
 use std::borrow::Cow;

@@ -2,15 +2,17 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::ops::AddAssign;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::diagnose::{ClassCauses, ClassKey, Classes, Told};
+use super::diagnose::{ClassCauses, ClassKey, Classes, Examples, Told};
 use super::finding::{Finding, Ranked, rank};
 use super::policy::Policies;
 use super::watch::{group_of, who};
 use super::wire::{listed, reasons};
-use super::{Class, Judged, Policy, Verdict, Word, pairs};
+use super::{Causes, Class, Judged, Policy, Verdict, Word, pairs};
 use crate::log::{LogEntry, Place};
 use crate::pricing::Reason;
 use crate::profile::{Profile, Quirk, Skip};
@@ -130,6 +132,25 @@ impl Tally {
     }
 }
 
+/// The charges of a model in a group, those included that could not be judged.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CaseTally {
+    pub tally: Tally,
+    pub unrated: u64,
+    pub unrated_points: i128,
+}
+
+impl CaseTally {
+    fn merge(&mut self, other: &CaseTally) {
+        self.tally.merge(&other.tally);
+        self.unrated += other.unrated;
+        self.unrated_points += other.unrated_points;
+    }
+}
+
+/// By model, then by group.
+pub type Cases = BTreeMap<String, BTreeMap<String, CaseTally>>;
+
 /// What totals are broken down by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -198,17 +219,27 @@ pub struct Summary {
     pub profiles: BTreeMap<Profile, u64>,
     #[serde(with = "reasons")]
     pub unrated_reasons: BTreeMap<Reason, u64>,
+    /// The points of the same rows.
+    #[serde(with = "reasons")]
+    pub unrated_points: BTreeMap<Reason, i128>,
     #[serde(with = "reasons")]
     pub presumed: BTreeMap<Reason, u64>,
     pub skips: BTreeMap<Skip, u64>,
     /// What the mismatched rows of each model and group have in common.
-    pub classes: Classes,
+    classes: Classes,
+    /// Their causes, once somebody has asked.
+    #[serde(skip)]
+    causes: OnceLock<ClassCauses>,
     #[serde(with = "pairs")]
     pub drift: BTreeMap<DriftKey, (u64, Span)>,
     pub quirks: BTreeMap<Quirk, QuirkKey>,
     /// By finding, and what is said of it.
     pub policy: Policies,
     by: BTreeMap<By, BTreeMap<String, Tally>>,
+    /// The charges of each model in each group, where they are kept.
+    pub cases: Option<Cases>,
+    /// Rows that show what each class of findings is, where they are kept.
+    examples: Option<Examples>,
     /// The first malformed rows, for messages.
     pub malformed: Vec<(Place, String)>,
     #[serde(with = "listed")]
@@ -227,17 +258,26 @@ impl Summary {
             period: Span::default(),
             profiles: BTreeMap::new(),
             unrated_reasons: BTreeMap::new(),
+            unrated_points: BTreeMap::new(),
             presumed: BTreeMap::new(),
             skips: BTreeMap::new(),
             classes: Classes::default(),
+            causes: OnceLock::new(),
             drift: BTreeMap::new(),
             quirks: BTreeMap::new(),
             policy: Policies::default(),
             by: by.iter().map(|by| (*by, BTreeMap::new())).collect(),
+            cases: None,
+            examples: None,
             malformed: Vec::new(),
             worst: BinaryHeap::new(),
             limit,
         }
+    }
+
+    /// A summary that keeps each model in each group, and a row that shows each class of findings, as well.
+    pub fn with_cases(self) -> Summary {
+        Summary { cases: Some(Cases::new()), examples: Some(Examples::default()), ..self }
     }
 
     /// Counts a row. `day` names the day of its time, for the breakdown by day.
@@ -257,7 +297,12 @@ impl Summary {
         }
     }
 
-    /// Counts rows that are right.
+    /// Whether rows can be counted by model and group alone.
+    pub fn takes_plain(&self) -> bool {
+        self.by.keys().all(|by| matches!(by, By::Model | By::Group | By::Cause))
+    }
+
+    /// Counts rows that are right; only where [`Summary::takes_plain`].
     pub fn add_plain(&mut self, part: &Plain<'_>) {
         self.totals.rows += part.rows;
         self.totals.matched += part.rows;
@@ -274,6 +319,10 @@ impl Summary {
                 parts.entry(key.to_owned()).or_default().merge(&tally);
             }
         }
+        if let Some(cases) = &mut self.cases {
+            let case = cases.entry(part.model.to_owned()).or_default().entry(part.group.to_owned()).or_default();
+            case.tally.merge(&tally);
+        }
     }
 
     fn add_charge(&mut self, entry: &LogEntry<'_>, verdict: &Verdict, judged: &Judged, day: &dyn Fn(i64) -> String) {
@@ -284,7 +333,10 @@ impl Summary {
             *self.profiles.entry(profile).or_default() += 1;
         }
         match (verdict.class, judged.reason) {
-            (Class::Unrated, Some(reason)) => *self.unrated_reasons.entry(reason).or_default() += 1,
+            (Class::Unrated, Some(reason)) => {
+                *self.unrated_reasons.entry(reason).or_default() += 1;
+                *self.unrated_points.entry(reason).or_default() += i128::from(judged.charged.0);
+            }
             (Class::Matched, Some(reason)) => *self.presumed.entry(reason).or_default() += 1,
             _ => {}
         }
@@ -296,10 +348,15 @@ impl Summary {
             self.add_policy(*policy, detail(*policy, entry, judged), 1, span);
         }
         self.add_breakdowns(entry, verdict.class, judged, day);
+        self.add_case(entry, verdict.class, judged);
         if let Some(diagnosis) = &judged.diagnosis {
             let told = Told { tally: tally(verdict.class, judged), span, over: u64::from(verdict.class == Class::Overcharged) };
             let key = ClassKey { model: entry.model.to_owned(), group: entry.group.to_owned() };
+            if let Some(examples) = &mut self.examples {
+                examples.add(&key, diagnosis, || Finding::new(entry.place, Some(entry), verdict.clone()));
+            }
             self.classes.add(key, judged, diagnosis, &told);
+            self.causes = OnceLock::new();
             self.keep(entry, verdict);
         }
     }
@@ -359,6 +416,20 @@ impl Summary {
         }
     }
 
+    fn add_case(&mut self, entry: &LogEntry<'_>, class: Class, judged: &Judged) {
+        let Some(cases) = &mut self.cases else { return };
+        let part = match class {
+            Class::Unrated => CaseTally { unrated: 1, unrated_points: judged.charged.0.into(), ..CaseTally::default() },
+            _ => CaseTally { tally: tally(class, judged), ..CaseTally::default() },
+        };
+        match cases.get_mut(entry.model).and_then(|groups| groups.get_mut(entry.group)) {
+            Some(sum) => sum.merge(&part),
+            None => {
+                cases.entry(entry.model.to_owned()).or_default().insert(entry.group.to_owned(), part);
+            }
+        }
+    }
+
     /// Keeps a finding if it is among the largest.
     fn keep(&mut self, entry: &LogEntry<'_>, verdict: &Verdict) {
         let is_smaller = |least: &Reverse<Ranked>| rank(verdict) <= rank(&least.0.0.verdict);
@@ -377,7 +448,7 @@ impl Summary {
 
     /// The causes of all mismatched rows.
     pub fn causes(&self) -> ClassCauses {
-        self.classes.causes()
+        self.causes.get_or_init(|| self.classes.causes()).clone()
     }
 
     /// The breakdowns, that by cause included.
@@ -394,6 +465,11 @@ impl Summary {
         let mut findings: Vec<&Finding> = self.worst.iter().map(|ranked| &ranked.0.0).collect();
         findings.sort_by_key(|finding| finding.place);
         findings
+    }
+
+    /// The first row of a class to which a cause is told, as far as it is known.
+    pub fn example(&self, cause: Causes, class: &ClassKey, causes: &ClassCauses) -> Option<&Finding> {
+        self.examples.as_ref().and_then(|examples| examples.first(cause, class, causes))
     }
 
     /// How many over- and undercharged rows are not among the findings.
@@ -413,11 +489,6 @@ impl Summary {
         self.limit
     }
 
-    /// What totals are broken down by.
-    pub fn broken_down_by(&self) -> impl Iterator<Item = By> {
-        self.by.keys().copied()
-    }
-
     /// Gives the inputs other numbers: that at index 0 becomes `numbers[0]`.
     pub fn renumber(&mut self, numbers: &[u32]) {
         let renumber = |place: &mut Place| place.input = numbers.get(place.input as usize).copied().unwrap_or(place.input);
@@ -425,6 +496,8 @@ impl Summary {
         let mut worst = std::mem::take(&mut self.worst).into_vec();
         worst.iter_mut().for_each(|Reverse(ranked)| renumber(&mut ranked.0.place));
         self.worst = worst.into();
+        let examples = self.examples.iter_mut().flat_map(Examples::findings_mut);
+        examples.for_each(|finding| renumber(&mut finding.place));
     }
 
     /// Adds what another part of the same run found. Of two limits the smaller holds: no more is known of the other part.
@@ -434,9 +507,11 @@ impl Summary {
         self.period.merge(other.period);
         add_counts(&mut self.profiles, other.profiles);
         add_counts(&mut self.unrated_reasons, other.unrated_reasons);
+        add_counts(&mut self.unrated_points, other.unrated_points);
         add_counts(&mut self.presumed, other.presumed);
         add_counts(&mut self.skips, other.skips);
         self.classes.merge(other.classes);
+        self.causes = OnceLock::new();
         for (key, (rows, span)) in other.drift {
             let sum = self.drift.entry(key).or_default();
             sum.0 += rows;
@@ -449,6 +524,13 @@ impl Summary {
         for (by, parts) in other.by {
             let sums = self.by.entry(by).or_default();
             parts.into_iter().for_each(|(key, part)| sums.entry(key).or_default().merge(&part));
+        }
+        for (model, groups) in other.cases.into_iter().flatten() {
+            let sums = self.cases.get_or_insert_default().entry(model).or_default();
+            groups.iter().for_each(|(group, part)| sums.entry(group.clone()).or_default().merge(part));
+        }
+        if let Some(examples) = other.examples {
+            self.examples.get_or_insert_default().merge(examples);
         }
         self.malformed.extend(other.malformed);
         self.malformed.sort();
@@ -493,6 +575,6 @@ impl QuirkKey {
     }
 }
 
-fn add_counts<K: Ord>(sums: &mut BTreeMap<K, u64>, parts: BTreeMap<K, u64>) {
+fn add_counts<K: Ord, N: Default + AddAssign>(sums: &mut BTreeMap<K, N>, parts: BTreeMap<K, N>) {
     parts.into_iter().for_each(|(key, count)| *sums.entry(key).or_default() += count);
 }

@@ -8,7 +8,7 @@ use std::collections::BinaryHeap;
 
 use serde::{Deserialize, Serialize};
 
-use super::diagnose::{Diagnosis, Explanation, Number, word};
+use super::diagnose::{Diagnosis, Explanation, Interval, Number, word};
 use super::finding::{Figures, Finding, Ranked};
 use super::{Cause, Causes, Class, Difference, Judged, Policy, Verdict, Word};
 use crate::exact::{Charged, Exact, Points, Ratio};
@@ -73,6 +73,7 @@ struct Explained {
     /// The numbers count only where the whole class was asked for some.
     numbers_unsought: bool,
     models: Vec<String>,
+    unit: Option<Interval>,
     implied: Vec<(SlotWord, Ratio)>,
 }
 
@@ -106,6 +107,7 @@ impl Explained {
             causes: diagnosis.causes.into_iter().map(|explanation| (explanation.causes, explanation.implied)).collect(),
             numbers: numbers.map(|number| (number.cause, SlotWord(number.slot), number.value, number.is_earned)).collect(),
             models: diagnosis.models,
+            unit: diagnosis.unit,
             implied: diagnosis.implied.into_iter().map(|(slot, value)| (SlotWord(slot), value)).collect(),
         }
     }
@@ -120,6 +122,7 @@ impl From<Explained> for Diagnosis {
             numbers: numbers.map(|(cause, SlotWord(slot), value, is_earned)| Number { cause, slot, value, is_earned }).collect(),
             numbers_unsought: explained.numbers_unsought,
             models: explained.models,
+            unit: explained.unit,
             implied: explained.implied.into_iter().map(|(SlotWord(slot), value)| (slot, value)).collect(),
         }
     }
@@ -228,7 +231,7 @@ pub mod listed {
     }
 }
 
-/// Rows by the word of a reason: `#[serde(with = "reasons")]`.
+/// Sums by the word of a reason: `#[serde(with = "reasons")]`.
 pub mod reasons {
     use std::collections::BTreeMap;
 
@@ -238,13 +241,13 @@ pub mod reasons {
     use super::*;
     use crate::pricing::Reason;
 
-    pub fn serialize<S: Serializer>(reasons: &BTreeMap<Reason, u64>, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_map(reasons.iter().map(|(reason, rows)| (reason.word(), rows)))
+    pub fn serialize<V: Serialize, S: Serializer>(reasons: &BTreeMap<Reason, V>, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(reasons.iter().map(|(reason, sum)| (reason.word(), sum)))
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Reason, u64>, D::Error> {
+    pub fn deserialize<'de, V: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Reason, V>, D::Error> {
         let known = |word: &str| Reason::from_word(word).ok_or_else(|| D::Error::custom(format!("unknown reason `{word}`")));
-        let counts = BTreeMap::<String, u64>::deserialize(from)?;
-        counts.into_iter().map(|(word, rows)| Ok((known(&word)?, rows))).collect()
+        let counts = BTreeMap::<String, V>::deserialize(from)?;
+        counts.into_iter().map(|(word, sum)| Ok((known(&word)?, sum))).collect()
     }
 }

@@ -1,26 +1,26 @@
 //! `quota audit`.
 
 use std::cell::RefCell;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::file::{terminal_width, write_whole};
 use super::gate::{Gate, GateArgs};
 use super::logs::{FilterArgs, LogArgs, Logs, Pricing, ReadRow, Visitor};
-use super::merge::{PARTIAL_LIMIT, write_partial};
+use super::merge::write_partial;
 use super::outcome::Failure;
-use super::{Chosen, Color, Common};
+use super::outputs::{ByArgs, OutputArgs, Outputs};
+use super::{Chosen, Common};
 use crate::alike::Alike;
-use crate::audit::{Auditor, Balances, By, Filter, Finding, Past, Policy, Repeats, Span, Summary, Verdict};
+use crate::audit::{Auditor, Balances, Filter, Finding, Past, Policy, Repeats, Span, Summary, Verdict};
 use crate::details::Details;
 use crate::log::{LogEntry, Place};
 use crate::partial::{PartInput, Partial, Settings};
 use crate::profile::{self, Context, Rates, Skip};
 use crate::read::ReadRows;
-use crate::report::{self, InputInfo, Report, Style, UsdTotals};
+use crate::report::{self, InputInfo, Report, UsdTotals};
 
 /// Recompute every charge of a log, and flag what does not match
 #[derive(Args, Debug)]
@@ -34,11 +34,10 @@ pub struct AuditCommand {
     logs: LogArgs,
     #[command(flatten)]
     common: Common,
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
-    /// Write the report to a file
-    #[arg(long, short, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    outputs: OutputArgs,
+    #[command(flatten)]
+    by: ByArgs,
     /// Take a difference of up to so many points as matched
     #[arg(long, value_name = "POINTS", default_value_t = 0)]
     tolerance: u64,
@@ -49,9 +48,6 @@ pub struct AuditCommand {
     strict: bool,
     #[command(flatten)]
     filter: FilterArgs,
-    /// Break the totals down by model, group, token, user, channel, day, cause
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    by: Vec<ByChoice>,
     /// Check each user's balance: JSON or CSV with user, before, after (points)
     #[arg(long, value_name = "FILE")]
     balances: Option<PathBuf>,
@@ -62,53 +58,8 @@ pub struct AuditCommand {
     #[arg(long, hide = true)]
     one_by_one: bool,
     /// Print one line for `quota merge`: sums and the largest findings, no rows. A wrong charge does not fail the run
-    #[arg(long, conflicts_with_all = ["format", "fail_on", "max_mismatches", "baseline", "allow_empty"])]
+    #[arg(long, conflicts_with_all = ["format", "report", "fail_on", "max_mismatches", "baseline", "allow_empty"])]
     partial: bool,
-    /// How many findings are listed: the largest [default: 20 in a table, else 1000]
-    #[arg(long, value_name = "N")]
-    limit: Option<usize>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    Table,
-    Json,
-    Ndjson,
-}
-
-impl Format {
-    /// How many findings are listed where nothing else is asked for.
-    pub fn limit(self) -> usize {
-        match self {
-            Format::Table => 20,
-            Format::Json | Format::Ndjson => 1000,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum ByChoice {
-    Model,
-    Group,
-    Token,
-    User,
-    Channel,
-    Day,
-    Cause,
-}
-
-impl From<ByChoice> for By {
-    fn from(choice: ByChoice) -> By {
-        match choice {
-            ByChoice::Model => By::Model,
-            ByChoice::Group => By::Group,
-            ByChoice::Token => By::Token,
-            ByChoice::User => By::User,
-            ByChoice::Channel => By::Channel,
-            ByChoice::Day => By::Day,
-            ByChoice::Cause => By::Cause,
-        }
-    }
 }
 
 impl AuditCommand {
@@ -116,19 +67,15 @@ impl AuditCommand {
     pub fn run(self, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
         let chosen = self.common.load(err)?;
         let run = Run::new(&self, chosen)?;
-        let report = match &self.output {
-            Some(path) => write_whole(path, |file| run.write(file, err))?,
-            None => run.write(out, err)?,
-        };
-        match report {
-            Some(report) => Ok(run.gate.exit_code(&report.summary, self.common.quiet, err)?),
-            None => Ok(0),
+        if self.partial {
+            let part = run.part(err)?;
+            self.outputs.write_alone(out, |out| Ok(write_partial(&part, out)?))?;
+            return Ok(0);
         }
-    }
-
-    fn limit(&self) -> usize {
-        let usual = if self.partial { PARTIAL_LIMIT } else { self.format.limit() };
-        self.limit.unwrap_or(usual)
+        let mut outputs = Outputs::open(&self.outputs, self.common.screen(), out)?;
+        let report = run.report(&mut outputs, err)?;
+        outputs.keep()?;
+        Ok(run.gate.exit_code(&report.summary, self.common.quiet, err)?)
     }
 }
 
@@ -146,6 +93,13 @@ struct Kept {
     books: Balances,
 }
 
+/// What all inputs came to.
+struct Audited {
+    report: Report,
+    pricings: Vec<Pricing>,
+    books: Balances,
+}
+
 impl<'c> Run<'c> {
     fn new(command: &'c AuditCommand, chosen: Chosen) -> Result<Run<'c>, Failure> {
         let mut logs = Logs::new(&command.logs, &command.common, chosen)?;
@@ -155,17 +109,56 @@ impl<'c> Run<'c> {
         Ok(Run { command, logs, auditor, gate: command.gate.gate()? })
     }
 
-    /// Audits all inputs and writes the report; none where they are a part.
-    fn write(&self, out: &mut dyn Write, err: &mut dyn Write) -> Result<Option<Report>, Failure> {
-        let by: Vec<By> = self.command.by.iter().map(|choice| By::from(*choice)).collect();
+    /// Audits all inputs and writes the reports.
+    fn report(&self, outputs: &mut Outputs<'_>, err: &mut dyn Write) -> Result<Report, Failure> {
+        let summary = self.command.outputs.summary(&self.command.by.by());
+        let Audited { mut report, books, .. } = self.audit(summary, outputs)?;
+        for imbalance in books.imbalances() {
+            report.summary.add_policy(Policy::BalanceMismatch, imbalance.detail, imbalance.rows, Span::default());
+        }
+        outputs.end(&report)?;
+        self.tell_malformed(&report, err)?;
+        Ok(report)
+    }
+
+    /// Audits all inputs as a part of a whole.
+    fn part(&self, err: &mut dyn Write) -> Result<Partial, Failure> {
+        let summary = self.command.outputs.summary_of_part(&self.command.by.by());
+        let Audited { report, pricings, books } = self.audit(summary, &mut Outputs::none())?;
+        self.tell_malformed(&report, err)?;
+        let settings = Settings {
+            config: self.logs.chosen.config.sources.clone(),
+            basis: report.basis,
+            profile: self.auditor.profile,
+            tolerance: self.auditor.tolerance,
+            filter: self.auditor.filter.clone(),
+            zone: self.command.logs.zone().to_owned(),
+            by: report.by.clone(),
+        };
+        let inputs = report.inputs.iter().zip(pricings).zip(self.logs.take_hashes());
+        let inputs = inputs.map(|((info, pricing), sha256)| PartInput {
+            name: info.name.clone(),
+            format: info.format.clone(),
+            rows: info.rows,
+            bytes: info.bytes,
+            sha256,
+            quota_per_unit: pricing.quota_per_unit,
+            sources: pricing.sources,
+        });
+        let inputs = inputs.collect();
+        Ok(Partial::new(report, settings, inputs, books))
+    }
+
+    fn audit(&self, summary: Summary, outputs: &mut Outputs<'_>) -> Result<Audited, Failure> {
         let mut report = Report {
             inputs: Vec::new(),
             sources: Vec::new(),
             basis: self.logs.basis(),
             profile: self.auditor.profile.map_or("auto", |profile| profile.word()),
             quota_per_unit: self.command.common.quota_per_unit(&self.logs.chosen.config),
-            summary: Summary::new(self.command.limit(), &by),
+            summary,
             usd: UsdTotals::default(),
+            by: self.command.by.by(),
         };
         let books = match &self.command.balances {
             Some(path) => Balances::new(super::balances::load(path)?),
@@ -176,7 +169,7 @@ impl<'c> Run<'c> {
         let mut pricings = Vec::new();
         for (index, path) in self.command.logs.files.iter().enumerate() {
             let before = report.summary.totals.clone();
-            let pricing = self.audit_input(path, index, &mut report, &mut kept, out)?;
+            let pricing = self.audit_input(path, index, &mut report, &mut kept, outputs)?;
             report.usd.add(&before, &report.summary.totals, pricing.quota_per_unit);
             if index == 0 {
                 report.quota_per_unit = pricing.quota_per_unit;
@@ -186,46 +179,7 @@ impl<'c> Run<'c> {
         }
         report.sources.extend(self.logs.chosen.config.sources.iter().cloned());
         report.summary.policy.merge(kept.past.watch.close());
-        self.tell_malformed(&report, err)?;
-        if self.command.partial {
-            return self.write_partial(report, &pricings, kept.books, out);
-        }
-        for imbalance in kept.books.imbalances() {
-            report.summary.add_policy(Policy::BalanceMismatch, imbalance.detail, imbalance.rows, Span::default());
-        }
-        self.write_report(&report, out)?;
-        Ok(Some(report))
-    }
-
-    /// Writes the line of a part.
-    fn write_partial(
-        &self,
-        report: Report,
-        pricings: &[Pricing],
-        books: Balances,
-        out: &mut dyn Write,
-    ) -> Result<Option<Report>, Failure> {
-        let settings = Settings {
-            config: self.logs.chosen.config.sources.clone(),
-            basis: report.basis,
-            profile: self.auditor.profile,
-            tolerance: self.auditor.tolerance,
-            filter: self.auditor.filter.clone(),
-            zone: self.command.logs.zone().to_owned(),
-        };
-        let inputs = report.inputs.iter().zip(pricings).zip(self.logs.take_hashes());
-        let inputs = inputs.map(|((info, pricing), sha256)| PartInput {
-            name: info.name.clone(),
-            format: info.format.clone(),
-            rows: info.rows,
-            bytes: info.bytes,
-            sha256,
-            quota_per_unit: pricing.quota_per_unit,
-            sources: pricing.sources.clone(),
-        });
-        let inputs = inputs.collect();
-        write_partial(&Partial::new(report, settings, inputs, books), out)?;
-        Ok(None)
+        Ok(Audited { report, pricings, books: kept.books })
     }
 
     fn audit_input(
@@ -234,11 +188,11 @@ impl<'c> Run<'c> {
         index: usize,
         report: &mut Report,
         kept: &mut Kept,
-        out: &mut dyn Write,
+        outputs: &mut Outputs<'_>,
     ) -> Result<Pricing, Failure> {
         let number = u32::try_from(index).unwrap_or(u32::MAX);
-        let alike = self.may_be_alike(kept).then(|| Alike::new(number, self.threads()));
-        let mut rows = Rows { run: self, report, kept, alike, out };
+        let alike = self.may_be_alike(report, kept, outputs).then(|| Alike::new(number, self.threads()));
+        let mut rows = Rows { run: self, report, kept, alike, outputs };
         let (info, pricing) = self.logs.read_by(path, index, &mut rows)?;
         let Rows { report, alike, .. } = rows;
         if let Some(alike) = alike {
@@ -255,12 +209,11 @@ impl<'c> Run<'c> {
     }
 
     /// Whether rows that are right need no more than to be counted: nothing asks for them one by one.
-    fn may_be_alike(&self, kept: &Kept) -> bool {
-        let counted = |by: &ByChoice| matches!(by, ByChoice::Model | ByChoice::Group | ByChoice::Cause);
+    fn may_be_alike(&self, report: &Report, kept: &Kept, outputs: &Outputs<'_>) -> bool {
         !self.command.one_by_one
-            && self.command.format != Format::Ndjson
+            && !outputs.stream()
+            && report.summary.takes_plain()
             && self.command.logs.files.len() == 1
-            && self.command.by.iter().all(counted)
             && self.auditor.filter == Filter::default()
             && kept.books.is_empty()
     }
@@ -273,7 +226,7 @@ impl<'c> Run<'c> {
         verdict: Verdict,
         info: &InputInfo,
         report: &mut Report,
-        out: &mut dyn Write,
+        outputs: &mut Outputs<'_>,
     ) -> Result<(), Failure> {
         if let Some(error) = verdict.error.as_ref().filter(|_| self.command.strict) {
             let hint = "without `--strict` the other rows are still audited".to_owned();
@@ -283,15 +236,10 @@ impl<'c> Run<'c> {
         if verdict.class.is_mismatch() && self.gate.wants_rows() {
             self.gate.see(&Finding::new(place, entry, verdict.clone()));
         }
-        if self.command.format == Format::Ndjson {
-            report::write_finding(&Finding::new(place, entry, verdict), &info.name, out)?;
+        if outputs.stream() {
+            outputs.row(&Finding::new(place, entry, verdict), &info.name)?;
         }
         Ok(())
-    }
-
-    fn write_report(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
-        let screen = Screen { color: self.command.common.color, quiet: self.command.common.quiet };
-        write_report(report, self.command.format, screen, self.command.output.is_none(), out)
     }
 
     fn tell_malformed(&self, report: &Report, err: &mut dyn Write) -> io::Result<()> {
@@ -309,18 +257,18 @@ impl<'c> Run<'c> {
 }
 
 /// The rows of one input, as an audit goes through them.
-struct Rows<'r> {
+struct Rows<'r, 'o> {
     run: &'r Run<'r>,
     report: &'r mut Report,
     kept: &'r mut Kept,
     alike: Option<Alike>,
-    out: &'r mut dyn Write,
+    outputs: &'r mut Outputs<'o>,
 }
 
-impl Visitor for Rows<'_> {
+impl Visitor for Rows<'_, '_> {
     fn visit(&mut self, row: ReadRow<'_>) -> Result<(), Failure> {
         let entry = match row.entry {
-            Err(error) => return self.run.note(row.place, None, Verdict::malformed(error), row.info, self.report, self.out),
+            Err(error) => return self.run.note(row.place, None, Verdict::malformed(error), row.info, self.report, self.outputs),
             Ok(entry) => entry,
         };
         let context = row.pricing.context(entry.time);
@@ -331,32 +279,11 @@ impl Visitor for Rows<'_> {
         if !self.kept.books.is_empty() && verdict.skip != Some(Skip::Repeated) {
             book(entry, &context, &mut self.kept.books);
         }
-        self.run.note(row.place, Some(entry), verdict, row.info, self.report, self.out)
+        self.run.note(row.place, Some(entry), verdict, row.info, self.report, self.outputs)
     }
 
     fn pass(&mut self, rows: &mut dyn ReadRows, pricing: &Pricing) -> u64 {
         self.alike.as_mut().map_or(0, |alike| alike.pass(rows, &pricing.timeline, &mut self.kept.past))
-    }
-}
-
-/// What the flags say of a terminal.
-#[derive(Clone, Copy, Debug)]
-pub struct Screen {
-    pub color: Color,
-    pub quiet: bool,
-}
-
-/// Writes a report in a format; that of a stream has its rows already.
-pub fn write_report(report: &Report, format: Format, screen: Screen, to_stdout: bool, out: &mut dyn Write) -> io::Result<()> {
-    match format {
-        Format::Json => report::write_json(report, out),
-        Format::Ndjson => report::write_ndjson_end(report, out),
-        Format::Table => {
-            let to_terminal = to_stdout && io::stdout().is_terminal();
-            let style =
-                Style { color: screen.color.for_stream(to_terminal), width: terminal_width(to_terminal), quiet: screen.quiet };
-            report::write_table(report, style, out)
-        }
     }
 }
 

@@ -67,6 +67,35 @@ impl CompareCommand {
             let hint = "name a target with `--group`, `--model` or `--against`".to_owned();
             return Err(Failure::usage("nothing to compare with".to_owned(), Some(hint)));
         }
+        let report = self.compare(err)?;
+        match &self.output {
+            Some(path) => write_whole(path, |file| self.write(&report, file))?,
+            None => self.write(&report, out)?,
+        }
+        let is_compared = report.comparisons.iter().any(|comparison| comparison.total().rows > 0);
+        Ok(if is_compared { 0 } else { NOTHING_AUDITED })
+    }
+
+    /// What the log would have cost under another config.
+    pub fn of_configs(files: Vec<PathBuf>, old: PathBuf, new: PathBuf) -> CompareCommand {
+        CompareCommand {
+            logs: LogArgs::of(files),
+            common: Common::of(old),
+            group: Vec::new(),
+            model: Vec::new(),
+            against: vec![new],
+            format: Format::Table,
+            output: None,
+            time: TimeArgs::default(),
+            where_model: Vec::new(),
+            where_group: Vec::new(),
+            where_token: Vec::new(),
+            where_user: Vec::new(),
+        }
+    }
+
+    /// Prices the log under all targets.
+    pub fn compare(&self, err: &mut dyn Write) -> Result<ComparisonReport, Failure> {
         let chosen = self.common.load(err)?;
         let logs = Logs::new(&self.logs, &self.common, chosen)?;
         let profile = self.common.profile(&logs.chosen.config)?;
@@ -76,12 +105,7 @@ impl CompareCommand {
         for (index, path) in self.logs.files.iter().enumerate() {
             logs.read(path, index, &mut |row| self.take(row, &auditor, &mut past, &mut report))?;
         }
-        match &self.output {
-            Some(path) => write_whole(path, |file| self.write(&report, file))?,
-            None => self.write(&report, out)?,
-        }
-        let is_compared = report.comparisons.iter().any(|comparison| comparison.total().rows > 0);
-        Ok(if is_compared { 0 } else { NOTHING_AUDITED })
+        Ok(report)
     }
 
     fn filter(&self, logs: &Logs<'_>) -> Result<Filter, Failure> {

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::compare::CompareCommand;
 use super::sources::{LoadError, load, load_one};
 use crate::config::issue::Issue;
 use crate::config::{Config, Map, MapName};
 use crate::defaults::{self, Defaults};
 use crate::read::config::Loaded;
 use crate::report;
+use crate::report::compare;
 use crate::report::diff::{self, Diff};
 
 /// Lint, print and compare configs; the built-in one
@@ -64,7 +66,7 @@ struct Show {
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  quota config diff old.toml new.toml\n  quota config diff old.toml new.toml --format markdown\n\n\
+    after_help = "Examples:\n  quota config diff old.toml new.toml\n  quota config diff old.toml new.toml --log logs.csv --format markdown\n\n\
                         Exit codes: 0 compared (with --exit-code: no difference), 1 with --exit-code: they differ, \
                         2 a config cannot be used."
 )]
@@ -77,6 +79,9 @@ struct DiffOf {
     new: PathBuf,
     #[arg(long, value_enum, default_value_t = DiffFormat::Table)]
     format: DiffFormat,
+    /// Say as well what this log would have cost under NEW, beside what it should have cost under OLD (repeatable)
+    #[arg(long, value_name = "FILE")]
+    log: Vec<PathBuf>,
     /// Exit 1 where they differ
     #[arg(long)]
     exit_code: bool,
@@ -216,12 +221,37 @@ impl DiffOf {
         let new = messages.config(load_one(&self.new))?;
         let (Some(old), Some(new)) = (old, new) else { return Ok(2) };
         let diff = Diff::of(&old, &new);
+        let log = match self.log.is_empty() {
+            true => None,
+            false => Some(self.compared(messages)?),
+        };
         match self.format {
             DiffFormat::Table => diff::write_table(&diff, out)?,
             DiffFormat::Markdown => diff::write_markdown(&diff, out)?,
-            DiffFormat::Json => diff::write_json(&diff, &self.old.to_string_lossy(), &self.new.to_string_lossy(), out)?,
+            DiffFormat::Json => {
+                let names = (self.old.to_string_lossy(), self.new.to_string_lossy());
+                diff::write_json(&diff, (&names.0, &names.1), log.as_ref(), out)?;
+            }
+        }
+        if let Some(log) = log.filter(|_| self.format != DiffFormat::Json) {
+            writeln!(
+                out,
+                "\nWhat the log should have cost (today), and what it would have cost under the new config (then), in points:\n"
+            )?;
+            match self.format {
+                DiffFormat::Markdown => compare::write_markdown(&log, out)?,
+                _ => compare::write_table(&log, out)?,
+            }
         }
         Ok(u8::from(self.exit_code && !diff.is_empty()))
+    }
+}
+
+impl DiffOf {
+    /// The logs under both configs.
+    fn compared(&self, messages: &mut Messages<'_>) -> anyhow::Result<compare::ComparisonReport> {
+        let command = CompareCommand::of_configs(self.log.clone(), self.old.clone(), self.new.clone());
+        Ok(command.compare(messages.err)?)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where results go: a file that is written whole or not at all, or a terminal of some width.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -14,17 +15,78 @@ pub fn terminal_width(to_terminal: bool) -> u16 {
     columns.unwrap_or(100).clamp(60, 400)
 }
 
-/// Writes a file whole or not at all: beside it first, then in its place.
+/// Writes a file whole or not at all.
 pub fn write_whole<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T, Failure>) -> Result<T, Failure> {
-    let problem = |error: io::Error| Failure::usage(format!("cannot write `{}`: {error}", path.display()), None);
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let beside = PathBuf::from(name);
-    let mut file = io::BufWriter::new(std::fs::File::create(&beside).map_err(problem)?);
-    let result = write(&mut file).and_then(|value| file.flush().map_err(problem).map(|()| value));
-    let result = result.and_then(|value| std::fs::rename(&beside, path).map_err(problem).map(|()| value));
-    if result.is_err() {
-        let _ = std::fs::remove_file(&beside);
+    let mut file = WholeFile::create(path)?;
+    let result = write(&mut file)?;
+    file.keep()?;
+    Ok(result)
+}
+
+/// A file on its way: it grows beside its place, and takes it when it is whole. A file that is dropped before leaves nothing behind, and what stood
+/// in its place stays.
+#[derive(Debug)]
+pub struct WholeFile {
+    path: PathBuf,
+    /// Where it grows; none where the place is no regular file (a device, a pipe) and is written to as it is.
+    beside: Option<PathBuf>,
+    file: io::BufWriter<File>,
+}
+
+impl WholeFile {
+    pub fn create(path: &Path) -> Result<WholeFile, Failure> {
+        let is_special = std::fs::metadata(path).is_ok_and(|data| !data.is_file() && !data.is_dir());
+        // A link keeps leading where it leads.
+        let place = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let beside = (!is_special).then(|| {
+            let mut name = place.as_os_str().to_owned();
+            name.push(format!(".{}.tmp", std::process::id()));
+            PathBuf::from(name)
+        });
+        let opened = match &beside {
+            Some(beside) => File::create(beside),
+            None => File::options().write(true).open(&place),
+        };
+        let file = opened.map_err(|error| problem(path, &error))?;
+        Ok(WholeFile { path: place, beside, file: io::BufWriter::new(file) })
     }
-    result
+
+    /// Puts the file in its place.
+    pub fn keep(mut self) -> Result<(), Failure> {
+        let flushed = self.file.flush();
+        let moved = flushed.and_then(|()| match &self.beside {
+            Some(beside) => std::fs::rename(beside, &self.path),
+            None => Ok(()),
+        });
+        moved.map_err(|error| problem(&self.path, &error))?;
+        self.beside = None;
+        Ok(())
+    }
+
+    /// Says which file could not be written.
+    pub fn problem(&self, error: &io::Error) -> Failure {
+        problem(&self.path, error)
+    }
+}
+
+impl Write for WholeFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for WholeFile {
+    fn drop(&mut self) {
+        if let Some(beside) = &self.beside {
+            let _ = std::fs::remove_file(beside);
+        }
+    }
+}
+
+fn problem(path: &Path, error: &io::Error) -> Failure {
+    Failure::usage(format!("cannot write `{}`: {error}", path.display()), None)
 }

@@ -1,21 +1,20 @@
 //! `quota infer`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Common;
 use super::file::write_whole;
-use super::logs::{FilterArgs, LogArgs, Logs, ReadRow};
+use super::logs::{FilterArgs, LogArgs, Logs};
 use super::outcome::{Failure, NOTHING_AUDITED};
-use crate::audit::{Filter, Inferred, Repeats, Samples};
+use super::{Chosen, Common};
+use crate::audit::{Auditor, Class, Filter, Inferred, Observed, Past, Repeats, Samples, Special, Verdict};
 use crate::config::{Config, Map, MapName, Number, Origin};
 use crate::details::Details;
 use crate::exact::Ratio;
 use crate::log::LogEntry;
-use crate::pricing::{Standing, judge};
 use crate::profile::{self, Basis, Context, Memory, Profile, Rated, Rating};
 use crate::read::config;
 use crate::report::infer::{Notes, unfit_text, write_toml};
@@ -59,6 +58,28 @@ struct Rater {
     memory: Memory,
 }
 
+/// Rows that do not come out, of all.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    rows: u64,
+    wrong: u64,
+}
+
+/// What the log says to a config that was inferred from it.
+#[derive(Debug, Default)]
+struct Answer {
+    by_model: BTreeMap<String, Count>,
+    by_group: BTreeMap<String, Count>,
+    by_user: BTreeMap<String, Count>,
+    /// Rows that show the prices of a stretch before its first sample: model, number of the stretch, time.
+    earlier: Vec<(String, usize, i64)>,
+}
+
+/// A group or user of which one row in so many is wrong has no one ratio.
+const MOSTLY: u64 = 2;
+/// The log is priced so many times by what was found; each time leaves something out.
+const CHECKS: usize = 8;
+
 impl InferCommand {
     /// Infers; the exit code.
     pub fn run(self, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
@@ -77,8 +98,8 @@ impl InferCommand {
         let known = known_groups(&logs.chosen.config);
         notes.is_gauge_given = known.is_some();
         let gauge = known.unwrap_or_else(|| BTreeMap::from([("default".to_owned(), Ratio::ONE)]));
-        let inferred = samples.infer(&gauge);
-        self.check(&logs, &inferred, &mut notes)?;
+        let mut inferred = samples.infer(&gauge);
+        self.settle(&mut inferred, &mut notes)?;
         if let Some(text) = unfit_text(&notes).filter(|_| !self.common.quiet) {
             writeln!(err, "{text}")?;
         }
@@ -112,39 +133,121 @@ impl InferCommand {
                 let Some(rated) = rater.rate(entry, &by_ones) else { return Ok(()) };
                 notes.rows += 1;
                 let printed = if self.from_charges { None } else { rater.printed(entry, &context) };
-                match &rated.terms {
-                    Ok(terms) => samples.add(
-                        entry.model,
-                        group_of(entry),
-                        &rated.charged,
-                        terms,
-                        printed.and_then(|p| p.terms.ok()).as_ref(),
-                    ),
-                    Err(_) => samples.left_out += 1,
-                }
+                observe(entry, &rated, printed.as_ref(), &mut samples);
                 Ok(())
             })?;
         }
         notes.left_out = samples.left_out;
+        notes.models.clone_from(&samples.models);
         Ok(samples)
     }
 
-    /// Prices the log by what was found, and leaves out the models that it does not give.
-    fn check(&self, logs: &Logs<'_>, inferred: &Inferred, notes: &mut Notes) -> Result<(), Failure> {
+    /// Audits the log by what was found, and leaves out what it contradicts until it does not.
+    fn settle(&self, inferred: &mut Inferred, notes: &mut Notes) -> Result<(), Failure> {
         if self.logs.files.iter().any(|path| path.as_os_str() == "-") {
             return Ok(());
         }
+        for _ in 0..CHECKS {
+            if !self.ask(inferred, notes)?.settle(inferred, notes) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Audits the log by what was found.
+    fn ask(&self, inferred: &Inferred, notes: &Notes) -> Result<Answer, Failure> {
         let mut text = Vec::new();
         write_toml(inferred, notes, &mut text)?;
-        let Ok(loaded) = config::read("inferred", &text) else { return Ok(()) };
-        let mut rater = self.rater(logs)?;
+        let loaded = config::read("inferred", &text).map_err(|issues| {
+            let first = issues.first().map(ToString::to_string).unwrap_or_default();
+            Failure::usage(format!("what was found cannot be read as a config: {first}"), None)
+        })?;
+        let logs = Logs::new(&self.logs, &self.common, Chosen { config: loaded.config, given: true })?;
+        let profile = self.common.profile(&logs.chosen.config)?;
+        let auditor = Auditor { profile, tolerance: 0, filter: logs.filter(&self.filter)? };
+        let mut past = Past::new(Repeats::among(self.logs.files.len()));
+        let mut answer = Answer::default();
         for (index, path) in self.logs.files.iter().enumerate() {
             logs.read(path, index, &mut |row| {
-                rater.check(row, &loaded.config, notes);
+                if let Ok(entry) = row.entry {
+                    let verdict = auditor.judge(entry, &row.pricing.context(entry.time), &mut past);
+                    answer.hear(entry, &verdict, inferred);
+                }
                 Ok(())
             })?;
         }
-        Ok(())
+        Ok(answer)
+    }
+}
+
+/// Hands a row over; one that names no group is of the group that it prints.
+fn observe(entry: &LogEntry<'_>, rated: &Rated, printed: Option<&Rated>, samples: &mut Samples) {
+    let Ok(terms) = &rated.terms else { return samples.leave_out(entry.model) };
+    let printed = printed.and_then(|printed| printed.terms.as_ref().ok());
+    let shown = printed.filter(|_| entry.group.is_empty()).map(|terms| format!("prints {}", terms.group_ratio));
+    samples.add(&Observed {
+        special: special(entry),
+        model: entry.model,
+        group: shown.as_deref().unwrap_or_else(|| group_of(entry)),
+        user: entry.user,
+        time: entry.time,
+        charged: &rated.charged,
+        terms,
+        printed,
+    });
+}
+
+/// new-api writes the special ratio beside that of the group, or -1.
+fn special(entry: &LogEntry<'_>) -> Special {
+    let Ok(details) = Details::parse("other", entry.details) else { return Special::Unsaid };
+    match details.ratio("user_group_ratio") {
+        Ok(Some(ratio)) if ratio != Ratio::from(-1) => Special::Yes,
+        _ if details.is_empty() => Special::Unsaid,
+        _ => Special::No,
+    }
+}
+
+impl Answer {
+    fn hear(&mut self, entry: &LogEntry<'_>, verdict: &Verdict, inferred: &Inferred) {
+        if verdict.charge.is_none() {
+            return;
+        }
+        let is_wrong = verdict.class.is_mismatch();
+        if is_wrong && let Some((stretch, time)) = entry.time.and_then(|time| inferred.begins_after(entry.model, time)) {
+            return self.earlier.push((entry.model.to_owned(), stretch, time));
+        }
+        let keys = [(&mut self.by_model, entry.model), (&mut self.by_group, group_of(entry)), (&mut self.by_user, entry.user)];
+        for (counts, name) in keys {
+            let count = counts.entry(name.to_owned()).or_default();
+            count.rows += u64::from(verdict.class != Class::Unrated);
+            count.wrong += u64::from(is_wrong);
+        }
+    }
+
+    /// Leaves out the group that is mostly wrong, else the users that are mostly wrong, else the models that are wrong anywhere; whether
+    /// anything had to be.
+    fn settle(self, inferred: &mut Inferred, notes: &mut Notes) -> bool {
+        for (model, stretch, time) in &self.earlier {
+            inferred.begin_earlier(model, *stretch, *time);
+        }
+        let is_given = |group: &str| group == "default" || inferred.is_given(group);
+        let groups = Answer::wrong(self.by_group, MOSTLY).filter(|group| !is_given(group));
+        let users = Answer::wrong(self.by_user, MOSTLY).filter(|user| !user.is_empty());
+        let (unfit, names): (&mut BTreeSet<String>, Vec<String>) = match (groups.collect::<Vec<_>>(), users.collect::<Vec<_>>()) {
+            (groups, _) if !groups.is_empty() => (&mut notes.unfit_groups, groups),
+            (_, users) if !users.is_empty() => (&mut notes.unfit_users, users),
+            _ => (&mut notes.unfit, Answer::wrong(self.by_model, u64::MAX).collect()),
+        };
+        let any = !(self.earlier.is_empty() && names.is_empty());
+        unfit.extend(names);
+        any
+    }
+
+    /// The names of which one row in so many, or more, is wrong.
+    fn wrong(counts: BTreeMap<String, Count>, share: u64) -> impl Iterator<Item = String> {
+        let is_wrong = move |count: &Count| count.wrong > 0 && count.wrong.saturating_mul(share) >= count.rows;
+        counts.into_iter().filter(move |(_, count)| is_wrong(count)).map(|(name, _)| name)
     }
 }
 
@@ -175,15 +278,6 @@ impl Rater {
     fn profile_of(&self, entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) -> Profile {
         let veloera = context.veloera || self.memory.is_veloera(entry.place.input);
         self.profile.unwrap_or_else(|| profile::recognise(entry, details, veloera))
-    }
-
-    fn check(&mut self, row: ReadRow<'_>, config: &Config, notes: &mut Notes) {
-        let Ok(entry) = row.entry else { return };
-        let context = Context { config, basis: Basis::Config, ..row.pricing.context(entry.time) };
-        let Some(Rated { charged, terms: Ok(terms), .. }) = self.rate(entry, &context) else { return };
-        if judge(&terms, &charged, 0).standing == Standing::Mismatch {
-            notes.unfit.insert(entry.model.to_owned());
-        }
     }
 }
 

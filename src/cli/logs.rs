@@ -45,6 +45,11 @@ pub struct LogArgs {
 }
 
 impl LogArgs {
+    /// Files of which nothing else is said.
+    pub fn of(files: Vec<PathBuf>) -> LogArgs {
+        LogArgs { files, basis: None, input_format: None, encoding: None, map: Vec::new(), tz: "UTC".to_owned() }
+    }
+
     /// The zone of times without one, and of days.
     pub fn zone(&self) -> &str {
         &self.tz
@@ -71,7 +76,7 @@ pub struct FilterArgs {
 }
 
 /// The time that is looked at.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct TimeArgs {
     /// Only charges from this time on (a date, RFC 3339 or unix seconds)
     #[arg(long, value_name = "TIME")]

@@ -6,15 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::Color;
-use super::audit::{Format, Screen, write_report};
-use super::file::write_whole;
-use super::gate::{Gate, GateArgs};
+use super::gate::GateArgs;
 use super::outcome::Failure;
+use super::outputs::{OutputArgs, Outputs, Screen};
 use crate::partial::{Partial, PartialError, merge};
-use crate::report;
-
-/// How many findings a part lists where nothing else is asked for.
-pub const PARTIAL_LIMIT: usize = 1000;
 
 /// Join parts of an audit that `quota audit --partial` made elsewhere, on other shards or machines
 #[derive(Args, Debug)]
@@ -26,22 +21,16 @@ pub struct MergeCommand {
     /// Parts, one a line: files, or `-` for standard input
     #[arg(required = true, value_name = "PART")]
     parts: Vec<PathBuf>,
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
-    /// Write the report to a file
-    #[arg(long, short, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    outputs: OutputArgs,
     #[command(flatten)]
     gate: GateArgs,
     /// An input that comes in several parts is counted each time
     #[arg(long)]
     allow_duplicates: bool,
     /// Print one part again instead of a report
-    #[arg(long, conflicts_with_all = ["format", "fail_on", "max_mismatches", "baseline", "allow_empty"])]
+    #[arg(long, conflicts_with_all = ["format", "report", "fail_on", "max_mismatches", "baseline", "allow_empty"])]
     partial: bool,
-    /// How many findings are listed: the largest, and no more than the parts list [default: 20 in a table, else 1000]
-    #[arg(long, value_name = "N")]
-    limit: Option<usize>,
     /// When to colour
     #[arg(long, value_enum, env = "QUOTA_COLOR", default_value_t = Color::Auto)]
     color: Color,
@@ -56,12 +45,19 @@ impl MergeCommand {
         let gate = self.gate.gate()?;
         let mut merged = self.merged()?;
         self.tell_limit(&merged, err)?;
-        merged.findings().into_iter().for_each(|finding| gate.see(finding));
-        merged.limit_to(self.limit.unwrap_or(if self.partial { PARTIAL_LIMIT } else { self.format.limit() }));
-        match &self.output {
-            Some(path) => write_whole(path, |file| self.write(merged, &gate, file, err)),
-            None => self.write(merged, &gate, out, err),
+        if self.partial {
+            self.outputs.asked_limit().into_iter().for_each(|limit| merged.limit_to(limit));
+            self.outputs.write_alone(out, |out| Ok(write_partial(&merged, out)?))?;
+            return Ok(0);
         }
+        merged.findings().into_iter().for_each(|finding| gate.see(finding));
+        merged.limit_to(self.outputs.most_listed());
+        let mut outputs = Outputs::open(&self.outputs, Screen { color: self.color, quiet: self.quiet }, out)?;
+        let report = merged.into_report();
+        outputs.listed(&report)?;
+        outputs.end(&report)?;
+        outputs.keep()?;
+        Ok(gate.exit_code(&report.summary, self.quiet, err)?)
     }
 
     fn merged(&self) -> Result<Partial, Failure> {
@@ -76,23 +72,9 @@ impl MergeCommand {
         merge(parts, self.allow_duplicates)?.ok_or_else(none)
     }
 
-    fn write(&self, merged: Partial, gate: &Gate<'_>, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
-        if self.partial {
-            write_partial(&merged, out)?;
-            return Ok(0);
-        }
-        let report = merged.into_report();
-        if self.format == Format::Ndjson {
-            report::write_findings(&report, out)?;
-        }
-        let screen = Screen { color: self.color, quiet: self.quiet };
-        write_report(&report, self.format, screen, self.output.is_none(), out)?;
-        Ok(gate.exit_code(&report.summary, self.quiet, err)?)
-    }
-
     /// Says so where more findings are asked for than the parts list.
     fn tell_limit(&self, merged: &Partial, err: &mut dyn Write) -> io::Result<()> {
-        match self.limit.filter(|limit| *limit > merged.limit() && !self.quiet) {
+        match self.outputs.asked_limit().filter(|limit| *limit > merged.limit() && !self.quiet) {
             Some(_) => writeln!(err, "note: the parts list no more than {} findings each, so no more are known", merged.limit()),
             None => Ok(()),
         }

@@ -15,6 +15,7 @@ mod install;
 mod logs;
 mod merge;
 mod outcome;
+mod outputs;
 pub mod sources;
 
 use std::ffi::OsString;
@@ -29,6 +30,7 @@ use crate::exact::Ratio;
 use crate::profile::Profile;
 use crate::report::issues;
 use outcome::Failure;
+use outputs::Screen;
 
 /// Recompute every charge in an LLM gateway's log exactly, and say what does not match
 #[derive(Debug, Parser)]
@@ -125,6 +127,15 @@ struct Chosen {
 }
 
 impl Common {
+    /// A config of which nothing else is said.
+    fn of(config: PathBuf) -> Common {
+        Common { config: vec![config], profile: None, quota_per_unit: None, color: Color::Auto, quiet: true }
+    }
+
+    fn screen(&self) -> Screen {
+        Screen { color: self.color, quiet: self.quiet }
+    }
+
     fn load(&self, err: &mut dyn Write) -> Result<Chosen, Failure> {
         let choice = sources::choose(&self.config, std::env::var_os("QUOTA_CONFIG"), |path| path.is_file());
         let color = self.color.for_stream(io::stderr().is_terminal());

@@ -1,5 +1,6 @@
 //! How a command ends: exit codes, and why the job could not be done.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use super::sources::LoadError;
@@ -62,6 +63,18 @@ impl Failure {
     }
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::ClosedPipe => f.write_str("the reader of the pipe went away"),
+            Failure::Message { message, .. } => f.write_str(message),
+            Failure::Rendered(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {
         match error.kind() {
@@ -79,8 +92,8 @@ impl From<OpenError> for Failure {
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Failure {
-        match error.downcast::<io::Error>() {
-            Ok(error) => Failure::from(error),
+        match error.downcast::<Failure>().or_else(|error| error.downcast::<io::Error>().map(Failure::from)) {
+            Ok(failure) => failure,
             Err(error) => Failure::usage(format!("{error:#}"), None),
         }
     }

@@ -7,7 +7,7 @@ pub mod issue;
 mod tariff;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -282,6 +282,10 @@ pub struct Config {
     /// Models whose price is an expression (`billing_mode` = `tiered_expr`), with its text.
     pub expressions: HashMap<String, String>,
     pub model_prices: HashMap<String, ModelPrices>,
+    /// Models, groups and users of which nobody can say what they are charged, whatever the maps and the gateway have.
+    pub unknown_models: HashSet<String>,
+    pub unknown_groups: HashSet<String>,
+    pub unknown_users: HashSet<String>,
     pub quota_per_unit: Option<Number>,
     /// A word of `--profile`.
     pub profile: Option<String>,
@@ -337,6 +341,9 @@ impl Config {
         self.effective_completion.extend(later.effective_completion);
         self.expressions.extend(later.expressions);
         self.model_prices.extend(later.model_prices);
+        self.unknown_models.extend(later.unknown_models);
+        self.unknown_groups.extend(later.unknown_groups);
+        self.unknown_users.extend(later.unknown_users);
         for (name, rules) in later.groups {
             self.groups.entry(name).or_default().overlay(rules);
         }

@@ -70,6 +70,27 @@ impl Reason {
             Reason::NoChargeFound => "no-charge-found",
         }
     }
+
+    /// What is not known, in one plain sentence.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Reason::RatiosRounded => "the log prints its ratios with two decimals only",
+            Reason::TokensMissing => "the log does not say how many tokens came from the cache",
+            Reason::ClassNotLogged => "the log does not count a kind of tokens that has a price of its own",
+            Reason::RateNotLogged => "the log does not print the price of cached tokens",
+            Reason::CountNotLogged => "the log does not say how many images, seconds or bytes were delivered",
+            Reason::SplitNotLogged => "the log counts two kinds of tokens with different prices as one",
+            Reason::PriceAmbiguous => "several prices of the config may be meant, and they give different charges",
+            Reason::RatioUnknown => "the config cannot say a ratio that the charge depends on",
+            Reason::RequestDependentExpression => "the price depends on the request itself, which is not in the log",
+            Reason::UnknownModel => "the config has no price for the model",
+            Reason::NoRatios => "neither the log nor a config says a price",
+            Reason::ExpressionFailed => "the price expression failed, so that an estimate was charged",
+            Reason::ExpressionNotSupported => "the price expression uses what is not understood",
+            Reason::Estimate => "an advance was charged that was never settled",
+            Reason::NoChargeFound => "it gives back a charge that is not in the log",
+        }
+    }
 }
 
 /// One thing that is not known.

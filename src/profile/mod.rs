@@ -204,14 +204,29 @@ pub fn rate(
     context: &Context<'_>,
     memory: &mut Memory,
 ) -> Result<Rating, RowError> {
-    match profile {
+    let rating = match profile {
         Profile::NewApi | Profile::Exact => new_api::rate(profile, entry, details, context, memory),
         Profile::NewApi2025 | Profile::NewApi2024 | Profile::Veloera => new_api_old::rate(profile, entry, details, context),
         Profile::OneApi => one_api::rate(entry, details, context, one_api::Period::Since2023),
         Profile::OneApi2023 => one_api::rate(entry, details, context, one_api::Period::Before),
         Profile::OneHub => one_hub::rate(entry, details, context, memory),
         Profile::Laisky => laisky::rate(entry, details, context),
-    }
+    }?;
+    Ok(match rating {
+        Rating::Charge(rated) if is_unknown(entry, context) => {
+            let unknown = Rated { terms: Err(Reason::RatioUnknown), own: None, departures: Vec::new(), ..*rated };
+            Rating::Charge(Box::new(unknown))
+        }
+        rating => rating,
+    })
+}
+
+/// Whether the config says that nobody knows what the row's model, group or user is charged.
+fn is_unknown(entry: &LogEntry<'_>, context: &Context<'_>) -> bool {
+    let Config { unknown_models, unknown_groups, unknown_users, .. } = context.config;
+    let group = if entry.group.is_empty() { "default" } else { entry.group };
+    let is_said = unknown_models.contains(entry.model) || unknown_groups.contains(group) || unknown_users.contains(entry.user);
+    context.basis == Basis::Config && is_said
 }
 
 /// The charge of a usage row; a row without one is malformed.

@@ -82,20 +82,40 @@ impl From<&Compared> for ComparedPart {
 
 /// Schema `quota.compare/1`.
 pub fn write_json(report: &ComparisonReport, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &document(report))?;
+    writeln!(out)
+}
+
+fn document(report: &ComparisonReport) -> Document<'_> {
     let targets = report.comparisons.iter().map(|comparison| TargetPart {
         kind: comparison.target.kind(),
         name: comparison.target.name(),
         total: (&comparison.total()).into(),
         models: comparison.models.iter().map(|(model, part)| ModelPart { model, part: part.into() }).collect(),
     });
-    let document = Document {
-        schema: "quota.compare/1",
-        unrated: &report.unrated,
-        targets: targets.collect(),
-        cheapest_group: report.cheapest(),
-    };
-    serde_json::to_writer_pretty(&mut *out, &document)?;
-    writeln!(out)
+    Document { schema: "quota.compare/1", unrated: &report.unrated, targets: targets.collect(), cheapest_group: report.cheapest() }
+}
+
+/// The document of [`write_json`] as a value, to stand within another.
+pub fn to_value(report: &ComparisonReport) -> serde_json::Result<serde_json::Value> {
+    serde_json::to_value(document(report))
+}
+
+/// For a pull request: the whole, and the models that become dearer or cheaper, the largest differences first.
+pub fn write_markdown(report: &ComparisonReport, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "| | {} |\n|---|--:|--:|--:|--:|--:|--:|--:|", HEADER.join(" | "))?;
+    for comparison in &report.comparisons {
+        write_markdown_row("all", &comparison.total(), out)?;
+        let mut models: Vec<(&String, &Compared)> = comparison.models.iter().filter(|(_, part)| part.points() != 0).collect();
+        models.sort_by_key(|(model, part)| (std::cmp::Reverse(part.points().unsigned_abs()), *model));
+        models.into_iter().try_for_each(|(model, part)| write_markdown_row(model, part, out))?;
+    }
+    write_unpriced(report, out)
+}
+
+fn write_markdown_row(name: &str, part: &Compared, out: &mut dyn Write) -> io::Result<()> {
+    let name = printable(name).replace('|', "\\|");
+    writeln!(out, "| {name} | {} |", cells(part).join(" | "))
 }
 
 /// First all targets, then each by model.
@@ -115,26 +135,30 @@ pub fn write_table(report: &ComparisonReport, out: &mut dyn Write) -> io::Result
 
 fn write_rows<'a>(title: &str, rows: impl Iterator<Item = (&'a str, &'a Compared)>, out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new();
-    let header = [title, "rows", "today", "then", "difference", "USD", "%", "not priced"];
-    table.load_style(presets::NOTHING).set_header(header.to_vec());
+    table.load_style(presets::NOTHING).set_header([title].into_iter().chain(HEADER));
     for (name, part) in rows {
-        table.add_row([
-            printable(name),
-            grouped(part.rows.into()),
-            grouped(part.today.points()),
-            grouped(part.then.points()),
-            signed(&grouped(part.points()), part.points() > 0),
-            signed(&usd_text(&part.usd()), part.points() > 0),
-            part.percent().map_or(String::new(), |percent| signed(&percent.to_string(), percent.is_positive())),
-            grouped(part.unpriced_rows().into()),
-        ]);
+        table.add_row(std::iter::once(printable(name)).chain(cells(part)));
     }
-    for index in 1..header.len() {
+    for index in 1..=HEADER.len() {
         if let Some(column) = table.column_mut(index) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
     table.lines().try_for_each(|row| writeln!(out, "{}", row.trim_end()))
+}
+
+const HEADER: [&str; 7] = ["rows", "today", "then", "difference", "USD", "%", "not priced"];
+
+fn cells(part: &Compared) -> [String; HEADER.len()] {
+    [
+        grouped(part.rows.into()),
+        grouped(part.today.points()),
+        grouped(part.then.points()),
+        signed(&grouped(part.points()), part.points() > 0),
+        signed(&usd_text(&part.usd()), part.points() > 0),
+        part.percent().map_or(String::new(), |percent| signed(&percent.to_string(), percent.is_positive())),
+        grouped(part.unpriced_rows().into()),
+    ]
 }
 
 fn signed(text: &str, is_more: bool) -> String {

@@ -1,6 +1,6 @@
 //! A config as quota's own TOML or JSON. What is written reads back as the same config, numbers with the same digits.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 use crate::config::{
@@ -9,6 +9,7 @@ use crate::config::{
 use crate::exact::Ratio;
 
 /// A value to be written.
+#[derive(Clone)]
 enum Value {
     Number(String),
     Text(String),
@@ -61,12 +62,12 @@ fn table(config: &Config) -> Table {
     }
     push(&mut table, "completion_ratio_meta", &config.effective_completion, effective);
     push(&mut table, "billing_expr", &config.expressions, |text| Value::Text(text.clone()));
-    push(&mut table, "model", &config.model_prices, model);
+    push_or_unknown(&mut table, "model", &config.model_prices, &config.unknown_models, model);
     if !config.price_list.is_empty() {
         table.push(("price_list".to_owned(), Value::Tables(config.price_list.iter().map(listed).collect())));
     }
-    push(&mut table, "group", &config.groups, group);
-    push(&mut table, "user", &config.users, user);
+    push_or_unknown(&mut table, "group", &config.groups, &config.unknown_groups, group);
+    push_or_unknown(&mut table, "user", &config.users, &config.unknown_users, user);
     compiled_in(&mut table, config);
     push(&mut table, "settings", &config.settings, |text| Value::Text(text.clone()));
     periods(&mut table, config);
@@ -137,6 +138,21 @@ fn push<T>(table: &mut Table, name: &str, map: &HashMap<String, T>, value: impl 
     }
 }
 
+/// Tables by name, in which a name may also be said to be unknown.
+fn push_or_unknown<T>(
+    table: &mut Table,
+    word: &str,
+    map: &HashMap<String, T>,
+    unknown: &HashSet<String>,
+    value: impl Fn(&T) -> Table,
+) {
+    let mut rows: HashMap<String, Table> = map.iter().map(|(name, item)| (name.clone(), value(item))).collect();
+    for name in unknown {
+        rows.entry(name.clone()).or_default().push(("unknown".to_owned(), Value::Bool(true)));
+    }
+    push(table, word, &rows, |row| Value::Table(row.clone()));
+}
+
 fn sorted<T>(map: &HashMap<String, T>, value: impl Fn(&T) -> Value) -> Table {
     let mut table: Table = map.iter().map(|(name, item)| (name.clone(), value(item))).collect();
     table.sort_by(|a, b| a.0.cmp(&b.0));
@@ -151,12 +167,12 @@ fn effective(effective: &EffectiveCompletion) -> Value {
     Value::Table(vec![("ratio".to_owned(), number(&effective.number)), ("locked".to_owned(), Value::Bool(effective.locked))])
 }
 
-fn user(user: &User) -> Value {
+fn user(user: &User) -> Table {
     let group = ("group".to_owned(), Value::Text(user.group.clone()));
-    Value::Table(vec![group, ("accepts_unset".to_owned(), Value::Bool(user.accepts_unset))])
+    vec![group, ("accepts_unset".to_owned(), Value::Bool(user.accepts_unset))]
 }
 
-fn model(prices: &ModelPrices) -> Value {
+fn model(prices: &ModelPrices) -> Table {
     let fields = [
         ("input", &prices.input),
         ("cached", &prices.cached),
@@ -170,7 +186,7 @@ fn model(prices: &ModelPrices) -> Value {
         ("per_image", &prices.per_image),
         ("per_call", &prices.per_call),
     ];
-    Value::Table(fields.into_iter().filter_map(|(name, price)| Some((name.to_owned(), number(price.as_ref()?)))).collect())
+    fields.into_iter().filter_map(|(name, price)| Some((name.to_owned(), number(price.as_ref()?)))).collect()
 }
 
 /// A price of one-hub's list.
@@ -186,7 +202,7 @@ fn listed(price: &ListedPrice) -> Table {
     table
 }
 
-fn group(rules: &GroupRules) -> Value {
+fn group(rules: &GroupRules) -> Table {
     let mut table = Table::new();
     if let Some(models) = &rules.models {
         table.push(("models".to_owned(), Value::Texts(models.clone())));
@@ -200,7 +216,7 @@ fn group(rules: &GroupRules) -> Value {
     if rules.listed_only {
         table.push(("listed_only".to_owned(), Value::Bool(true)));
     }
-    Value::Table(table)
+    table
 }
 
 /// A text in quotes. What JSON escapes is right in TOML too, but for one character that only TOML escapes.

@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
+use super::compare::{ComparisonReport, to_value};
 use super::text::printable;
 use crate::config::{Config, Found, GroupRules, Map, MapName};
 use crate::defaults;
@@ -403,12 +404,21 @@ struct Document<'a> {
     new: &'a str,
     counts: BTreeMap<&'static str, usize>,
     differences: &'a [Difference],
+    /// What a log would have cost, in the words of `quota.compare/1`.
+    log: Option<serde_json::Value>,
 }
 
 /// Schema `quota.config-diff/1`; numbers are decimal strings.
-pub fn write_json(diff: &Diff, old: &str, new: &str, out: &mut dyn Write) -> io::Result<()> {
+pub fn write_json(diff: &Diff, (old, new): (&str, &str), log: Option<&ComparisonReport>, out: &mut dyn Write) -> io::Result<()> {
     let counts = Change::ALL.into_iter().map(|change| (change.word(), diff.names(change))).collect();
-    let document = Document { schema: "quota.config-diff/1", old, new, counts, differences: &diff.differences };
+    let document = Document {
+        schema: "quota.config-diff/1",
+        old,
+        new,
+        counts,
+        differences: &diff.differences,
+        log: log.map(to_value).transpose()?,
+    };
     serde_json::to_writer_pretty(&mut *out, &document)?;
     writeln!(out)
 }

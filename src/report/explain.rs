@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::calc::{Calculation, ChargePart, Priced, charge_part, write_lines, write_steps};
 use super::formula::steps;
-use super::json::{self, FindingPart};
 use super::text::{grouped, points_text, printable, time_text, usd_of, usd_text};
-use crate::audit::{Causes, Class, ClassCauses, Finding, ToldCause};
+use super::view::{FindingPart, cause_sentence, finding_part};
+use crate::audit::{Class, ClassCauses, Finding, ToldCause};
 use crate::exact::{Exact, Points, Ratio};
 use crate::pricing::{Terms, Unit, price};
 
@@ -45,8 +45,7 @@ struct Told<'a> {
 impl<'a> Told<'a> {
     fn new(of: &'a Explained, causes: &ClassCauses) -> Told<'a> {
         let cause = of.finding.told(Some(causes));
-        let judged = of.finding.charge();
-        let changed = cause.as_ref().and_then(|told| judged?.changed(told.cause, &told.implied));
+        let changed = cause.as_ref().and_then(|told| changed_terms(&of.finding, told));
         Told { of, cause, changed }
     }
 
@@ -56,12 +55,9 @@ impl<'a> Told<'a> {
     }
 }
 
-/// The sentence of a cause, or of both.
-fn sentence(causes: Causes) -> String {
-    match causes.second {
-        Some(second) => format!("{}, and {}", causes.first.sentence(), second.sentence()),
-        None => causes.first.sentence().to_owned(),
-    }
+/// The terms by which its cause gives the charge of a row.
+pub(super) fn changed_terms(finding: &Finding, told: &ToldCause) -> Option<Terms> {
+    finding.charge()?.changed(told.cause, &told.implied)
 }
 
 #[derive(Serialize)]
@@ -107,8 +103,8 @@ fn row_part<'a>(row: &'a Explained, causes: &ClassCauses) -> io::Result<RowPart<
     let (before, formula) = step_parts(calculation.as_ref().map(|calculation| &calculation.terms));
     let (charged_steps, charged_formula) = step_parts(told.changed.as_ref());
     Ok(RowPart {
-        finding: json::finding(&row.finding, &row.input, Some(causes)),
-        sentence: told.cause.as_ref().map(|told| sentence(told.cause)),
+        finding: finding_part(&row.finding, &row.input, Some(causes)),
+        sentence: told.cause.as_ref().map(|told| cause_sentence(told.cause)),
         group_ratio_from: &row.group_ratio_from,
         booked: row.booked,
         charge: serde_json::to_value(charge)?,
@@ -213,7 +209,7 @@ fn write_charge(told: &Told<'_>, calculation: &Calculation, out: &mut dyn Write)
     if let Some(cause) = &told.cause {
         let also: Vec<String> = cause.also.iter().map(ToString::to_string).collect();
         let also = if also.is_empty() { String::new() } else { format!(" (also: {})", also.join(", ")) };
-        writeln!(out, "cause        {}: {}{}{also}", cause.cause, sentence(cause.cause), implied(&cause.implied))?;
+        writeln!(out, "cause        {}: {}{}{also}", cause.cause, cause_sentence(cause.cause), implied(&cause.implied))?;
     }
     writeln!(out, "\nexpected")?;
     write_steps(&steps(terms), 1, out)?;

@@ -1,10 +1,10 @@
-//! What `quota infer` writes: the ratios that were found, as quota's own TOML, with the rows that each rests on.
+//! What `quota infer` writes: the ratios that were found, as quota's own TOML, with the rows that each rests on and what they leave open.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use super::text::{grouped, printable};
-use crate::audit::{Inferred, Interval, ModelFit};
+use crate::audit::{Cell, Inferred, Interval, ModelFit, Said, Solved, SolvedRate, Stretch};
 use crate::exact::{Exact, Ratio};
 use crate::pricing::Class;
 
@@ -17,53 +17,59 @@ pub struct Notes {
     pub quota_per_unit: Ratio,
     /// The group ratios are those of a config.
     pub is_gauge_given: bool,
-    /// Models whose rows the numbers do not all give.
+    /// All models that were charged.
+    pub models: BTreeSet<String>,
+    /// Models, groups and users whose rows the numbers do not all give.
     pub unfit: BTreeSet<String>,
+    pub unfit_groups: BTreeSet<String>,
+    pub unfit_users: BTreeSet<String>,
 }
 
 /// The options that hold the rates of classes. A map that is written replaces the gateway's own whole.
 const RATES: [(&str, &[Class]); 6] = [
     ("completion_ratio", &[Class::Output]),
-    ("cache_ratio", &[Class::Cached]),
+    ("cache_ratio", &[Class::Cached, Class::CacheRead]),
     ("create_cache_ratio", &[Class::CacheWrite, Class::CacheWrite5m]),
     ("image_ratio", &[Class::ImageInput]),
     ("audio_ratio", &[Class::AudioInput]),
     ("audio_completion_ratio", &[Class::AudioOutput]),
 ];
 
-/// A rate that is not the gateway's own must fit at least so many rows: two always agree on some.
-const LEAST_ROWS: usize = 3;
-
-/// Whether a model's numbers are all known.
-fn ratio_of<'a>(model: &str, fit: &'a ModelFit, notes: &Notes) -> Option<(Ratio, &'a ModelFit)> {
-    let is_sure = fit.rates.values().all(|rate| rate.is_built_in || rate.rows >= LEAST_ROWS);
-    let value = fit.ratio.as_ref()?.value?;
-    (is_sure && !notes.unfit.contains(model)).then_some((value, fit))
+/// A number or a table of the config, with what is said of it.
+struct Line {
+    key: String,
+    value: String,
+    comment: String,
 }
+
+type Lines = Vec<Line>;
 
 /// Writes the config.
 pub fn write_toml(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
+    write_head(notes, out)?;
+    write_table("group_ratio", &groups(inferred, notes), out)?;
+    write_special(inferred, notes, out)?;
+    let whole = |stretches: &Vec<Stretch>| stretches.first().filter(|_| stretches.len() == 1).map(|stretch| stretch.fit.clone());
+    let fits: BTreeMap<&String, ModelFit> =
+        inferred.models.iter().filter_map(|(model, stretches)| Some((model, whole(stretches)?))).collect();
+    write_prices("", &fits.iter().map(|(model, fit)| (model.as_str(), fit)).collect::<Vec<_>>(), notes, out)?;
+    let unknown = notes.models.iter().filter_map(|model| unknown(inferred, model, notes)).collect();
+    write_unless_empty("model", &unknown, out)?;
+    let groups = notes.unfit_groups.iter().map(|group| unknown_line(group, "no one ratio gives all its rows".to_owned()));
+    write_unless_empty("group", &groups.collect(), out)?;
+    write_periods(inferred, notes, out)
+}
+
+fn write_head(notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "# The ratios that {} were really charged with, by `quota infer`.", rows(notes.rows))?;
     if notes.left_out > 0 {
-        writeln!(
-            out,
-            "# Not used: {} of other kinds (price per call or by expression, tools, multipliers, settlements).",
-            rows(notes.left_out)
-        )?;
+        let kinds = "what they are charged for is not known, or follows from an expression";
+        writeln!(out, "# Not used: {} ({kinds}).", rows(notes.left_out))?;
     }
     writeln!(out, "# A charge shows only the product of model and group ratio: {}.", gauge(notes))?;
-    writeln!(out, "quota_per_unit = {}\n\n[group_ratio]", notes.quota_per_unit)?;
-    write_groups(inferred, notes, out)?;
-    for per_call in [false, true] {
-        writeln!(out, "\n[{}]", if per_call { "model_price" } else { "model_ratio" })?;
-        for (model, fit) in inferred.models.iter().filter(|(_, fit)| fit.per_call == per_call) {
-            match ratio_of(model, fit, notes) {
-                Some((value, _)) => writeln!(out, "{} = {value}  # {}", key(model), rows(fit.fitting() as u64))?,
-                None => writeln!(out, "# {}: {}", key(model), why_open(model, fit, notes))?,
-            }
-        }
-    }
-    RATES.iter().try_for_each(|(name, classes)| write_rates(name, classes, inferred, notes, out))
+    writeln!(out, "# A number stands where what its rows leave is narrow: 1/1000 of the unit of its last digit for one row,")?;
+    writeln!(out, "# 1/20 for two to nine, 1/3 for ten and more; behind it the rows, and what they leave.")?;
+    writeln!(out, "quota_per_unit = {}", notes.quota_per_unit)
 }
 
 fn gauge(notes: &Notes) -> &'static str {
@@ -75,75 +81,206 @@ fn rows(count: u64) -> String {
 }
 
 fn key(name: &str) -> String {
-    serde_json::Value::from(name).to_string()
+    serde_json::Value::from(name).to_string().replace('\u{7f}', "\\u007f")
 }
 
-fn between(interval: &Interval) -> String {
-    let short = |end: &Exact| end.rounded(8).normalized();
-    format!("between {} and {}", short(&interval.low), short(&interval.high))
+fn write_table(name: &str, lines: &Lines, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\n[{name}]")?;
+    lines.iter().try_for_each(|Line { key, value, comment }| writeln!(out, "{key} = {value}  # {comment}"))
 }
 
-fn write_groups(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
-    for (group, solved) in &inferred.groups {
-        match solved.value {
-            Some(value) if inferred.set_to_one.contains(group) => {
-                writeln!(
-                    out,
-                    "{} = {value}  # taken as 1: it shares no model whose ratio is known with another group",
-                    key(group)
-                )?;
-            }
-            Some(value) if solved.rows == 0 => {
-                let whose = if notes.is_gauge_given { "the config's" } else { "taken as given" };
-                writeln!(out, "{} = {value}  # {whose}", key(group))?;
-            }
-            Some(value) => writeln!(out, "{} = {value}  # {}", key(group), rows(solved.rows as u64))?,
-            // Without a number the gateway takes 1, which the charges rule out or leave as open as any other.
-            None => {
-                let simplest = solved.interval.simplest().map_or(Ratio::ONE, |(value, _)| value);
-                let open = between(&solved.interval);
-                writeln!(
-                    out,
-                    "{} = {simplest}  # open, {open} ({}); the simplest number stands here",
-                    key(group),
-                    rows(solved.rows as u64)
-                )?;
-            }
+fn write_unless_empty(name: &str, lines: &Lines, out: &mut dyn Write) -> io::Result<()> {
+    if lines.is_empty() { Ok(()) } else { write_table(name, lines, out) }
+}
+
+/// The ends of an interval, to as many digits as its width deserves.
+fn ends(interval: &Interval) -> String {
+    let width = interval.high.clone() - interval.low.clone();
+    let places = (0..16).find(|places| width.clone() * Ratio::new(1, *places) >= Exact::from(1)).unwrap_or(16) + 1;
+    let short = |end: &Exact| end.rounded(places.unsigned_abs().into()).normalized();
+    format!("{} to {}", short(&interval.low), short(&interval.high))
+}
+
+fn left(solved: &Solved) -> String {
+    format!("{}: {}", rows(solved.rows as u64), ends(&solved.interval))
+}
+
+fn groups(inferred: &Inferred, notes: &Notes) -> Lines {
+    let plain = inferred.groups.ratios.iter().filter(|(cell, _)| cell.user.is_none());
+    let told = plain.filter_map(|(cell, (solved, said))| {
+        let comment = match said {
+            Said::Given if notes.is_gauge_given => "the config's".to_owned(),
+            Said::Given => "taken as given".to_owned(),
+            Said::Solved => left(solved),
+            Said::Simplest => format!("open, {}; the simplest number stands here", left(solved)),
+            Said::One => "taken as 1: it shares no model whose ratio is known with another group".to_owned(),
+        };
+        Some(Line { key: key(&cell.group), value: solved.value?.to_string(), comment })
+    });
+    // A gateway whose rows name no group finds it by the user.
+    let of_users = special(inferred).filter(|(cell, ..)| cell.group == "default").map(|(cell, user, ratio, solved)| Line {
+        key: key(&special_name(user)),
+        value: ratio.to_string(),
+        comment: format!("{} of {}", left(solved), key(&cell.group)),
+    });
+    told.chain(of_users).collect()
+}
+
+/// Special ratios: cell, user and ratio.
+fn special(inferred: &Inferred) -> impl Iterator<Item = (&Cell, &str, Ratio, &Solved)> {
+    let ratios = inferred.groups.ratios.iter();
+    ratios.filter_map(|(cell, (solved, _))| Some((cell, cell.user.as_deref()?, solved.value?, solved)))
+}
+
+fn special_name(user: &str) -> String {
+    format!("user {user}")
+}
+
+/// Each user with a special ratio gets a group of its own, which has that ratio.
+fn write_special(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
+    let mut users: BTreeMap<&str, Lines> = BTreeMap::new();
+    for (cell, user, ratio, solved) in special(inferred) {
+        let line = Line { key: key(&cell.group), value: ratio.to_string(), comment: left(solved) };
+        users.entry(user).or_default().push(line);
+    }
+    for (user, lines) in &users {
+        write_table(&format!("group_group_ratio.{}", key(&special_name(user))), lines, out)?;
+    }
+    let own = |user: &&str| Line {
+        key: key(user),
+        value: format!("{{ group = {} }}", key(&special_name(user))),
+        comment: "charged with other ratios than the rest of the group".to_owned(),
+    };
+    let own = users.keys().filter(|user| !user.is_empty() && !notes.unfit_users.contains(**user)).map(own);
+    let unfit = notes.unfit_users.iter().map(|user| unknown_line(user, "no ratios of groups give its rows".to_owned()));
+    write_unless_empty("user", &own.chain(unfit).collect(), out)
+}
+
+/// The ratios of models that are known. `within` is the table that they stand in.
+fn write_prices(within: &str, fits: &[(&str, &ModelFit)], notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
+    let fits = || fits.iter().filter(|(model, _)| !notes.unfit.contains(*model));
+    for per_call in [false, true] {
+        let known = fits().filter(|(_, fit)| fit.per_call == per_call).filter_map(|(model, fit)| {
+            let value = fit.sure_ratio()?.to_string();
+            Some(Line { key: key(model), value, comment: fit.ratio.as_ref().map(left).unwrap_or_default() })
+        });
+        write_map(within, if per_call { "model_price" } else { "model_ratio" }, &known.collect(), out)?;
+    }
+    for (name, classes) in RATES {
+        let known: Vec<(&str, &SolvedRate)> = fits()
+            .filter(|(_, fit)| fit.sure_ratio().is_some())
+            .filter_map(|(model, fit)| Some((*model, classes.iter().find_map(|class| fit.rates.get(class))?)))
+            .collect();
+        let is_optional = !matches!(name, "completion_ratio" | "cache_ratio" | "create_cache_ratio");
+        if !is_optional || known.iter().any(|(_, rate)| !rate.is_built_in) {
+            write_map(within, name, &known.into_iter().map(|(model, rate)| rate_line(model, rate)).collect(), out)?;
         }
     }
     Ok(())
 }
 
-fn why_open(model: &str, fit: &ModelFit, notes: &Notes) -> String {
-    let (fitting, all) = (fit.fitting() as u64, fit.rows as u64);
-    if notes.unfit.contains(model) {
-        return format!("no one price gives all of {} ({} agree)", rows(all), grouped(fitting.into()));
-    }
-    match &fit.ratio {
-        Some(solved) if solved.value.is_none() => format!("{} ({})", between(&solved.interval), rows(all)),
-        Some(solved) => format!("{}, with a rate that too few rows show ({})", between(&solved.interval), rows(all)),
-        None => format!("open: its groups are free, or tied to none whose ratio is known ({})", rows(all)),
-    }
+/// The maps of the whole log are given even where they hold nothing, so that none is the gateway's own.
+fn write_map(within: &str, name: &str, lines: &Lines, out: &mut dyn Write) -> io::Result<()> {
+    if within.is_empty() { write_table(name, lines, out) } else { write_unless_empty(&format!("{within}.{name}"), lines, out) }
 }
 
-fn write_rates(name: &str, classes: &[Class], inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
-    let rate = |fit: &ModelFit| classes.iter().find_map(|class| fit.rates.get(class)).cloned();
-    let models = inferred.models.iter().filter_map(|(model, fit)| Some((model, ratio_of(model, fit, notes)?.1)));
-    let found: Vec<_> = models.filter_map(|(model, fit)| Some((model, rate(fit)?))).collect();
-    let is_optional = !matches!(name, "completion_ratio" | "cache_ratio" | "create_cache_ratio");
-    if is_optional && found.iter().all(|(_, rate)| rate.is_built_in) {
-        return Ok(());
+fn rate_line(model: &str, rate: &SolvedRate) -> Line {
+    let own = if rate.is_built_in { ", the gateway's own" } else { "" };
+    let left = match &rate.interval {
+        Some(interval) if interval.determined(rate.rows).is_none() => format!(", open: {}", ends(interval)),
+        Some(interval) => format!(": {}", ends(interval)),
+        None => String::new(),
+    };
+    Line { key: key(model), value: rate.value.to_string(), comment: format!("{}{left}{own}", rows(rate.rows as u64)) }
+}
+
+fn unknown_line(name: &str, why: String) -> Line {
+    Line { key: key(name), value: "{ unknown = true }".to_owned(), comment: why }
+}
+
+/// The line of a model that has no number: without it the gateway's own price would be taken where there is one.
+fn unknown(inferred: &Inferred, model: &str, notes: &Notes) -> Option<Line> {
+    let why = match inferred.models.get(model).map(Vec::as_slice) {
+        None => "its rows say nothing of ratios".to_owned(),
+        Some([Stretch { fit, .. }]) => why_open(model, fit, notes)?,
+        Some(_) if notes.unfit.contains(model) => "no prices of a few times give all rows".to_owned(),
+        Some(_) => return None,
+    };
+    Some(unknown_line(model, why))
+}
+
+fn why_open(model: &str, fit: &ModelFit, notes: &Notes) -> Option<String> {
+    let (fitting, all) = (fit.fitting() as u64, fit.rows as u64);
+    if notes.unfit.contains(model) {
+        let best = fit.ratio.as_ref().and_then(|ratio| ratio.value);
+        let told = best.map_or(String::new(), |best| format!(", {best} most of them"));
+        return Some(format!("no one price gives all of {} ({} agree{told})", rows(all), grouped(fitting.into())));
     }
-    writeln!(out, "\n[{name}]")?;
-    for (model, rate) in found {
-        let own = if rate.is_built_in { ", the gateway's own" } else { "" };
-        writeln!(out, "{} = {}  # {}{own}", key(model), rate.value, rows(rate.rows as u64))?;
+    if fit.sure_ratio().is_some() {
+        return None;
+    }
+    Some(match &fit.ratio {
+        Some(solved) if solved.value.is_none() => format!("open, {}", left(solved)),
+        Some(solved) => format!("{}, with a rate that too few rows show", left(solved)),
+        None => format!("open: its groups are free, or tied to none whose ratio is known ({})", rows(all)),
+    })
+}
+
+/// A table for each time that a model had a price of its own, and for the seconds in which it changed.
+fn write_periods(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
+    for (model, stretches) in inferred.models.iter().filter(|(model, _)| !notes.unfit.contains(*model)) {
+        let untils = stretches.iter().skip(1).map(|next| next.from).chain([None]);
+        for (stretch, until) in stretches.iter().zip(untils).filter(|_| stretches.len() > 1) {
+            if let Some(second) = stretch.mixed() {
+                write_times(stretch.from, Some(second + 1), out)?;
+                let why = "the prices changed within this second".to_owned();
+                write_table("period.model", &vec![unknown_line(model, why)], out)?;
+            }
+            write_period(model, stretch, until, notes, out)?;
+        }
     }
     Ok(())
 }
 
+fn write_times(from: Option<i64>, until: Option<i64>, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\n[[period]]")?;
+    for (word, time) in [("from", from), ("until", until)] {
+        if let Some(time) = time.and_then(moment) {
+            writeln!(out, "{word} = {time}")?;
+        }
+    }
+    Ok(())
+}
+
+fn moment(seconds: i64) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::from_second(seconds).ok()
+}
+
+fn write_period(model: &str, stretch: &Stretch, until: Option<i64>, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
+    let from = stretch.mixed().map(|second| second + 1).or(stretch.from);
+    if until.is_some_and(|until| from >= Some(until)) {
+        return Ok(());
+    }
+    write_times(from, until, out)?;
+    if let Some(after) = stretch.after.and_then(moment) {
+        writeln!(out, "# The last row of {} with other prices is of {after}.", printable(&key(model)))?;
+    }
+    write_prices("period", &[(model, &stretch.fit)], notes, out)?;
+    let unknown = why_open(model, &stretch.fit, notes).map(|why| unknown_line(model, why));
+    write_unless_empty("period.model", &unknown.into_iter().collect(), out)
+}
+
 /// What is told on standard error where numbers had to be left out.
 pub fn unfit_text(notes: &Notes) -> Option<String> {
-    let names: Vec<String> = notes.unfit.iter().map(|model| format!("`{}`", printable(model))).collect();
-    (!names.is_empty()).then(|| format!("note: left out, since no one price gives all their rows: {}", names.join(", ")))
+    let kinds = [
+        (&notes.unfit, "no one price gives all their rows"),
+        (&notes.unfit_groups, "no one ratio gives all rows of the group"),
+        (&notes.unfit_users, "no ratios of groups give the rows of the user"),
+    ];
+    let told = kinds.into_iter().filter(|(names, _)| !names.is_empty()).map(|(names, why)| {
+        let names: Vec<String> = names.iter().map(|name| format!("`{}`", printable(name))).collect();
+        format!("note: left out, since {why}: {}", names.join(", "))
+    });
+    let lines: Vec<String> = told.collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }

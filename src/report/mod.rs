@@ -1,28 +1,38 @@
 //! Values to bytes: one report, in several formats.
 //!
-//! A [`Report`] is complete; a format only writes it. None of them computes a number that another one computes too.
+//! A [`Report`] is complete. A [`View`] of it computes every number that is shown, and each [`Format`] writes the view; none computes a
+//! number itself.
 
 pub mod calc;
 pub mod compare;
 pub mod config;
+pub mod csv;
 pub mod diff;
 pub mod explain;
 pub mod formula;
+pub mod github;
+pub mod html;
 pub mod infer;
 pub mod issues;
-mod json;
-mod table;
+pub mod json;
+pub mod junit;
+pub mod markdown;
+pub mod sarif;
+pub mod table;
 mod text;
 mod usd;
+pub mod view;
+mod xml;
 
-pub use json::{write_finding, write_findings, write_json, write_ndjson_end};
-pub use table::{Style, write_table};
 pub use text::{grouped, points_text, printable, time_text, usd_of, usd_text};
 pub use usd::{PointSums, UsdTotals};
 
 use std::borrow::Cow;
+use std::io::{self, Write};
 
-use crate::audit::Summary;
+use view::{FindingPart, View};
+
+use crate::audit::{By, Summary};
 use crate::config::Source;
 use crate::exact::Ratio;
 use crate::profile::Basis;
@@ -47,11 +57,35 @@ pub struct Report {
     pub quota_per_unit: Ratio,
     pub summary: Summary,
     pub usd: UsdTotals,
+    /// The breakdowns that were asked for; the summary may keep more of them.
+    pub by: Vec<By>,
+}
+
+/// One format of a report.
+pub trait Format {
+    /// Whether it writes every row as it is read.
+    fn streams(&self) -> bool {
+        false
+    }
+
+    /// Writes a row, in input order.
+    fn row(&mut self, _row: &FindingPart<'_>, _out: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Writes what is known at the end of the run.
+    fn end(&mut self, view: &View<'_>, out: &mut dyn Write) -> io::Result<()>;
 }
 
 impl Report {
     /// The name of an input, for the place of a row.
     pub fn input_name(&self, input: u32) -> &str {
         self.inputs.get(input as usize).map_or("", |info| info.name.as_str())
+    }
+
+    /// Writes it in one format.
+    pub fn write(&self, format: &mut dyn Format, out: &mut dyn Write) -> io::Result<()> {
+        let causes = self.summary.causes();
+        format.end(&View::new(self, &causes), out)
     }
 }

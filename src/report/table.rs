@@ -2,12 +2,11 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table as Grid};
 
-use super::Report;
-use super::text::{grouped, points_text, printable, time_text, usd_of, usd_text};
-use crate::audit::{Class, ClassCauses, Finding, Summary};
-use crate::exact::Exact;
+use super::Format;
+use super::text::{grouped, points_text, shown};
+use super::view::{FindingPart, ReasonPart, TotalsPart, View};
 
 /// How the table is drawn.
 #[derive(Clone, Copy, Debug)]
@@ -17,23 +16,31 @@ pub struct Style {
     pub width: u16,
     /// Only the first sentence.
     pub quiet: bool,
+    /// So many findings are listed: the largest.
+    pub limit: usize,
 }
 
-/// Writes the report.
-pub fn write_table(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}", colored(&sentence(report), mood(&report.summary), style))?;
-    if style.quiet {
-        return Ok(());
+/// The report for people at a terminal.
+#[derive(Clone, Copy, Debug)]
+pub struct Table(pub Style);
+
+impl Format for Table {
+    fn end(&mut self, view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let style = self.0;
+        writeln!(out, "{}", colored(&view.sentence(), mood(&view.totals), style))?;
+        if style.quiet {
+            return Ok(());
+        }
+        writeln!(out)?;
+        write_totals(view, out)?;
+        write_reasons(view, out)?;
+        write_causes(view, style, out)?;
+        write_drift(view, style, out)?;
+        write_policy(view, style, out)?;
+        write_quirks(view, style, out)?;
+        write_breakdowns(view, style, out)?;
+        write_findings(view, style, out)
     }
-    writeln!(out)?;
-    write_totals(report, out)?;
-    write_reasons(&report.summary, out)?;
-    write_causes(report, style, out)?;
-    write_drift(&report.summary, style, out)?;
-    write_policy(&report.summary, style, out)?;
-    write_quirks(&report.summary, style, out)?;
-    write_breakdowns(&report.summary, style, out)?;
-    write_findings(report, style, out)
 }
 
 #[derive(Clone, Copy)]
@@ -43,14 +50,11 @@ enum Mood {
     Unsure,
 }
 
-fn mood(summary: &Summary) -> Mood {
-    let totals = &summary.totals;
-    if totals.overcharged + totals.undercharged > 0 {
-        Mood::Bad
-    } else if totals.audited() == 0 {
-        Mood::Unsure
-    } else {
-        Mood::Good
+fn mood(totals: &TotalsPart) -> Mood {
+    match totals {
+        totals if totals.wrong() > 0 => Mood::Bad,
+        totals if totals.audited() == 0 => Mood::Unsure,
+        _ => Mood::Good,
     }
 }
 
@@ -63,82 +67,38 @@ fn colored(text: &str, mood: Mood, style: Style) -> String {
     if style.color { format!("\u{1b}[1;{code}m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
-/// Is the bill right, and if not, by how much?
-fn sentence(report: &Report) -> String {
-    let totals = &report.summary.totals;
-    let wrong = totals.overcharged + totals.undercharged;
-    let audited = totals.audited();
-    if audited == 0 {
-        return if totals.unrated > 0 {
-            format!("Nothing could be audited: none of {} is known to its price.", charges(totals.unrated))
-        } else {
-            "Nothing could be audited: there is no charge in the input.".to_owned()
-        };
-    }
-    if wrong == 0 {
-        let all = if audited == 1 { "The charge is right".to_owned() } else { format!("All {} are right", charges(audited)) };
-        return format!("{all}: {} ({}).", points_text(totals.charged_points), usd_text(&report.usd.charged));
-    }
-    let mut parts = Vec::new();
-    if totals.over_points > 0 {
-        parts.push(format!("{} ({}) too much", points_text(totals.over_points), usd_text(&report.usd.over)));
-    }
-    if totals.under_points > 0 {
-        parts.push(format!("{} ({}) too little", points_text(totals.under_points), usd_text(&report.usd.under)));
-    }
-    if parts.is_empty() {
-        // Money may be wrong in a digit that is no whole point.
-        parts.push("by less than a point".to_owned());
-    }
-    let verb = if wrong == 1 { "is" } else { "are" };
-    format!("{} of {} {verb} wrong: {}.", grouped(wrong.into()), charges(audited), parts.join(", "))
-}
-
-fn charges(count: u64) -> String {
-    format!("{} charge{}", grouped(count.into()), if count == 1 { "" } else { "s" })
-}
-
-fn write_totals(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let totals = &report.summary.totals;
-    let classes = [
-        (totals.matched, "matched"),
-        (totals.overcharged, "overcharged"),
-        (totals.undercharged, "undercharged"),
-        (totals.unrated, "unrated"),
-        (totals.skipped, "skipped"),
-        (totals.malformed, "malformed"),
-    ];
-    let sum: Vec<String> = classes.iter().map(|(count, word)| format!("{} {word}", grouped((*count).into()))).collect();
+fn write_totals(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let totals = &view.totals;
+    let sum: Vec<String> = totals.classes().iter().map(|(word, count)| format!("{} {word}", grouped((*count).into()))).collect();
     writeln!(out, "rows      {} = {}", grouped(totals.rows.into()), sum.join(" + "))?;
-    writeln!(out, "charged   {} ({})", points_text(totals.charged_points), usd_text(&report.usd.charged))?;
-    writeln!(out, "expected  {} ({})", points_text(totals.expected_points), usd_text(&report.usd.expected))?;
+    writeln!(out, "charged   {} ({})", points_text(totals.charged_points), totals.charged_usd)?;
+    writeln!(out, "expected  {} ({})", points_text(totals.expected_points), totals.expected_usd)?;
     if totals.unrated > 0 {
-        writeln!(out, "unrated   {} ({})", points_text(totals.unrated_points), usd_text(&report.usd.unrated))?;
+        writeln!(out, "unrated   {} ({})", points_text(totals.unrated_points), totals.unrated_usd)?;
     }
-    if let (Some(first), Some(last)) = (report.summary.period.first, report.summary.period.last) {
-        writeln!(out, "period    {} to {}", time_text(first), time_text(last))?;
+    if let (Some(first), Some(last)) = (&view.period.first, &view.period.last) {
+        writeln!(out, "period    {first} to {last}")?;
     }
     let profiles: Vec<String> =
-        report.summary.profiles.iter().map(|(profile, rows)| format!("{profile} {}", grouped((*rows).into()))).collect();
+        view.config.profiles.0.iter().map(|(profile, rows)| format!("{profile} {}", grouped((*rows).into()))).collect();
     let profiles = if profiles.is_empty() { String::new() } else { format!(" ({})", profiles.join(", ")) };
-    writeln!(out, "basis     {}; profile {}{profiles}", report.basis.word(), report.profile)?;
-    let names: Vec<String> = report.sources.iter().map(|source| printable(&source.name)).collect();
+    writeln!(out, "basis     {}; profile {}{profiles}", view.config.basis, view.config.profile)?;
+    let names: Vec<String> = view.config.sources.iter().map(|source| shown(source.name)).collect();
     writeln!(out, "config    {}", if names.is_empty() { "built-in defaults".to_owned() } else { names.join(", ") })
 }
 
-fn write_reasons(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
-    for (title, reasons) in [("unrated because", &summary.unrated_reasons), ("matched, presuming", &summary.presumed)] {
+fn write_reasons(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    for (title, reasons) in [("unrated because", &view.unrated_reasons), ("matched, presuming", &view.presumed)] {
         if !reasons.is_empty() {
-            let parts: Vec<String> =
-                reasons.iter().map(|(reason, rows)| format!("{} ({})", reason.word(), grouped((*rows).into()))).collect();
-            writeln!(out, "{title}: {}", parts.join(", "))?;
+            let part = |part: &ReasonPart| format!("{} ({})", part.reason, grouped(part.rows.into()));
+            writeln!(out, "{title}: {}", reasons.iter().map(part).collect::<Vec<_>>().join(", "))?;
         }
     }
     Ok(())
 }
 
-fn table(style: Style, header: &[&str], numbers: &[usize]) -> Table {
-    let mut table = Table::new();
+fn table(style: Style, header: &[&str], numbers: &[usize]) -> Grid {
+    let mut table = Grid::new();
     table.load_style(comfy_table::presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Dynamic).set_width(style.width).set_header(header.to_vec());
     for column in numbers {
@@ -149,99 +109,90 @@ fn table(style: Style, header: &[&str], numbers: &[usize]) -> Table {
     table
 }
 
-fn write_section(title: &str, table: &Table, out: &mut dyn Write) -> io::Result<()> {
+fn write_section(title: &str, table: &Grid, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\n{title}")?;
     table.lines().try_for_each(|line| writeln!(out, "{}", line.trim_end()))
 }
 
-fn write_causes(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    let causes = report.summary.causes();
-    if causes.totals.is_empty() {
+fn write_causes(view: &View<'_>, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    if view.causes.is_empty() {
         return Ok(());
     }
     let mut table = table(style, &["cause", "rows", "net points", "net USD", "models", "groups"], &[1, 2, 3]);
-    for (cause, total) in &causes.totals {
-        let net = total.told.tally.charged_points - total.told.tally.expected_points;
-        let usd = usd_of(&Exact::from(num_bigint::BigInt::from(net)), report.quota_per_unit);
+    for part in &view.causes {
         table.add_row([
-            cause.to_string(),
-            grouped(total.told.tally.rows.into()),
-            grouped(net),
-            usd_text(&usd),
-            some_of(total.models.iter()),
-            some_of(total.groups.iter()),
+            part.cause.clone(),
+            grouped(part.rows.into()),
+            grouped(part.net_points),
+            view.usd(part.net_points).to_string(),
+            some_of(&part.models),
+            some_of(&part.groups),
         ]);
     }
     write_section("Causes", &table, out)
 }
 
-fn some_of<'a>(names: impl ExactSizeIterator<Item = &'a String>) -> String {
-    let count = names.len();
-    let mut text: Vec<String> = names.take(3).map(|name| printable(name)).collect();
-    if count > 3 {
-        text.push(format!("and {} more", count - 3));
+fn some_of(names: &[String]) -> String {
+    let mut text: Vec<String> = names.iter().take(3).map(|name| shown(name)).collect();
+    if names.len() > 3 {
+        text.push(format!("and {} more", names.len() - 3));
     }
     text.join(", ")
 }
 
-fn write_drift(summary: &Summary, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    if summary.drift.is_empty() {
+fn write_drift(view: &View<'_>, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    if view.drift.is_empty() {
         return Ok(());
     }
     let mut table = table(style, &["ratio", "of", "config", "log", "rows", "first", "last"], &[2, 3, 4]);
-    for (key, (rows, span)) in &summary.drift {
-        let of = key.model.as_deref().or(key.group.as_deref()).unwrap_or("");
+    for part in &view.drift {
         table.add_row([
-            key.key.clone().into_owned(),
-            printable(of),
-            key.configured.clone(),
-            key.logged.clone(),
-            grouped((*rows).into()),
-            span.first.map(time_text).unwrap_or_default(),
-            span.last.map(time_text).unwrap_or_default(),
+            part.key.to_owned(),
+            shown(part.model.or(part.group).unwrap_or("")),
+            shown(part.configured),
+            shown(part.logged),
+            grouped(part.rows.into()),
+            part.times.first.clone().unwrap_or_default(),
+            part.times.last.clone().unwrap_or_default(),
         ]);
     }
     write_section("Drift: ratios in the log that are not the config's", &table, out)
 }
 
-fn write_policy(summary: &Summary, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    if summary.policy.is_empty() {
+fn write_policy(view: &View<'_>, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    if view.policy.is_empty() {
         return Ok(());
     }
     let mut table = table(style, &["finding", "level", "rows", "what"], &[2]);
-    for ((policy, detail), (rows, _)) in &summary.policy {
-        table.add_row([policy.word().to_owned(), policy.level().word().to_owned(), grouped((*rows).into()), printable(detail)]);
+    for part in &view.policy {
+        table.add_row([part.finding.to_owned(), part.level.to_owned(), grouped(part.rows.into()), shown(part.detail)]);
     }
     write_section("Beside the charges", &table, out)
 }
 
-fn write_quirks(summary: &Summary, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    if summary.quirks.is_empty() {
+fn write_quirks(view: &View<'_>, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    if view.quirks.is_empty() {
         return Ok(());
     }
     let mut table = table(style, &["quirk", "rows", "net points", "why"], &[1, 2]);
-    for (quirk, sum) in &summary.quirks {
-        table.add_row([
-            quirk.word().to_owned(),
-            grouped(sum.rows.into()),
-            sum.net_points.map_or("not known".to_owned(), grouped),
-            quirk.sentence().to_owned(),
-        ]);
+    for part in &view.quirks {
+        let net = part.net_points.map_or("not known".to_owned(), grouped);
+        table.add_row([part.quirk.to_owned(), grouped(part.rows.into()), net, part.detail.to_owned()]);
     }
     write_section("Quirks: matched rows in which the gateway departs from its own price rules", &table, out)
 }
 
-fn write_breakdowns(summary: &Summary, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    for (by, parts) in &summary.breakdowns(&summary.causes()) {
+fn write_breakdowns(view: &View<'_>, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    for (by, parts) in view.by() {
         let mut table = table(style, &[by.word(), "rows", "charged", "expected", "net", "wrong"], &[1, 2, 3, 4, 5]);
-        for (key, tally) in parts {
+        for part in parts {
             table.add_row([
-                printable(key),
-                grouped(tally.rows.into()),
-                grouped(tally.charged_points),
-                grouped(tally.expected_points),
-                grouped(tally.charged_points - tally.expected_points),
-                grouped(tally.mismatched.into()),
+                shown(&part.key),
+                grouped(part.rows.into()),
+                grouped(part.charged_points),
+                grouped(part.expected_points),
+                grouped(part.net_points),
+                grouped(part.mismatched.into()),
             ]);
         }
         write_section(&format!("By {}", by.word()), &table, out)?;
@@ -249,36 +200,34 @@ fn write_breakdowns(summary: &Summary, style: Style, out: &mut dyn Write) -> io:
     Ok(())
 }
 
-fn write_findings(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    let findings = report.summary.findings();
+fn write_findings(view: &View<'_>, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let (findings, omitted) = view.largest(style.limit);
     if findings.is_empty() {
         return Ok(());
     }
-    let causes = report.summary.causes();
     let header = ["row", "model", "group", "charged", "expected", "difference", "cause"];
     let mut table = table(style, &header, &[3, 4, 5]);
-    for finding in findings {
-        table.add_row(finding_cells(report, finding, &causes));
-    }
+    findings.into_iter().for_each(|finding| {
+        table.add_row(finding_cells(finding));
+    });
     write_section("Findings", &table, out)?;
-    match report.summary.findings_omitted() {
+    match omitted {
         0 => Ok(()),
         omitted => writeln!(out, "and {} more (`--limit` lists more of them)", grouped(omitted.into())),
     }
 }
 
-fn finding_cells(report: &Report, finding: &Finding, causes: &ClassCauses) -> Vec<Cell> {
-    let place = format!("{}:{}", printable(report.input_name(finding.place.input)), finding.place.line);
-    let charge = finding.charge();
-    let expected = charge.and_then(|judged| judged.expected.as_ref());
-    let sign = if finding.verdict.class == Class::Overcharged { "+" } else { "" };
+fn finding_cells(finding: &FindingPart<'_>) -> Vec<Cell> {
+    let number = |number: Option<i64>| number.map_or_else(String::new, |number| grouped(number.into()));
+    let delta = finding.delta_points.unwrap_or(0);
+    let sign = if finding.verdict == "overcharged" { "+" } else { "" };
     vec![
-        Cell::new(place),
-        Cell::new(printable(&finding.model)),
-        Cell::new(printable(&finding.group)),
-        Cell::new(charge.map_or_else(String::new, |judged| grouped(judged.charged.0.into()))),
-        Cell::new(expected.map_or_else(String::new, |expected| grouped(expected.points.0.into()))),
-        Cell::new(charge.map_or_else(String::new, |judged| format!("{sign}{}", grouped(judged.delta())))),
-        Cell::new(finding.told(Some(causes)).map_or_else(String::new, |told| told.cause.to_string())),
+        Cell::new(format!("{}:{}", shown(finding.input), finding.line)),
+        Cell::new(shown(finding.model.unwrap_or(""))),
+        Cell::new(shown(finding.group.unwrap_or(""))),
+        Cell::new(number(finding.charged_points)),
+        Cell::new(number(finding.expected_points)),
+        Cell::new(format!("{sign}{}", grouped(delta))),
+        Cell::new(finding.cause.as_deref().unwrap_or("")),
     ]
 }

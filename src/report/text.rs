@@ -1,5 +1,7 @@
 //! Numbers, money and times as people and machines read them.
 
+use std::io::{self, Write};
+
 use crate::exact::{Exact, Ratio};
 
 /// `1234567` as `1,234,567`.
@@ -38,6 +40,13 @@ pub fn usd_text(amount: &Exact) -> String {
     format!("{sign}${whole}.{fraction:0<2}")
 }
 
+/// An amount with six decimals, for columns in which the points stand below each other.
+pub fn usd_aligned(amount: &Exact) -> String {
+    let text = usd_text(amount);
+    let decimals = text.rsplit('.').next().map_or(0, str::len);
+    text + &"0".repeat(6_usize.saturating_sub(decimals))
+}
+
 /// Unix seconds as `2026-08-08T05:20:03Z`.
 pub fn time_text(seconds: i64) -> String {
     match jiff::Timestamp::from_second(seconds) {
@@ -46,15 +55,80 @@ pub fn time_text(seconds: i64) -> String {
     }
 }
 
-/// A text from a log, safe for a terminal: control characters and those that turn the direction of text are shown as `\u{…}`.
+/// Characters that act on a terminal, turn the direction of text or are no text at all.
+fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(c, '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A text from a log, safe on a terminal and in the log of a pipeline: what acts there is shown as `\u{…}`. Those are control characters, those
+/// that turn the direction of text, and the beginnings of workflow commands, `::` and `##[`.
 pub fn printable(text: &str) -> String {
-    let hostile = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    if !text.chars().any(hostile) {
+    if !text.chars().any(is_hostile) && !text.contains("::") && !text.contains("##[") {
         return text.to_owned();
     }
-    text.chars().map(|c| if hostile(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
+    let mut safe = String::with_capacity(text.len() + 8);
+    for (at, c) in text.char_indices() {
+        let starts_command = text[at..].starts_with("##[") || (c == ':' && text[..at].ends_with(':'));
+        if is_hostile(c) || starts_command {
+            safe.extend(c.escape_unicode());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+/// A text from a log as a reader sees it: safe, and no longer than a line or two.
+pub fn shown(text: &str) -> String {
+    const MOST: usize = 200;
+    match text.char_indices().nth(MOST) {
+        None => printable(text),
+        Some((end, _)) => format!("{}…", printable(&text[..end])),
+    }
+}
+
+/// A sentence with a capital letter.
+pub fn capital(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// JSON on its way out: what acts on a terminal stands as `\uXXXX` in its strings, which is the same text.
+pub struct JsonText<W>(pub W);
+
+impl<W: Write> Write for JsonText<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    /// The writer of JSON hands over whole characters.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let acts = !bytes.is_ascii() || bytes.contains(&0x7f) || bytes.windows(3).any(|part| part == b"##[");
+        match std::str::from_utf8(bytes) {
+            Ok(text) if acts => self.write_escaped(text),
+            _ => self.0.write_all(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl<W: Write> JsonText<W> {
+    fn write_escaped(&mut self, text: &str) -> io::Result<()> {
+        let mut done = 0;
+        for (at, c) in text.char_indices() {
+            if (is_hostile(c) && c != '\n') || text[at..].starts_with("##[") {
+                self.0.write_all(&text.as_bytes()[done..at])?;
+                c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(self.0, "\\u{unit:04x}"))?;
+                done = at + c.len_utf8();
+            }
+        }
+        self.0.write_all(&text.as_bytes()[done..])
+    }
 }
 
 #[cfg(test)]
@@ -76,5 +150,28 @@ mod tests {
     #[test]
     fn control_characters_are_shown() {
         assert_eq!(printable("a\u{1b}[31m\u{202e}b"), "a\\u{1b}[31m\\u{202e}b");
+    }
+
+    #[test]
+    fn workflow_commands_do_not_begin() {
+        assert_eq!(printable("::error::x ##[group]"), ":\\u{3a}error:\\u{3a}x \\u{23}#[group]");
+        assert_eq!(printable("a:b #[x]"), "a:b #[x]");
+    }
+
+    #[test]
+    fn long_texts_are_cut() {
+        assert_eq!(shown(&"模".repeat(201)), "模".repeat(200) + "…");
+        assert_eq!(shown(&"模".repeat(200)), "模".repeat(200));
+    }
+
+    #[test]
+    fn json_keeps_the_text_but_not_what_acts() {
+        for text in ["\u{9b}31m\u{202e}\u{7f}\u{feff}\u{e0041}##[x]", "plain 模\n\t", "\u{1b}[2J\0"] {
+            let mut bytes = Vec::new();
+            serde_json::to_writer(JsonText(&mut bytes), &[text]).unwrap();
+            let json = String::from_utf8(bytes).unwrap();
+            assert!(!json.chars().any(is_hostile) && !json.contains("##["), "{json}");
+            assert_eq!(serde_json::from_str::<Vec<String>>(&json).unwrap(), [text]);
+        }
     }
 }

@@ -141,10 +141,13 @@ fn cells(id: u64, random: &mut Random, style: Style) -> [String; 15] {
 /// The same report, in whatever way and by however many threads.
 #[track_caller]
 fn same(path: &Path, flags: &[&str], name: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("report.md");
+    let further = format!("markdown={}", pages.display());
     let audit = |more: &[&str]| {
-        let path = path.to_str().unwrap();
-        let done = quota(&[&["audit", path, "--format", "json", "--by", "model,group,cause"], flags, more].concat());
-        (done.code, done.out, done.err)
+        let usual = ["audit", path.to_str().unwrap(), "--format", "json", "--report", &further, "--by", "model,group,cause"];
+        let done = quota(&[&usual, flags, more].concat());
+        (done.code, done.out + &std::fs::read_to_string(&pages).unwrap_or_default(), done.err)
     };
     let expected = audit(&["--one-by-one"]);
     for threads in ["1", "2", "5"] {

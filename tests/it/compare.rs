@@ -56,3 +56,29 @@ fn a_group_that_is_in_no_config_is_an_error() {
     assert!(done.err.contains("group `nowhere` is in no config"), "{}", done.err);
     assert_eq!(quota(&["compare", path.to_str().unwrap()]).code, 2);
 }
+
+/// 1000 tokens at 1.25 are 1250 points, at 1.5 they are 1500: 20 % more. `b` stays.
+#[test]
+fn a_diff_with_a_log_says_what_it_would_have_cost() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let config = |ratio: &str| format!("[model_ratio]\na = {ratio}\nb = 1\n[group_ratio]\ndefault = 1\n");
+    let (old, new) = (file("old.toml", &config("1.25")), file("new.toml", &config("1.5")));
+    let log = file("log.csv", "model,prompt_tokens,completion_tokens,quota\na,1000,0,1250\nb,10,0,10\n");
+    let diff = |format: &str| quota(&["config", "diff", &old, &new, "--log", &log, "--format", format]);
+    let json: Value = serde_json::from_str(&diff("json").out).unwrap();
+    let compared = quota(&["compare", &log, "--config", &old, "--against", &new, "--format", "json"]);
+    assert_eq!(json["log"], serde_json::from_str::<Value>(&compared.out).unwrap());
+    assert_eq!(json["log"]["targets"][0]["total"]["difference_points"], 250);
+    let markdown = diff("markdown").out;
+    assert!(markdown.contains("| all | 2 | 1,260 | 1,510 | +250 | +$0.0005 | +19.84 | 0 |"), "{markdown}");
+    assert!(markdown.contains("| a | 1 | 1,250 | 1,500 | +250 | +$0.0005 | +20 | 0 |"), "{markdown}");
+    assert!(!markdown.contains("| b |"), "{markdown}");
+    assert_eq!(quota(&["config", "diff", &old, &new, "--log", "no/such.csv"]).code, 2);
+    let without: Value = serde_json::from_str(&quota(&["config", "diff", &old, &new, "--format", "json"]).out).unwrap();
+    assert_eq!(without["log"], Value::Null);
+}

@@ -80,25 +80,182 @@ fn a_group_that_nothing_ties_to_a_known_one_is_set_to_one_and_says_so() {
 #[track_caller]
 fn is_clean(log: &Path, flags: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
-    let (config, text) = infer(log, folder.path(), flags);
+    let config = folder.path().join("inferred.toml");
+    let done = quota(&[&["infer", log.to_str().unwrap(), "-o", config.to_str().unwrap()], flags].concat());
+    if done.code == 3 {
+        // Nothing can be said, and nothing is written.
+        assert!(!config.exists());
+        return;
+    }
+    assert_eq!(done.code, 0, "{}", done.err);
+    let text = std::fs::read_to_string(&config).unwrap();
     let audited = audit(log, &["--config", config.to_str().unwrap()]);
     let wrong: Vec<String> = audited.rows.iter().filter(|row| !row["cause"].is_null()).map(ToString::to_string).collect();
     assert!(wrong.is_empty(), "{}\n{text}", wrong.join("\n"));
 }
 
-#[test]
-fn a_gateways_log_without_its_ratios_audits_clean() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut reader = csv::Reader::from_path(fixture("logs/new-api/logs.csv")).unwrap();
-    let bare = folder.path().join("bare.csv");
-    let mut writer = csv::Writer::from_path(&bare).unwrap();
+/// What the ratios of a row are called in its details.
+const RATIOS: [&str; 16] = [
+    "model_ratio",
+    "completion_ratio",
+    "cache_ratio",
+    "cache_creation_ratio",
+    "cache_creation_ratio_5m",
+    "cache_creation_ratio_1h",
+    "image_ratio",
+    "audio_ratio",
+    "audio_completion_ratio",
+    "model_price",
+    "group_ratio",
+    "user_group_ratio",
+    "input_ratio",
+    "output_ratio",
+    "price_type",
+    "expr_b64",
+];
+
+/// Writes a log again with some of its columns, and with changed details.
+fn rewrite(log: &Path, to: &Path, keep: &dyn Fn(&str) -> bool, change: &dyn Fn(&str) -> String) {
+    let mut reader = csv::Reader::from_path(log).unwrap();
+    let mut writer = csv::Writer::from_path(to).unwrap();
     let header = reader.headers().unwrap().clone();
-    let other = header.iter().position(|name| name == "other").unwrap();
-    writer.write_record(header.iter().enumerate().filter(|(at, _)| *at != other).map(|(_, name)| name)).unwrap();
+    let kept: Vec<usize> = (0..header.len()).filter(|at| keep(&header[*at])).collect();
+    writer.write_record(kept.iter().map(|at| &header[*at])).unwrap();
     for record in reader.records() {
         let record = record.unwrap();
-        writer.write_record(record.iter().enumerate().filter(|(at, _)| *at != other).map(|(_, cell)| cell)).unwrap();
+        let cell = |at: &usize| if is_details(&header[*at]) { change(&record[*at]) } else { record[*at].to_owned() };
+        writer.write_record(kept.iter().map(cell)).unwrap();
     }
     writer.flush().unwrap();
-    is_clean(&bare, &["--from-charges"]);
+}
+
+fn is_details(column: &str) -> bool {
+    matches!(column, "other" | "metadata")
+}
+
+fn without_ratios(details: &str) -> String {
+    match serde_json::from_str(details) {
+        Ok(serde_json::Value::Object(mut keys)) => {
+            RATIOS.iter().for_each(|key| drop(keys.remove(*key)));
+            serde_json::Value::Object(keys).to_string()
+        }
+        _ => details.to_owned(),
+    }
+}
+
+/// Whatever is inferred from an honest log, with its details, without its ratios or as a slim export, no row contradicts it.
+#[track_caller]
+fn check_clean(log: &str) {
+    let log = fixture(log);
+    let folder = tempfile::tempdir().unwrap();
+    is_clean(&log, &[]);
+    is_clean(&log, &["--from-charges"]);
+    let slim =
+        ["created_at", "type", "model_name", "model", "group", "prompt_tokens", "completion_tokens", "cached_tokens", "quota"];
+    let as_is = |details: &str| details.to_owned();
+    let rewritten = |name: &str, keep: &dyn Fn(&str) -> bool, change: &dyn Fn(&str) -> String| {
+        let path = folder.path().join(name);
+        rewrite(&log, &path, keep, change);
+        is_clean(&path, &[]);
+    };
+    rewritten("stripped.csv", &|_| true, &without_ratios);
+    rewritten("empty.csv", &|_| true, &|_| String::new());
+    rewritten("bare.csv", &|column| !is_details(column) && column != "content", &as_is);
+    rewritten("slim.csv", &|column| slim.contains(&column), &as_is);
+}
+
+macro_rules! clean {
+    ($($name:ident: $log:literal,)*) => {
+        $(#[test]
+        fn $name() {
+            check_clean($log);
+        })*
+    };
+}
+
+clean! {
+    new_api_audits_clean: "logs/new-api/logs.csv",
+    new_api_of_2025_audits_clean: "logs/new-api-2025/logs.csv",
+    new_api_of_2024_audits_clean: "logs/new-api-2024/logs.csv",
+    veloera_audits_clean: "logs/veloera/logs.csv",
+    one_api_audits_clean: "logs/one-api/logs.csv",
+    one_hub_audits_clean: "logs/one-hub/logs.csv",
+    laisky_audits_clean: "logs/laisky/logs.csv",
+    a_plain_log_audits_clean: "logs/plain/discount.csv",
+    moleapi_audits_clean: "logs/groups/moleapi.csv",
+    tokenopen_audits_clean: "logs/groups/tokenopen.csv",
+    apiyi_audits_clean: "logs/groups/apiyi.csv",
+}
+
+/// A log of one model at a ratio that a row's number and user decide, with completion ratio 4.
+fn write_rows(folder: &Path, seconds: i64, ratio: &dyn Fn(i64, &str) -> &'static str) -> PathBuf {
+    let mut text = "created_at,type,username,model,group,prompt_tokens,completion_tokens,quota\n".to_owned();
+    for row in 0..24 {
+        let user = if row % 4 == 1 { "ann" } else { "bob" };
+        let (prompt, output) = (100_003 + row * 7_919, 1_009 + row * row * 131);
+        let tokens = Exact::from(prompt) + Exact::from(output) * 4;
+        let quota = (tokens * ratio(row, user).parse::<Ratio>().unwrap()).round_half_away();
+        text += &format!("{},2,{user},gpt-x,default,{prompt},{output},{quota}\n", 1_770_000_000 + row * seconds);
+    }
+    let path = folder.join("log.csv");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn a_price_that_changed_gets_a_period_for_each_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = write_rows(folder.path(), 60, &|row, _| if row < 10 { "1.25" } else { "1.5" });
+    let (config, text) = infer(&log, folder.path(), &[]);
+    for line in ["until = 2026-02-02T02:50:00Z", "from = 2026-02-02T02:50:00Z", "\"gpt-x\" = 1.25", "\"gpt-x\" = 1.5"] {
+        has(&text, line);
+    }
+    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
+    assert_eq!((audited.code, audited.total("matched")), (0, 24), "{text}");
+}
+
+#[test]
+fn the_second_in_which_a_price_changed_is_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = write_rows(folder.path(), 0, &|row, _| if row < 10 { "1.25" } else { "1.5" });
+    let text = std::fs::read_to_string(&log).unwrap();
+    // Three rows are earlier, two are later.
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    (1..4).for_each(|row| lines[row] = lines[row].replace("1770000000", "1769999990"));
+    (23..25).for_each(|row| lines[row] = lines[row].replace("1770000000", "1770000009"));
+    std::fs::write(&log, lines.join("\n") + "\n").unwrap();
+    let (config, text) = infer(&log, folder.path(), &[]);
+    has(&text, "\"gpt-x\" = { unknown = true }");
+    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
+    assert_eq!((audited.code, audited.total("matched"), audited.total("unrated")), (0, 5, 19), "{text}");
+}
+
+#[test]
+fn a_user_with_a_ratio_of_its_own_is_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = write_rows(folder.path(), 60, &|_, user| if user == "ann" { "1" } else { "1.25" });
+    let (config, text) = infer(&log, folder.path(), &[]);
+    has(&text, "\"gpt-x\" = 1.25");
+    has(&text, "\"default\" = 0.8");
+    has(&text, "\"ann\" = { group = \"user ann\" }");
+    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
+    assert_eq!((audited.code, audited.total("matched")), (0, 24), "{text}");
+}
+
+#[test]
+fn what_a_config_says_is_unknown_is_unrated() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = write_rows(folder.path(), 60, &|_, _| "1.25");
+    let config = folder.path().join("config.toml");
+    let prices = "[model_ratio]\ngpt-x = 1.25\n[completion_ratio]\ngpt-x = 4\n";
+    for (unknown, unrated) in [
+        ("", 0),
+        ("[model]\ngpt-x = { unknown = true }", 24),
+        ("[group.default]\nunknown = true", 24),
+        ("[user.ann]\nunknown = true", 6),
+    ] {
+        std::fs::write(&config, format!("{prices}{unknown}\n")).unwrap();
+        let audited = audit(&log, &["--config", config.to_str().unwrap()]);
+        assert_eq!((audited.total("matched"), audited.total("unrated")), (24 - unrated, unrated), "{unknown}");
+    }
 }

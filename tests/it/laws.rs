@@ -10,7 +10,10 @@ use quota::profile::new_api::{Overrides, Request, Rules, calculate};
 use quota::profile::{Basis, Context};
 use quota::read::Next;
 use quota::read::input::{OpenOptions, open_path};
-use quota::report::{Report, UsdTotals, write_json};
+use quota::report::json::Json;
+use quota::report::junit::Junit;
+use quota::report::sarif::Sarif;
+use quota::report::{Format, Report, UsdTotals};
 use serde_json::json;
 
 use crate::forms::{FORMS, Log};
@@ -287,7 +290,7 @@ fn judged() -> Judged {
 impl Judged {
     /// The summary of some of the rows.
     fn summary(&self, admits: impl Fn(usize) -> bool) -> Summary {
-        let mut summary = Summary::new(7, &By::ALL);
+        let mut summary = Summary::new(7, &By::ALL).with_cases();
         for (_, (row, verdict)) in self.rows.iter().enumerate().filter(|(index, _)| admits(*index)) {
             let entry = LogEntry::parse(row, &reading()).ok();
             summary.add(row.place, entry.as_ref(), verdict, &|time| (time / 86_400).to_string());
@@ -307,10 +310,14 @@ fn told(summary: Summary) -> String {
         quota_per_unit: QUOTA_PER_UNIT,
         summary,
         usd: UsdTotals::default(),
+        by: By::ALL.to_vec(),
     };
-    let mut json = Vec::new();
-    write_json(&report, &mut json).unwrap();
-    text.push_str(&String::from_utf8(json).unwrap());
+    let formats: [&mut dyn Format; 3] = [&mut Json, &mut Junit, &mut Sarif];
+    for format in formats {
+        let mut bytes = Vec::new();
+        report.write(format, &mut bytes).unwrap();
+        text.push_str(&String::from_utf8(bytes).unwrap());
+    }
     text
 }
 
@@ -326,7 +333,7 @@ fn summaries_merge_in_any_order_and_grouping() {
     for class in ["\"overcharged\"", "\"cause\": \"ratio-drift\"", "\"quirk\"", "prompt_tokens"] {
         assert!(whole.contains(class), "{class} is not in\n{whole}");
     }
-    let empty = || Summary::new(7, &By::ALL);
+    let empty = || Summary::new(7, &By::ALL).with_cases();
     proptest!(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() },
         |(parts in prop::collection::vec(0..3u8, judged.rows.len()))| {
             let part = |number: u8| judged.summary(|index| parts[index] == number);

@@ -13,6 +13,7 @@ mod docs;
 mod explain;
 mod forms;
 mod groups;
+mod hostile;
 mod infer;
 mod laws;
 mod merge;
@@ -20,7 +21,9 @@ mod pipes;
 mod planted;
 #[cfg(unix)]
 mod recipes;
+mod reports;
 mod run;
 #[cfg(unix)]
 mod sandbox;
+mod schemas;
 mod tidy;

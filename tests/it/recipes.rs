@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Command;
 
 use crate::run::quota;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, has};
 
 /// The `sh` blocks of a document, each with the exit code that its last line may name (`# exit code 1`).
 fn blocks(document: &str) -> Vec<(String, i32)> {
@@ -22,7 +22,7 @@ fn the_recipes_of_the_documents_run() {
         let sandbox = Sandbox::new();
         let blocks = blocks(document);
         assert!(blocks.len() >= least, "{document} has {} blocks", blocks.len());
-        for (block, code) in blocks {
+        for (block, code) in blocks.into_iter().filter(|(block, _)| has("jq") || !block.contains("jq ")) {
             sandbox.check(&block, code);
         }
     }
@@ -108,4 +108,47 @@ fn the_manual_has_every_command() {
         assert!(own.contains("Exit codes"), "{whole}");
         assert!(command.is_empty() || page.contains(&format!(".SH \"{}\"", whole.to_uppercase())), "{whole} is not in the manual");
     }
+}
+
+/// The steps of the GitHub Action, as a runner calls them.
+#[test]
+fn the_action_audits_and_tells_what_it_found() {
+    if !has("jq") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let action = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/action");
+    let run = |inputs: &str, code: i32| {
+        let files = "export GITHUB_OUTPUT=out GITHUB_STEP_SUMMARY=summary; : > out; : > summary";
+        sandbox.check(&format!("{files}; {inputs} {}", action.display()), code);
+        let read = |file: &str| String::from_utf8(sandbox.check(&format!("cat {file}"), 0).stdout).unwrap();
+        (read("out"), read("summary"))
+    };
+    let (out, summary) = run("QUOTA_INPUT_LOGS=$'monday.csv\\ntuesday.csv' QUOTA_INPUT_FAIL_ON=over", 0);
+    assert!(out.contains("report=quota-report.json\novercharged=0\n") && out.ends_with("exit-code=0\n"), "{out}");
+    assert!(summary.contains("charges are right"), "{summary}");
+    let (out, _) = run("QUOTA_INPUT_LOGS=wrong.csv QUOTA_INPUT_REPORT=known.json", 1);
+    assert!(out.contains("report=known.json\n") && out.ends_with("exit-code=1\n"), "{out}");
+    run("QUOTA_INPUT_LOGS=wrong.csv QUOTA_INPUT_BASELINE=known.json", 0);
+    let (out, summary) = run("QUOTA_INPUT_LOGS='no such.csv'", 2);
+    assert_eq!((out.as_str(), summary.as_str()), ("exit-code=2\n", ""), "nothing of an earlier report is told");
+    run("QUOTA_INPUT_LOGS=wrong.csv QUOTA_INPUT_ARGUMENTS=$'--max-mismatches\\n1000' QUOTA_INPUT_FAIL_ON=over", 0);
+}
+
+/// What the workflow, the action and the hook call is there.
+#[test]
+fn the_files_of_pipelines_name_what_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
+    let (action, workflow, hooks) = (read("action.yml"), read(".github/workflows/release.yml"), read(".pre-commit-hooks.yaml"));
+    for (text, script) in [(&action, "packaging/action"), (&workflow, "packaging/static"), (&workflow, "packaging/deb")] {
+        assert!(text.contains(script) && root.join(script).exists(), "{script}");
+    }
+    let script = read("packaging/action");
+    for input in
+        action.lines().filter_map(|line| line.trim().split(": ${{ inputs.").next().filter(|name| name.starts_with("QUOTA_")))
+    {
+        assert!(script.contains(input), "the action does not read {input}");
+    }
+    assert!(hooks.contains("entry: quota config check"));
 }

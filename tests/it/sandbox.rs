@@ -16,6 +16,11 @@ const CLIENTS: [(&str, &str); 3] = [
     ("clickhouse-client", "case \"$*\" in *CSVWithNames*) cat \"$SANDBOX/logs.csv\";; *) cat \"$SANDBOX/logs.ndjson\";; esac"),
 ];
 
+/// Whether a program is on this machine: a clone needs nothing but Rust, so what calls others is left out where they are not.
+pub fn has(program: &str) -> bool {
+    std::env::split_paths(&std::env::var_os("PATH").unwrap()).any(|folder| folder.join(program).is_file())
+}
+
 /// The folder.
 pub struct Sandbox(TempDir);
 

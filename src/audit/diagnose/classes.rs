@@ -3,7 +3,7 @@
 //! A class is a model and a group. The cause that explains most of its mismatched rows, and at least two, is the cause of the rows that it explains.
 //!
 //! Rows that a definite cause explains are not asked for numbers. They are kept aside instead, as long as they are few, and asked at
-//! the end where no definite cause explains the whole class: then a number that all rows share may still be the better explanation.
+//! the end where other rows of the class have no such cause: then a number that all rows share may be the better explanation.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::Diagnosis;
-use super::earned::{self, Number, Wrong, word};
+use super::earned::{self, Interval, Number, Wrong, word};
 use crate::audit::cause::{Cause, Causes, Kind};
 use crate::audit::{Judged, Span, Tally, Word, pairs};
 use crate::exact::{Charged, Points, Ratio};
@@ -26,7 +26,7 @@ pub struct ClassKey {
 
 /// Something that may explain several rows: causes, and the number or name that they must agree on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Shared {
+pub(super) struct Shared {
     causes: Causes,
     number: Option<(Word, Ratio)>,
     name: Option<String>,
@@ -142,6 +142,9 @@ pub struct Classes {
     priced_rows: u64,
     #[serde(with = "pairs")]
     units: BTreeMap<Ratio, Unit>,
+    /// The rows whose charge is so small that many numbers give it, and what is left for all of them.
+    small: Unit,
+    within: Option<Interval>,
 }
 
 /// Rows by the causes that they have alone.
@@ -196,6 +199,11 @@ pub struct CauseTotal {
 }
 
 impl Shared {
+    /// What explains a row, alone or with others.
+    pub(super) fn all(diagnosis: &Diagnosis) -> impl Iterator<Item = Shared> {
+        Shared::named(diagnosis).chain(Shared::numbered(&diagnosis.numbers))
+    }
+
     /// What explains a row beside its numbers.
     fn named(diagnosis: &Diagnosis) -> impl Iterator<Item = Shared> {
         let of_row = diagnosis.causes.iter().filter(|explanation| explanation.causes.kind != Kind::Earned);
@@ -250,7 +258,7 @@ impl Unasked {
         match &self.numbers {
             Numbers::Sought(shared) => shared.clone(),
             Numbers::Unsought { terms, written, charged } => {
-                Shared::numbered(&earned::numbers(Wrong { terms, written, charged: *charged }).0).collect()
+                Shared::numbered(&earned::solve(Wrong { terms, written, charged: *charged }).numbers).collect()
             }
         }
     }
@@ -265,7 +273,7 @@ impl Classes {
         let class = self.classes.entry(key).or_default();
         class.rows += 1;
         class.by_own.entry(own).or_default().merge(told);
-        Shared::named(diagnosis).chain(Shared::numbered(&diagnosis.numbers)).for_each(|shared| class.explain(shared, own, told));
+        Shared::all(diagnosis).for_each(|shared| class.explain(shared, own, told));
         if let Some(terms) = judged.terms.as_ref().filter(|_| diagnosis.numbers_unsought && before <= MOST_CLASSES) {
             let numbers = || Numbers::Unsought { terms: terms.clone(), written: judged.written.clone(), charged: judged.charged };
             let row = || Unasked { numbers: numbers(), own, told: told.clone() };
@@ -284,17 +292,25 @@ impl Classes {
         self.classes.values_mut().for_each(|class| class.aside.rows = Vec::new());
     }
 
+    fn narrow(&mut self, other: &Interval) {
+        match &mut self.within {
+            Some(within) => within.narrow(other),
+            None => self.within = Some(other.clone()),
+        }
+    }
+
     fn add_unit(&mut self, key: &ClassKey, diagnosis: &Diagnosis, own: Causes, told: &Told) {
         let units: Vec<Ratio> =
             diagnosis.numbers.iter().filter(|n| n.cause == Cause::QuotaPerUnitDiffers).map(|n| n.value).collect();
         let is_priced = diagnosis.implied.iter().any(|(slot, _)| *slot == Slot::QuotaPerUnit);
         self.priced_rows += u64::from(is_priced);
+        if let Some(within) = diagnosis.unit.as_ref().filter(|_| is_priced) {
+            self.small.add(key, own, told);
+            self.narrow(within);
+        }
         for value in units {
             if self.units.len() < MOST_SHARED || self.units.contains_key(&value) {
-                let unit = self.units.entry(value).or_default();
-                unit.rows += 1;
-                unit.models.insert(key.model.clone());
-                unit.by_class.entry(key.clone()).or_default().0.entry(own).or_default().merge(told);
+                self.units.entry(value).or_default().add(key, own, told);
             }
         }
     }
@@ -317,22 +333,18 @@ impl Classes {
         }
         self.priced_rows += other.priced_rows;
         for (value, part) in other.units {
-            let unit = self.units.entry(value).or_default();
-            unit.rows += part.rows;
-            unit.models.extend(part.models);
-            for (key, by_own) in part.by_class {
-                let sums = unit.by_class.entry(key).or_default();
-                by_own.0.iter().for_each(|(own, told)| sums.0.entry(*own).or_default().merge(told));
-            }
+            self.units.entry(value).or_default().merge(part);
         }
+        self.small.merge(other.small);
+        other.within.iter().for_each(|within| self.narrow(within));
     }
 
     /// The cause of every row.
     pub fn causes(&self) -> ClassCauses {
         let mut causes = ClassCauses::default();
         let unit = self.unit();
-        if let Some((value, unit)) = unit {
-            causes.unit = Some(value);
+        if let Some((value, unit)) = &unit {
+            causes.unit = Some(*value);
             let implied = Some(("quota_per_unit".into(), value.to_string()));
             for (key, by_own) in &unit.by_class {
                 by_own.0.values().for_each(|told| causes.count(UNIT, key, told, implied.clone()));
@@ -340,7 +352,7 @@ impl Classes {
         }
         for (key, class) in &self.classes {
             let class = if self.keeps_aside() { class.asked() } else { Cow::Borrowed(class) };
-            self.add_class(key, &class, unit.map(|(_, unit)| unit), &mut causes);
+            self.add_class(key, &class, unit.as_ref().map(|(_, unit)| unit), &mut causes);
         }
         causes
     }
@@ -363,9 +375,32 @@ impl Classes {
     }
 
     /// One number of points for 1 USD that explains every row with a USD price, of at least two models.
-    fn unit(&self) -> Option<(Ratio, &Unit)> {
-        let explains = |unit: &&Unit| unit.rows == self.priced_rows && unit.models.len() > 1;
-        self.units.iter().map(|(value, unit)| (*value, unit)).find(|(_, unit)| explains(unit))
+    fn unit(&self) -> Option<(Ratio, Unit)> {
+        let may_be = |value: Ratio| self.within.as_ref().is_none_or(|within| within.holds(value));
+        let enough = self.units.iter().filter(|(value, unit)| unit.rows + self.small.rows == self.priced_rows && may_be(**value));
+        let mut all = enough.map(|(value, unit)| {
+            let mut unit = unit.clone();
+            unit.merge(self.small.clone());
+            (*value, unit)
+        });
+        all.find(|(_, unit)| unit.models.len() > 1)
+    }
+}
+
+impl Unit {
+    fn add(&mut self, key: &ClassKey, own: Causes, told: &Told) {
+        self.rows += 1;
+        self.models.insert(key.model.clone());
+        self.by_class.entry(key.clone()).or_default().0.entry(own).or_default().merge(told);
+    }
+
+    fn merge(&mut self, other: Unit) {
+        self.rows += other.rows;
+        self.models.extend(other.models);
+        for (key, by_own) in other.by_class {
+            let sums = self.by_class.entry(key).or_default();
+            by_own.0.iter().for_each(|(own, told)| sums.0.entry(*own).or_default().merge(told));
+        }
     }
 }
 
@@ -388,9 +423,8 @@ impl Class {
 
     /// The class with the numbers of the rows that were kept aside, where they can matter.
     fn asked(&self) -> Cow<'_, Class> {
-        let is_whole =
-            |(shared, explained): (&Shared, &Explained)| shared.causes.kind == Kind::Definite && explained.rows == self.rows;
-        if self.aside.rows.is_empty() || self.explained.iter().any(is_whole) {
+        let is_definite = self.by_own.keys().all(|own| own.kind == Kind::Definite);
+        if self.aside.rows.is_empty() || is_definite {
             return Cow::Borrowed(self);
         }
         let mut class = self.clone();
@@ -443,7 +477,8 @@ impl ClassCauses {
     /// The causes of a row: those of its class if they explain it, else its own.
     pub fn of(&self, key: &ClassKey, judged: &Judged, diagnosis: &Diagnosis) -> OfRow {
         let by_unit = |value: &Ratio| {
-            diagnosis.numbers.iter().any(|number| number.cause == Cause::QuotaPerUnitDiffers && number.value == *value)
+            let is_listed = |number: &Number| number.cause == Cause::QuotaPerUnitDiffers && number.value == *value;
+            diagnosis.numbers.iter().any(is_listed) || diagnosis.unit.is_some()
         };
         if let Some(value) = self.unit.filter(by_unit) {
             return OfRow { causes: UNIT, implied: vec![("quota_per_unit".into(), value.to_string())], also: Vec::new() };

@@ -4,6 +4,8 @@
 //! always fits one row. It is earned by the row alone if it has at most four digits and lies in so narrow an interval that a
 //! chance hit is unlikely; else several rows must agree on it.
 
+use serde::{Deserialize, Serialize};
+
 use super::Explanation;
 use crate::audit::cause::{Cause, Causes};
 use crate::exact::{Charged, Exact, Points, Ratio};
@@ -41,9 +43,20 @@ const MOST_NUMBERS: usize = 12;
 /// A number is earned where one as simple lies in one of so many such intervals.
 const RARE: i64 = 1_000;
 
-/// The simple numbers that give the charge, and the simplest number of any length for each ratio.
-pub fn numbers(wrong: Wrong<'_>) -> (Vec<Number>, Vec<(Slot, Ratio)>) {
-    let (mut numbers, mut implied) = (Vec::new(), Vec::new());
+/// What a charge says of the numbers that enter it.
+#[derive(Clone, Debug, Default)]
+pub struct Solved {
+    /// The simple numbers that give the charge.
+    pub numbers: Vec<Number>,
+    /// The simplest number of any length for each ratio.
+    pub implied: Vec<(Slot, Ratio)>,
+    /// What the points for 1 USD may be, where that is too much to list.
+    pub unit: Option<Interval>,
+}
+
+/// Solves for each ratio.
+pub fn solve(wrong: Wrong<'_>) -> Solved {
+    let Solved { mut numbers, mut implied, mut unit } = Solved::default();
     for (cause, slot) in slots(wrong.terms) {
         let Some(interval) = Interval::of(wrong, slot) else { continue };
         let simple = interval.simple();
@@ -52,9 +65,11 @@ pub fn numbers(wrong: Wrong<'_>) -> (Vec<Number>, Vec<(Slot, Ratio)>) {
         if simple.len() <= MOST_NUMBERS {
             let giving = simple.into_iter().filter(|(value, _)| gives(value));
             numbers.extend(giving.map(|(value, is_earned)| Number { cause, slot, value, is_earned }));
+        } else if slot == Slot::QuotaPerUnit {
+            unit = Some(interval);
         }
     }
-    (numbers, implied)
+    Solved { numbers, implied, unit }
 }
 
 /// The earned causes of one row, in the order of the table.
@@ -111,7 +126,7 @@ fn slots(terms: &Terms) -> Vec<(Cause, Slot)> {
 }
 
 /// What a ratio may be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     low: Exact,
     high: Exact,
@@ -130,6 +145,17 @@ impl Interval {
         let end = |offset: i64| (Exact::from(wrong.charged) + Exact::from(offset) - none.clone()).divided_by(&slope, 24);
         let (low, high) = (end(-1), end(1));
         high.is_positive().then_some(Interval { low, high })
+    }
+
+    pub fn holds(&self, value: Ratio) -> bool {
+        let value = Exact::from(value);
+        self.low <= value && value <= self.high
+    }
+
+    /// What lies in both; it may be empty.
+    pub fn narrow(&mut self, other: &Interval) {
+        self.low = self.low.clone().max(other.low.clone());
+        self.high = self.high.clone().min(other.high.clone());
     }
 
     fn width(&self) -> Exact {

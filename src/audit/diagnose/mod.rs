@@ -7,6 +7,7 @@
 mod changes;
 mod classes;
 mod earned;
+mod examples;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -15,9 +16,10 @@ use std::rc::Rc;
 
 pub use changes::{Change, To};
 pub use classes::{ClassCauses, ClassKey, Classes, OfRow, Told};
-pub use earned::{Number, Wrong, word};
+pub use earned::{Interval, Number, Wrong, word};
+pub use examples::Examples;
 
-use earned::numbers;
+use earned::{Solved, solve};
 
 use super::cause::{Cause, Causes};
 use super::{Judged, Word};
@@ -108,6 +110,8 @@ pub struct Diagnosis {
     pub models: Vec<String>,
     /// What each ratio would have to be, where nothing explains the row.
     pub implied: Vec<(Slot, Ratio)>,
+    /// What the points for 1 USD may be, where no list of numbers says it.
+    pub unit: Option<Interval>,
 }
 
 /// A cause with the name or number that it implies.
@@ -154,7 +158,7 @@ impl Judged {
         match (&self.diagnosis, &self.terms) {
             (Some(Diagnosis { numbers_unsought: true, .. }), Some(terms)) => {
                 let wrong = Wrong { terms, written: &self.written, charged: self.charged };
-                Cow::Owned(numbers(wrong).0)
+                Cow::Owned(solve(wrong).numbers)
             }
             (Some(diagnosis), _) => Cow::Borrowed(&diagnosis.numbers),
             (None, _) => Cow::Borrowed(&[]),
@@ -182,7 +186,7 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     if !causes.is_empty() && !by_usd {
         return Diagnosis { causes, numbers_unsought: true, ..Diagnosis::default() };
     }
-    let (numbers, implied) = numbers(case.wrong());
+    let Solved { numbers, implied, unit } = solve(case.wrong());
     let models = other_models(case);
     if causes.is_empty() {
         causes = earned::of_one_row(case.terms, &numbers);
@@ -190,7 +194,7 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     if causes.is_empty() {
         causes = pairs(case);
     }
-    Diagnosis { causes, numbers, numbers_unsought: false, models, implied }
+    Diagnosis { causes, numbers, numbers_unsought: false, models, implied, unit }
 }
 
 /// The definite causes that give the charge, each once.

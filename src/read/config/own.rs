@@ -26,8 +26,10 @@ const MODEL_KEYS: &[&str] = &[
     "per_image",
     "per_call",
     "expression",
+    "unknown",
 ];
-const GROUP_KEYS: &[&str] = &["ratio", "ratio_in", "models", "fallback", "requests_per_minute", "requests_per_day", "listed_only"];
+const GROUP_KEYS: &[&str] =
+    &["ratio", "ratio_in", "models", "fallback", "requests_per_minute", "requests_per_day", "listed_only", "unknown"];
 
 /// Reads the whole file.
 pub(super) fn read(reader: &mut Reader<'_>, mut table: Table) {
@@ -168,6 +170,9 @@ fn model(reader: &mut Reader<'_>, key: &Key, table: &Table) {
     if let Some(text) = find(table, "expression").and_then(|node| reader.words(node, "expression")) {
         reader.config.expressions.insert(key.name.clone(), text.to_owned());
     }
+    if is_unknown(reader, table) {
+        reader.config.unknown_models.insert(key.name.clone());
+    }
     if prices != ModelPrices::default() {
         reader.config.model_prices.insert(key.name.clone(), prices);
     }
@@ -189,9 +194,17 @@ fn group(reader: &mut Reader<'_>, key: &Key, table: &Table) {
         requests_per_day: find(table, "requests_per_day").and_then(|node| reader.count(node, "requests_per_day")),
         listed_only: find(table, "listed_only").and_then(|node| reader.truth(node, "listed_only")).unwrap_or(false),
     };
+    if is_unknown(reader, table) {
+        reader.config.unknown_groups.insert(key.name.clone());
+    }
     if rules != GroupRules::default() {
         reader.config.groups.insert(key.name.clone(), rules);
     }
+}
+
+/// Whether the table says that nobody knows what its name is charged.
+fn is_unknown(reader: &mut Reader<'_>, table: &Table) -> bool {
+    find(table, "unknown").and_then(|node| reader.truth(node, "unknown")).unwrap_or(false)
 }
 
 fn fallback(reader: &mut Reader<'_>, node: &Node) -> Vec<String> {
@@ -226,7 +239,13 @@ fn in_currency(reader: &mut Reader<'_>, node: &Node, number: Number) -> Option<N
 }
 
 fn user(reader: &mut Reader<'_>, key: &Key, table: &Table) {
-    known_keys(reader, table, &["group", "accepts_unset"]);
+    known_keys(reader, table, &["group", "accepts_unset", "unknown"]);
+    if is_unknown(reader, table) {
+        reader.config.unknown_users.insert(key.name.clone());
+        if find(table, "group").is_none() {
+            return;
+        }
+    }
     let group = find(table, "group").and_then(|node| reader.words(node, "group")).unwrap_or("default").to_owned();
     let accepts_unset = find(table, "accepts_unset").and_then(|node| reader.truth(node, "accepts_unset")).unwrap_or(false);
     reader.config.users.insert(key.name.clone(), User { group, accepts_unset });

@@ -1,0 +1,341 @@
+//! The price of one model: its rates relative to the input, and the product of its ratio with that of each group.
+//!
+//! Rates are tried in turn: those that the gateway has by itself, those that rows print, those that two rows solve for. That with which most
+//! rows agree on the product of their cell is taken.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Groups;
+use super::interval::Interval;
+use super::sample::{Cell, Sample};
+use crate::exact::{Exact, Ratio};
+use crate::pricing::{Class, PerClass};
+
+/// A number with the rows that it rests on; none where they leave it open.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Solved {
+    pub value: Option<Ratio>,
+    pub interval: Interval,
+    pub rows: usize,
+}
+
+/// The rate of a class.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SolvedRate {
+    pub value: Ratio,
+    pub rows: usize,
+    /// It is the gateway's own.
+    pub is_built_in: bool,
+    /// Rows print it.
+    pub is_printed: bool,
+    /// What the rows leave, once the model's ratio is known.
+    pub interval: Option<Interval>,
+}
+
+/// What was found out about a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelFit {
+    pub per_call: bool,
+    pub rates: BTreeMap<Class, SolvedRate>,
+    /// Model ratio (or price per call) times group ratio, by cell, with the rows that agree.
+    pub products: BTreeMap<Cell, (Interval, usize)>,
+    pub ratio: Option<Solved>,
+    pub rows: usize,
+    /// Model ratios (or prices) that rows print.
+    pub printed: BTreeSet<Ratio>,
+    all_rates: PerClass<Ratio>,
+}
+
+/// The prices of a model from a time on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stretch {
+    /// The first row that shows these prices; none where they hold from the beginning.
+    pub from: Option<i64>,
+    /// The last row that does not; of the same second where the prices changed within it.
+    pub after: Option<i64>,
+    pub fit: ModelFit,
+}
+
+type Cells<'s> = BTreeMap<Cell, Vec<&'s Sample>>;
+
+/// Rates are tried on so many rows.
+const SCORED: usize = 96;
+/// So many rows are paired to solve for a rate.
+const PAIRED: usize = 20;
+/// So many rates are tried.
+const CANDIDATES: usize = 120;
+/// A rate that is neither printed nor the gateway's own must fit at least so many rows: two always agree on some.
+const LEAST_ROWS: usize = 3;
+/// A stretch of fewer rows is no price of its own.
+const LEAST_STRETCH: usize = 2;
+/// No model has a ratio above this: 1,000 USD per 1M tokens.
+const MOST_RATIO: i64 = 500;
+/// Prices do not change more often within one log.
+const MOST_STRETCHES: usize = 4;
+
+impl Stretch {
+    pub fn is_sure(&self) -> bool {
+        self.fit.sure_ratio().is_some()
+    }
+
+    /// The second in which old and new prices were charged.
+    pub fn mixed(&self) -> Option<i64> {
+        self.from.filter(|_| self.from == self.after)
+    }
+}
+
+impl SolvedRate {
+    pub fn is_sure(&self) -> bool {
+        self.is_built_in || self.is_printed || self.rows >= LEAST_ROWS
+    }
+}
+
+/// The prices of a model over time. `samples` are in the order of time. Where no single price gives all rows, the time is parted so that each
+/// part has one; where that does not go either, the price that most rows agree on is given alone.
+pub fn stretches(samples: &[&Sample], groups: &Groups, may_part: bool) -> Vec<Stretch> {
+    let whole = ModelFit::of(samples, groups);
+    let has_times = samples.iter().all(|sample| sample.time.is_some());
+    let parts = if whole.is_complete() || !may_part || !has_times { None } else { parted(samples, groups) };
+    parts.unwrap_or_else(|| vec![Stretch { from: None, after: None, fit: whole }])
+}
+
+fn parted(samples: &[&Sample], groups: &Groups) -> Option<Vec<Stretch>> {
+    let mut parts: Vec<Stretch> = Vec::new();
+    let mut begin = 0;
+    while begin < samples.len() {
+        let (length, fit) = longest(&samples[begin..], groups)?;
+        let from = samples[begin].time.filter(|_| begin > 0);
+        let after = begin.checked_sub(1).and_then(|last| samples[last].time);
+        let last = parts.last().and_then(Stretch::mixed);
+        if parts.len() >= MOST_STRETCHES || last.is_some_and(|second| from <= Some(second + 1)) {
+            return None;
+        }
+        parts.push(Stretch { from, after, fit });
+        begin += length;
+    }
+    Some(parts)
+}
+
+/// The longest beginning that one price gives.
+fn longest(samples: &[&Sample], groups: &Groups) -> Option<(usize, ModelFit)> {
+    let complete = |length: usize| Some(ModelFit::of(&samples[..length], groups)).filter(ModelFit::is_complete);
+    if let Some(fit) = complete(samples.len()) {
+        return (samples.len() >= LEAST_STRETCH).then_some((samples.len(), fit));
+    }
+    let (mut good, mut bad) = (LEAST_STRETCH, samples.len());
+    let mut best = complete(good.min(bad))?;
+    while bad - good > 1 {
+        let middle = good.midpoint(bad);
+        match complete(middle) {
+            Some(fit) => (good, best) = (middle, fit),
+            None => bad = middle,
+        }
+    }
+    Some((good, best))
+}
+
+impl ModelFit {
+    fn of(samples: &[&Sample], groups: &Groups) -> ModelFit {
+        let cells = cells(samples);
+        let tokens = ModelFit::by_tokens(samples, &cells, groups);
+        let by_call = ModelFit::by_call(samples, &cells, groups);
+        let is_dear = tokens.is_beyond_price() && by_call.is_complete();
+        if by_call.fitting() > tokens.fitting() || is_dear { by_call } else { tokens }
+    }
+
+    /// Whether a token would be dearer than any: rows that all have the same few tokens say nothing of what they are priced by.
+    fn is_beyond_price(&self) -> bool {
+        self.products.values().any(|(interval, _)| interval.low > Exact::from(MOST_RATIO))
+    }
+
+    /// How many rows agree.
+    pub fn fitting(&self) -> usize {
+        self.products.values().map(|(_, rows)| rows).sum()
+    }
+
+    pub fn is_complete(&self) -> bool {
+        self.fitting() == self.rows
+    }
+
+    /// Whether so many rows agree that what they leave of its ratio is worth something.
+    pub fn is_bounding(&self) -> bool {
+        self.is_complete() && self.rows >= LEAST_ROWS && self.rates.values().all(SolvedRate::is_sure)
+    }
+
+    /// The number that is written, where all that it needs is known.
+    pub fn sure_ratio(&self) -> Option<Ratio> {
+        self.ratio.as_ref()?.value.filter(|_| self.rates.values().all(SolvedRate::is_sure))
+    }
+
+    /// What a row says of the product of model and group ratio.
+    pub fn product(&self, sample: &Sample, groups: &Groups) -> Option<Interval> {
+        let group = groups.ratio(&sample.cell);
+        if self.per_call { sample.call(group) } else { sample.product(&self.all_rates, group) }
+    }
+
+    /// Rows that all cost the same.
+    fn by_call(samples: &[&Sample], cells: &Cells<'_>, groups: &Groups) -> ModelFit {
+        let (products, rows) = products(cells, &|sample| sample.call(groups.ratio(&sample.cell)));
+        let (rates, all_rates) = (BTreeMap::new(), PerClass::default());
+        ModelFit { per_call: true, rates, products, ratio: None, rows, printed: printed(samples), all_rates }
+    }
+
+    fn by_tokens(samples: &[&Sample], cells: &Cells<'_>, groups: &Groups) -> ModelFit {
+        let built_in = built_in(samples);
+        let mut rates = built_in;
+        let mut solved = BTreeMap::new();
+        let mut known = vec![Class::Input];
+        let further = Class::ALL.into_iter().filter(|class| !matches!(class, Class::Input | Class::Output));
+        for class in [Class::Output].into_iter().chain(further).filter(|class| samples.iter().any(|sample| sample.has(*class))) {
+            known.push(class);
+            let of_known = filtered(cells, |sample| sample.is_of(&known));
+            let (value, rows) = best_rate(&of_known, &rates, class, groups);
+            rates[class] = value;
+            let of_class: Vec<&Sample> = samples.iter().copied().filter(|sample| sample.has(class)).collect();
+            let is_printed = hints(&of_class).any(|hints| hints.rates[class] == value);
+            solved.insert(class, SolvedRate { value, rows, is_built_in: value == built_in[class], is_printed, interval: None });
+        }
+        let (products, rows) = products(cells, &|sample| sample.product(&rates, groups.ratio(&sample.cell)));
+        let printed = printed(samples);
+        ModelFit { per_call: false, rates: solved, products, ratio: None, rows, printed, all_rates: rates }
+    }
+
+    /// Tells what the rows leave of each rate, now that the ratio is known.
+    pub fn bound_rates(&mut self, samples: &[&Sample], groups: &Groups) {
+        let Some(model) = self.ratio.as_ref().and_then(|ratio| ratio.value) else { return };
+        let all_rates = self.all_rates;
+        for (class, rate) in &mut self.rates {
+            let of_rows = samples.iter().filter(|sample| sample.has(*class)).filter_map(|sample| {
+                let group = groups.ratio(&sample.cell)?;
+                let product = Exact::from(model) * group;
+                let tokens = sample.by_tokens(Some(group))?.divided_by(&product)?;
+                Some((rate_within(sample, &all_rates, *class, &tokens)?, 1))
+            });
+            rate.interval = Interval::shared(&of_rows.collect::<Vec<_>>()).map(|(interval, _)| interval);
+        }
+    }
+}
+
+/// What a row says of one rate, if all else is known; none where the charge is no straight line of the rate.
+fn rate_within(sample: &Sample, rates: &PerClass<Ratio>, class: Class, tokens: &Interval) -> Option<Interval> {
+    let at = |rate: Ratio| {
+        let mut rates = *rates;
+        rates[class] = rate;
+        sample.weight(&rates)
+    };
+    let (none, one, other) = (at(Ratio::ZERO), at(Ratio::ONE), Ratio::new(137, -2));
+    let slope = one - none.clone();
+    let is_straight = at(other) == none.clone() + slope.clone() * other;
+    tokens.minus(&none).divided_by(&slope).filter(|_| is_straight)
+}
+
+fn cells<'s>(samples: &[&'s Sample]) -> Cells<'s> {
+    let mut cells = Cells::new();
+    samples.iter().for_each(|sample| cells.entry(sample.cell.clone()).or_default().push(sample));
+    cells
+}
+
+fn filtered<'s>(cells: &Cells<'s>, keep: impl Fn(&Sample) -> bool) -> Cells<'s> {
+    let kept = |rows: &Vec<&'s Sample>| rows.iter().copied().filter(|sample| keep(sample)).collect();
+    cells.iter().map(|(cell, rows)| (cell.clone(), kept(rows))).collect()
+}
+
+/// Every so manieth row, so that no more than the limit are left.
+fn thinned<'s>(cells: &Cells<'s>) -> Cells<'s> {
+    let step = cells.values().map(Vec::len).sum::<usize>().div_ceil(SCORED).max(1);
+    cells.iter().map(|(cell, rows)| (cell.clone(), rows.iter().copied().step_by(step).collect())).collect()
+}
+
+fn hints<'s>(samples: &'s [&Sample]) -> impl Iterator<Item = &'s super::sample::Hints> {
+    samples.iter().filter_map(|sample| sample.hints.as_ref())
+}
+
+fn printed(samples: &[&Sample]) -> BTreeSet<Ratio> {
+    hints(samples).map(|hints| hints.model).collect()
+}
+
+/// The gateway's own rates: those of the first row that has tokens of the class.
+fn built_in(samples: &[&Sample]) -> PerClass<Ratio> {
+    let mut rates = samples.first().map(|sample| *sample.built_in()).unwrap_or_default();
+    for class in Class::ALL {
+        if let Some(sample) = samples.iter().find(|sample| sample.has(class)) {
+            rates[class] = sample.built_in()[class];
+        }
+    }
+    rates
+}
+
+/// The rate of a class with which most rows agree; of equal ones the printed, then the gateway's own, then the simplest.
+fn best_rate(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class, groups: &Groups) -> (Ratio, usize) {
+    let fitting = |cells: &Cells<'_>, value: Ratio| -> usize {
+        let mut rates = *rates;
+        rates[class] = value;
+        products(cells, &|sample| sample.product(&rates, groups.ratio(&sample.cell))).0.values().map(|(_, rows)| rows).sum()
+    };
+    let some = thinned(cells);
+    let all: usize = some.values().map(Vec::len).sum();
+    let mut best = (rates[class], None);
+    for candidate in candidates(&some, rates, class) {
+        let rows = fitting(&some, candidate);
+        if Some(rows) > best.1 {
+            best = (candidate, Some(rows));
+        }
+        if rows >= all {
+            break;
+        }
+    }
+    (best.0, fitting(cells, best.0))
+}
+
+fn candidates(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class) -> Vec<Ratio> {
+    let samples = || cells.values().flatten().filter(|sample| sample.has(class));
+    let printed = samples().filter_map(|sample| sample.hints.as_ref()).map(|hints| hints.rates[class]);
+    let solved = cells.values().flat_map(|samples| solved_rates(samples, rates, class));
+    let mut tried = BTreeSet::new();
+    let all = printed.chain([rates[class]]).chain(solved);
+    all.filter(|candidate| tried.insert(*candidate)).take(CANDIDATES).collect()
+}
+
+/// What two rows say of a rate: `q₁·(a₂ + n₂·r) = q₂·(a₁ + n₁·r)`.
+fn solved_rates(samples: &[&Sample], rates: &PerClass<Ratio>, class: Class) -> Vec<Ratio> {
+    let mut rest = *rates;
+    rest[class] = Ratio::ZERO;
+    let alone: Vec<&Sample> = samples.iter().copied().filter(|sample| !sample.has_tools()).take(PAIRED).collect();
+    let pairs = alone.iter().enumerate().flat_map(|(at, one)| alone[at + 1..].iter().map(move |other| (*one, *other)));
+    pairs.flat_map(|(one, other)| solved_rate(one, other, &rest, class)).collect()
+}
+
+fn solved_rate(one: &Sample, other: &Sample, rest: &PerClass<Ratio>, class: Class) -> Vec<Ratio> {
+    let (Some(first), Some(second)) = (one.by_tokens(None), other.by_tokens(None)) else { return Vec::new() };
+    let mut plain = *rest;
+    plain[class] = Ratio::ONE;
+    let (of_one, of_other) = (one.weight(rest), other.weight(rest));
+    let slope = |sample: &Sample, rest: &Exact| sample.weight(&plain) - rest.clone();
+    let (one_more, other_more) = (slope(one, &of_one), slope(other, &of_other));
+    let at = |first: &Exact, second: &Exact| -> Option<Exact> {
+        let above = first.clone() * of_other.clone() - second.clone() * of_one.clone();
+        let below = second.clone() * one_more.clone() - first.clone() * other_more.clone();
+        (!below.is_zero()).then(|| above.divided_by(&below, 24))
+    };
+    let ends =
+        [at(&first.low, &second.high), at(&first.high, &second.low), at(&first.low, &second.low), at(&first.high, &second.high)];
+    let Some(ends) = ends.into_iter().collect::<Option<Vec<Exact>>>() else { return Vec::new() };
+    match (ends.iter().min(), ends.iter().max()) {
+        (Some(low), Some(high)) if !high.is_negative() => {
+            Interval { low: low.clone().max(Exact::zero()), high: high.clone() }.some()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What the rows of each cell share, and how many rows say anything at all.
+fn products(cells: &Cells<'_>, product: &dyn Fn(&Sample) -> Option<Interval>) -> (BTreeMap<Cell, (Interval, usize)>, usize) {
+    let mut rows = 0;
+    let mut shared = BTreeMap::new();
+    for (cell, samples) in cells {
+        let parts: Vec<(Interval, usize)> = samples.iter().filter_map(|sample| Some((product(sample)?, 1))).collect();
+        rows += parts.len();
+        shared.extend(Interval::shared(&parts).map(|found| (cell.clone(), found)));
+    }
+    (shared, rows)
+}

@@ -1,0 +1,179 @@
+//! Taking the products of model and group ratios apart.
+//!
+//! From the groups whose ratio is given, the models of these groups follow, from these models further groups, and so on. A group that is only
+//! bounded gets the simplest number within, and one that shares no model with another gets 1, since any number would do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::fit::{ModelFit, Solved};
+use super::interval::Interval;
+use super::sample::{Cell, Sample};
+use super::{Inferred, Samples};
+use crate::exact::Ratio;
+
+/// How a group ratio is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    Given,
+    /// The rows determine it, or print it.
+    Solved,
+    /// The simplest number that the rows allow.
+    Simplest,
+    /// Nothing ties it to a known one.
+    One,
+}
+
+/// The ratios of groups, and special ones of users in groups.
+#[derive(Clone, Debug, Default)]
+pub struct Groups {
+    pub ratios: BTreeMap<Cell, (Solved, Said)>,
+    printed: BTreeMap<Cell, BTreeSet<Ratio>>,
+}
+
+/// A special ratio of a user rests on at least so many rows.
+const LEAST_ROWS: usize = 3;
+
+/// What the rows of a model in a cell say of the cell's ratio, and how many they are.
+type Parts = Vec<(Interval, usize)>;
+
+impl Groups {
+    pub fn given(known: &BTreeMap<String, Ratio>) -> Groups {
+        let mut groups = Groups::default();
+        known.iter().for_each(|(group, ratio)| groups.set(Cell::of_group(group), *ratio, Said::Given));
+        groups
+    }
+
+    pub fn ratio(&self, cell: &Cell) -> Option<Ratio> {
+        self.ratios.get(cell)?.0.value
+    }
+
+    fn set(&mut self, cell: Cell, ratio: Ratio, said: Said) {
+        let solved = Solved { value: Some(ratio), interval: Interval::point(ratio), rows: 0 };
+        self.ratios.insert(cell, (solved, said));
+    }
+
+    fn hints(&self, cell: &Cell) -> BTreeSet<Ratio> {
+        self.printed.get(cell).cloned().unwrap_or_default()
+    }
+}
+
+impl Inferred {
+    /// Takes all products apart.
+    pub(super) fn separate(&mut self, samples: &Samples) {
+        for (_, rows) in samples.in_order() {
+            for (sample, hints) in rows.iter().filter_map(|sample| Some((sample, sample.hints.as_ref()?))) {
+                self.groups.printed.entry(sample.cell.clone()).or_default().insert(hints.group);
+            }
+        }
+        loop {
+            self.solve_models();
+            if !(self.solve_groups() || self.take_simplest() || self.take_one()) {
+                break;
+            }
+        }
+    }
+
+    fn solve_models(&mut self) {
+        let groups = &self.groups;
+        for fit in self.models.values_mut().flatten().map(|stretch| &mut stretch.fit) {
+            let of_known = fit.products.iter().filter_map(|(cell, (interval, rows))| {
+                let ratio = groups.ratio(cell)?;
+                Some((interval.over(&Interval::point(ratio))?, *rows))
+            });
+            let parts: Parts = of_known.collect();
+            let Some((interval, rows)) = Interval::shared(&parts) else { continue };
+            fit.ratio = Some(Solved { value: interval.one_of(&fit.printed, rows), interval, rows });
+        }
+    }
+
+    /// What models say of the groups that are not known yet: those whose own ratio is known, or all of enough rows.
+    fn parts(&self, known_only: bool) -> BTreeMap<Cell, Parts> {
+        let mut parts: BTreeMap<Cell, Parts> = BTreeMap::new();
+        for fit in self.fits().filter(|fit| known_only || fit.is_bounding()) {
+            let Some(model) = range(fit, known_only) else { continue };
+            for (cell, (interval, rows)) in fit.products.iter().filter(|(cell, _)| !self.groups.ratios.contains_key(*cell)) {
+                if let Some(interval) = interval.over(&model) {
+                    parts.entry(cell.clone()).or_default().push((interval, *rows));
+                }
+            }
+        }
+        parts
+    }
+
+    /// Solves for the groups that the known models determine.
+    fn solve_groups(&mut self) -> bool {
+        let mut any = false;
+        for (cell, parts) in self.parts(true) {
+            let Some((interval, rows)) = Interval::shared(&parts) else { continue };
+            let Some(value) = interval.one_of(&self.groups.hints(&cell), rows) else { continue };
+            self.groups.ratios.insert(cell, (Solved { value: Some(value), interval, rows }, Said::Solved));
+            any = true;
+        }
+        any
+    }
+
+    /// Takes the simplest number for the group that most rows bound.
+    fn take_simplest(&mut self) -> bool {
+        let bounded = [true, false].into_iter().find_map(|known_only| {
+            let parts = self.parts(known_only).into_iter();
+            let shared = parts.filter_map(|(cell, parts)| Some((cell, Interval::shared(&parts)?)));
+            shared.max_by_key(|(_, (_, rows))| *rows)
+        });
+        let Some((cell, (interval, rows))) = bounded else { return false };
+        let value = interval.one_of(&self.groups.hints(&cell), rows).or_else(|| interval.simplest().map(|(value, _)| value));
+        self.groups.ratios.insert(cell, (Solved { value, interval, rows }, Said::Simplest));
+        true
+    }
+
+    /// Takes 1 for the group with most models whose ratio is open.
+    fn take_one(&mut self) -> bool {
+        let mut counts: BTreeMap<&Cell, usize> = BTreeMap::new();
+        for cell in self.fits().filter(|fit| fit.ratio.is_none()).flat_map(|fit| fit.products.keys()) {
+            if !self.groups.ratios.contains_key(cell) {
+                *counts.entry(cell).or_default() += 1;
+            }
+        }
+        let Some(cell) = counts.into_iter().max_by_key(|(_, count)| *count).map(|(cell, _)| cell.clone()) else { return false };
+        let printed = self.groups.hints(&cell);
+        match printed.first() {
+            Some(ratio) if printed.len() == 1 => self.groups.set(cell, *ratio, Said::Solved),
+            _ => self.groups.set(cell, Ratio::ONE, Said::One),
+        }
+        true
+    }
+
+    /// Users whose rows in a group all have another ratio than the group, where the rows do not say so themselves.
+    pub(super) fn special(&self, samples: &Samples) -> BTreeSet<(String, String)> {
+        let mut by_user: BTreeMap<(&str, &str), Parts> = BTreeMap::new();
+        for (model, rows) in samples.in_order() {
+            for sample in rows.into_iter().filter(|sample| sample.may_be_special()) {
+                let interval = self.at(model, sample.time).and_then(|fit| self.ratio_of_row(fit, sample));
+                let parts = interval.map(|interval| (interval, 1));
+                by_user.entry((&sample.cell.group, &sample.user)).or_default().extend(parts);
+            }
+        }
+        let is_special = |group: &str, parts: &Parts| {
+            let ratio = self.groups.ratio(&Cell::of_group(group))?;
+            let (interval, rows) = Interval::shared(parts)?;
+            let agree = rows == parts.len() && rows >= LEAST_ROWS && interval.determined(rows).is_some();
+            Some(agree && !interval.holds(&ratio.into()))
+        };
+        let special = by_user.iter().filter(|((group, _), parts)| is_special(group, parts) == Some(true));
+        special.map(|((group, user), _)| ((*group).to_owned(), (*user).to_owned())).collect()
+    }
+
+    /// What a row says of the ratio of its group.
+    fn ratio_of_row(&self, fit: &ModelFit, sample: &Sample) -> Option<Interval> {
+        let model = fit.sure_ratio().filter(|_| !sample.has_tools())?;
+        fit.product(sample, &self.groups)?.over(&Interval::point(model))
+    }
+}
+
+/// The ratio of a model, or the numbers that it may be.
+fn range(fit: &ModelFit, known_only: bool) -> Option<Interval> {
+    let solved = fit.ratio.as_ref()?;
+    match solved.value {
+        Some(value) => Some(Interval::point(value)),
+        None => Some(solved.interval.clone()).filter(|_| !known_only),
+    }
+}

@@ -1,0 +1,287 @@
+//! The ratios that a log was really charged with, solved from usage and charges alone.
+//!
+//! A charge holds its amount between two numbers ([`sample`]), and the amount of a token-priced row is `k · Σ tokens·rate`, where `k` is the
+//! product of model and group ratio. Each row gives an interval of `k` ([`interval`]), and the rows of a model and group must share a part of
+//! theirs ([`fit`]). Model and group ratios are taken apart where groups share models, from a group whose ratio is known ([`groups`]). A number is
+//! determined if its interval is so narrow that a decimal as simple would hardly lie in it by chance; else only the interval is told.
+//!
+//! Weights come from `pricing` with ratios of 1, so that no formula is written down again here.
+
+mod fit;
+mod groups;
+mod interval;
+mod sample;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use fit::{ModelFit, Solved, SolvedRate, Stretch};
+pub use groups::{Groups, Said};
+pub use interval::Interval;
+pub use sample::{Cell, Observed, Sample, Special};
+
+use crate::exact::Ratio;
+
+/// What was found out about a log.
+#[derive(Clone, Debug, Default)]
+pub struct Inferred {
+    /// The prices of each model, from the beginning on; mostly one.
+    pub models: BTreeMap<String, Vec<Stretch>>,
+    pub groups: Groups,
+}
+
+/// The rows of a log, by model and group.
+#[derive(Clone, Debug, Default)]
+pub struct Samples {
+    by_model: BTreeMap<String, BTreeMap<String, Thinned>>,
+    /// All models that were charged, those of unused rows too.
+    pub models: BTreeSet<String>,
+    /// Rows that were not used: what they are charged for is not known, or follows from an expression.
+    pub left_out: u64,
+    rows: u64,
+    first: Option<i64>,
+    last: Option<i64>,
+}
+
+/// Rows that are spread evenly over the log, however many there are.
+#[derive(Clone, Debug, Default)]
+struct Thinned {
+    rows: Vec<Sample>,
+    /// Of so many (a power of two) one is kept.
+    step: u32,
+    seen: u64,
+}
+
+/// More rows of one model and group say little new.
+const MOST_ROWS: usize = 400;
+/// Special ratios are looked for so many times: those that were found show others.
+const ROUNDS: usize = 3;
+
+impl Thinned {
+    fn push(&mut self, make: impl FnOnce() -> Option<Sample>) -> bool {
+        let is_kept = self.seen.trailing_zeros() >= self.step;
+        let sample = if is_kept { make() } else { None };
+        let is_used = sample.is_some() || !is_kept;
+        self.seen += u64::from(is_used);
+        self.rows.extend(sample);
+        if self.rows.len() > MOST_ROWS {
+            let mut index = 0;
+            self.rows.retain(|_| {
+                index += 1;
+                index % 2 == 1
+            });
+            self.step += 1;
+        }
+        is_used
+    }
+}
+
+impl Samples {
+    /// Takes a row.
+    pub fn add(&mut self, row: &Observed<'_>) {
+        self.models.insert(row.model.to_owned());
+        let rows = self.by_model.entry(row.model.to_owned()).or_default().entry(row.group.to_owned()).or_default();
+        self.rows += 1;
+        self.first = self.first.or(row.time);
+        self.last = row.time.or(self.last);
+        if !rows.push(|| Sample::new(row, self.rows)) {
+            self.left_out += 1;
+        }
+    }
+
+    /// Counts a row that says nothing of ratios.
+    pub fn leave_out(&mut self, model: &str) {
+        self.models.insert(model.to_owned());
+        self.left_out += 1;
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_model.values().flat_map(BTreeMap::values).all(|rows| rows.rows.is_empty())
+    }
+
+    /// Solves for all ratios. `known` are the group ratios that are taken as given.
+    pub fn infer(mut self, known: &BTreeMap<String, Ratio>) -> Inferred {
+        let mut inferred = Inferred::default();
+        for _ in 0..ROUNDS {
+            inferred = self.solve(&inferred.groups, known, &|_| false);
+            self.set_apart(&inferred);
+        }
+        // Where a part has no price of its own, it is no part.
+        let parted = self.solve(&inferred.groups, known, &|_| true);
+        let holds = |model: &str| parted.models.get(model).is_some_and(|stretches| stretches.iter().all(Stretch::is_sure));
+        inferred = self.solve(&inferred.groups, known, &holds);
+        inferred.bound_rates(&self);
+        inferred
+    }
+
+    /// Solves for the models, then for the groups. The ratios of `groups` tell what tools are charged.
+    fn solve(&self, groups: &Groups, known: &BTreeMap<String, Ratio>, may_part: &dyn Fn(&str) -> bool) -> Inferred {
+        let models = self.in_order().map(|(model, samples)| (model.clone(), fit::stretches(&samples, groups, may_part(model))));
+        let models = models.filter(|(_, stretches)| stretches.iter().any(|stretch| stretch.fit.rows > 0)).collect();
+        let mut inferred = Inferred { models, groups: Groups::given(known) };
+        inferred.separate(self);
+        inferred
+    }
+
+    /// The rows of each model in the order of time; within a second in that of the log, which may begin with the newest.
+    fn in_order(&self) -> impl Iterator<Item = (&String, Vec<&Sample>)> {
+        self.by_model.iter().map(|(model, groups)| {
+            let mut samples: Vec<&Sample> = groups.values().flat_map(|thinned| &thinned.rows).collect();
+            if self.first > self.last {
+                samples.sort_by_key(|sample| (sample.time, Reverse(sample.order)));
+            } else {
+                samples.sort_by_key(|sample| (sample.time, sample.order));
+            }
+            (model, samples)
+        })
+    }
+
+    /// Gives users whose rows in a group all have another ratio than the group a cell of their own.
+    fn set_apart(&mut self, inferred: &Inferred) {
+        let special = inferred.special(self);
+        let samples = self.by_model.values_mut().flat_map(BTreeMap::values_mut).flat_map(|thinned| &mut thinned.rows);
+        for sample in
+            samples.filter(|sample| sample.may_be_special() && special.contains(&(sample.cell.group.clone(), sample.user.clone())))
+        {
+            sample.cell.user = Some(sample.user.clone());
+        }
+    }
+}
+
+impl Inferred {
+    fn fits(&self) -> impl Iterator<Item = &ModelFit> {
+        self.models.values().flatten().map(|stretch| &stretch.fit)
+    }
+
+    /// The prices that hold for a model at a time.
+    fn at(&self, model: &str, time: Option<i64>) -> Option<&ModelFit> {
+        let stretches = self.models.get(model)?;
+        let holds = |stretch: &&Stretch| stretch.from.is_none_or(|from| time.is_some_and(|time| from <= time));
+        stretches.iter().rev().find(holds).map(|stretch| &stretch.fit)
+    }
+
+    /// Whether the ratio of a group was given.
+    pub fn is_given(&self, group: &str) -> bool {
+        self.groups.ratios.get(&Cell::of_group(group)).is_some_and(|(_, said)| *said == Said::Given)
+    }
+
+    /// The stretch that may begin with a row of that time instead of its first sample, with the time.
+    pub fn begins_after(&self, model: &str, time: i64) -> Option<(usize, i64)> {
+        let may = |stretch: &Stretch| stretch.after < Some(time) && stretch.from > Some(time);
+        let stretches = self.models.get(model)?;
+        stretches.iter().position(may).filter(|at| *at > 0).map(|at| (at, time))
+    }
+
+    /// Lets a stretch begin earlier.
+    pub fn begin_earlier(&mut self, model: &str, stretch: usize, time: i64) {
+        if let Some(stretch) = self.models.get_mut(model).and_then(|stretches| stretches.get_mut(stretch)) {
+            stretch.from = stretch.from.map(|from| from.min(time));
+        }
+    }
+
+    fn bound_rates(&mut self, samples: &Samples) {
+        let groups = &self.groups;
+        for (model, rows) in samples.in_order() {
+            let Some(stretches) = self.models.get_mut(model) else { continue };
+            let ends: Vec<Option<i64>> = stretches.iter().skip(1).map(|next| next.from).chain([None]).collect();
+            for (stretch, end) in stretches.iter_mut().zip(ends) {
+                let is_within = |time: Option<i64>| {
+                    stretch.from.is_none_or(|from| time >= Some(from)) && end.is_none_or(|end| time < Some(end))
+                };
+                let own: Vec<&Sample> = rows.iter().copied().filter(|sample| is_within(sample.time)).collect();
+                stretch.fit.bound_rates(&own, groups);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exact::{Charged, Points};
+    use crate::pricing::{Class, Terms, price};
+
+    fn ratio(text: &str) -> Ratio {
+        text.parse().unwrap()
+    }
+
+    fn observe(samples: &mut Samples, model: &str, group: &str, charged: Points, terms: &Terms) {
+        let charged = &Charged::Points(charged);
+        samples.add(&Observed { model, group, user: "", special: Special::Unsaid, time: None, charged, terms, printed: None });
+    }
+
+    #[track_caller]
+    fn fit<'f>(found: &'f Inferred, model: &str) -> &'f ModelFit {
+        let [stretch] = found.models[model].as_slice() else { panic!("{model} has several prices") };
+        &stretch.fit
+    }
+
+    fn default_is_one() -> BTreeMap<String, Ratio> {
+        BTreeMap::from([("default".to_owned(), Ratio::ONE)])
+    }
+
+    fn add(samples: &mut Samples, model: &str, group: &str, tokens: [i64; 3], rates: [&str; 4]) {
+        let [model_ratio, completion, cache, group_ratio] = rates.map(ratio);
+        let mut terms = Terms::tokens(model_ratio, group_ratio);
+        terms.add(Class::Input, tokens[0], Ratio::ONE);
+        terms.add(Class::Output, tokens[1], completion);
+        terms.add(Class::Cached, tokens[2], cache);
+        let charged = price(&terms).points;
+        for class in [Class::Output, Class::Cached] {
+            terms.rates[class] = Ratio::ONE;
+        }
+        observe(samples, model, group, charged, &terms);
+    }
+
+    #[test]
+    fn ratios_are_solved_from_charges() {
+        let mut samples = Samples::default();
+        let tokens = [[100_003, 0, 0], [70_001, 30_007, 0], [50_021, 90_011, 0], [40_009, 10_037, 60_013], [20_011, 7_001, 99_991]];
+        for tokens in tokens {
+            add(&mut samples, "m", "default", tokens, ["1.25", "4", "0.1", "1"]);
+            add(&mut samples, "m", "vip", tokens, ["1.25", "4", "0.1", "0.85"]);
+            add(&mut samples, "n", "vip", tokens, ["0.075", "3.5", "0.5", "0.85"]);
+        }
+        let found = samples.infer(&default_is_one());
+        let model = |name: &str| fit(&found, name).ratio.clone().unwrap().value;
+        let rate = |name: &str, class| fit(&found, name).rates[&class].value;
+        assert_eq!((model("m"), model("n")), (Some(ratio("1.25")), Some(ratio("0.075"))));
+        assert_eq!(found.groups.ratio(&Cell::of_group("vip")), Some(ratio("0.85")));
+        assert_eq!((rate("m", Class::Output), rate("n", Class::Output)), (ratio("4"), ratio("3.5")));
+        assert_eq!((rate("m", Class::Cached), rate("n", Class::Cached)), (ratio("0.1"), ratio("0.5")));
+    }
+
+    #[test]
+    fn a_small_charge_leaves_its_ratio_open() {
+        let mut samples = Samples::default();
+        add(&mut samples, "m", "default", [62, 0, 0], ["1.25", "1", "1", "1"]);
+        let found = samples.infer(&default_is_one());
+        assert_eq!(fit(&found, "m").ratio.as_ref().unwrap().value, None);
+    }
+
+    #[test]
+    fn a_price_per_call_does_not_hang_on_tokens() {
+        let mut samples = Samples::default();
+        for tokens in [10, 5_000, 70] {
+            let mut terms = Terms::tokens(Ratio::ONE, Ratio::ONE);
+            terms.add(Class::Input, tokens, Ratio::ONE);
+            observe(&mut samples, "m", "default", Points(20_000), &terms);
+        }
+        let found = samples.infer(&default_is_one());
+        let fit = fit(&found, "m");
+        assert!(fit.per_call);
+        assert_eq!(fit.ratio.as_ref().unwrap().value, Some(ratio("0.04")));
+    }
+
+    #[test]
+    fn rows_of_a_long_log_are_spread_over_it() {
+        let mut samples = Samples::default();
+        for row in 0..5_000 {
+            add(&mut samples, "m", "default", [1_000 + row, 0, 0], ["1", "1", "1", "1"]);
+        }
+        let kept = &samples.by_model["m"]["default"];
+        assert!(kept.rows.len() > MOST_ROWS / 2 && kept.rows.len() <= MOST_ROWS, "{}", kept.rows.len());
+        assert!(kept.rows.last().unwrap().order > 4_900);
+        assert_eq!((samples.left_out, kept.seen), (0, 5_000));
+    }
+}

@@ -1,0 +1,184 @@
+//! What one row says: usage, and the amounts that its charge may have had before it was rounded.
+
+use super::interval::Interval;
+use crate::exact::{Charged, Exact, Points, Ratio};
+use crate::pricing::{self, Class, Formula, Mode, PerClass, Rounding, Sum, Terms};
+
+/// Whose ratio a row is charged with: that of its group, or a special one of a user there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cell {
+    pub group: String,
+    pub user: Option<String>,
+}
+
+impl Cell {
+    pub fn of_group(group: &str) -> Cell {
+        Cell { group: group.to_owned(), user: None }
+    }
+}
+
+/// Whether a row says that its user has a special ratio in the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Special {
+    Yes,
+    No,
+    Unsaid,
+}
+
+/// A row as the log has it, with its terms under ratios of 1.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed<'r> {
+    pub model: &'r str,
+    pub group: &'r str,
+    pub user: &'r str,
+    pub special: Special,
+    pub time: Option<i64>,
+    pub charged: &'r Charged,
+    pub terms: &'r Terms,
+    /// What the row's own ratios give, where they may be used.
+    pub printed: Option<&'r Terms>,
+}
+
+/// A row that says something of ratios.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    pub time: Option<i64>,
+    /// The number of the row in the log.
+    pub order: u64,
+    pub cell: Cell,
+    pub user: String,
+    special: Special,
+    /// At a model ratio and a group ratio of 1.
+    terms: Terms,
+    /// What is charged beside the tokens at a group ratio of 1.
+    beside: Exact,
+    amount: Interval,
+    /// The row's own numbers, where they give its charge.
+    pub hints: Option<Hints>,
+}
+
+/// Numbers that a row prints.
+#[derive(Clone, Debug)]
+pub struct Hints {
+    pub rates: PerClass<Ratio>,
+    /// The price of a call, where that counts.
+    pub model: Ratio,
+    pub group: Ratio,
+}
+
+impl Sample {
+    /// The sample of a row; none where its charge does not follow from one product.
+    pub fn new(row: &Observed<'_>, order: u64) -> Option<Sample> {
+        let mode = row.terms.formula.mode();
+        let is_product = matches!(mode, Mode::Tokens | Mode::Call) && row.terms.formula != Formula::Sum(Sum::Laisky);
+        if !is_product || row.terms.no_usage || !row.terms.open.is_empty() {
+            return None;
+        }
+        let points = row.charged.points(row.terms.quota_per_unit);
+        let whole = if row.terms.credit { -points.0 } else { points.0 }.checked_add(row.terms.advance)?;
+        let is_held = row.terms.saturates && Points(whole) >= Points::INT32.1;
+        let usage = if mode == Mode::Call { PerClass::default() } else { row.terms.usage };
+        let price = Ratio::ZERO;
+        let terms =
+            Terms { advance: 0, credit: false, usage, price, group_ratio: Ratio::ONE, ..row.terms.with_model_ratio(Ratio::ONE) };
+        (whole >= 0 && !is_held).then(|| Sample {
+            time: row.time,
+            order,
+            cell: Cell { group: row.group.to_owned(), user: Some(row.user.to_owned()).filter(|_| row.special == Special::Yes) },
+            user: row.user.to_owned(),
+            special: row.special,
+            beside: pricing::price(&Terms { usage: PerClass::default(), ..terms.clone() }).amount,
+            amount: amounts(whole, row.charged, &terms),
+            hints: row.printed.and_then(|printed| Hints::of(printed, points)),
+            terms,
+        })
+    }
+
+    /// Whether its user may have a special ratio that is not known yet.
+    pub fn may_be_special(&self) -> bool {
+        self.special == Special::Unsaid && self.cell.user.is_none() && !self.user.is_empty()
+    }
+
+    pub fn usage(&self) -> &PerClass<i64> {
+        &self.terms.usage
+    }
+
+    pub fn has(&self, class: Class) -> bool {
+        self.terms.usage[class] != 0
+    }
+
+    /// The rates that the gateway gives by itself.
+    pub fn built_in(&self) -> &PerClass<Ratio> {
+        &self.terms.rates
+    }
+
+    pub fn has_tools(&self) -> bool {
+        !self.beside.is_zero()
+    }
+
+    /// Whether all its tokens are of some classes.
+    pub fn is_of(&self, classes: &[Class]) -> bool {
+        self.terms.usage.iter().all(|(class, tokens)| tokens == 0 || classes.contains(&class))
+    }
+
+    /// What is charged by token at ratios of 1.
+    pub fn weight(&self, rates: &PerClass<Ratio>) -> Exact {
+        pricing::price(&Terms { rates: *rates, ..self.terms.clone() }).amount - self.beside.clone()
+    }
+
+    /// The amounts that are charged by token, where the group ratio is known or does not matter.
+    pub fn by_tokens(&self, group: Option<Ratio>) -> Option<Interval> {
+        if self.has_tools() { Some(self.amount.minus(&(self.beside.clone() * group?))) } else { Some(self.amount.clone()) }
+    }
+
+    /// The products of model and group ratio that give the charge.
+    pub fn product(&self, rates: &PerClass<Ratio>, group: Option<Ratio>) -> Option<Interval> {
+        self.by_tokens(group)?.divided_by(&self.weight(rates))
+    }
+
+    /// The products of a price per call and the group ratio that give the charge.
+    pub fn call(&self, group: Option<Ratio>) -> Option<Interval> {
+        let mut amount = self.by_tokens(group)?;
+        if self.terms.formula != Formula::Decimal {
+            // Gateways that compute in float64 cut a price per call.
+            amount.high = amount.high.max(amount.low.clone() + Exact::from(Ratio::new(15, -1)));
+        }
+        let calls = self.terms.multipliers.iter().fold(Exact::from(self.terms.quota_per_unit), |all, factor| all * factor.value);
+        amount.divided_by(&calls)
+    }
+}
+
+impl Hints {
+    fn of(printed: &Terms, points: Points) -> Option<Hints> {
+        let model = match printed.formula.rules().mode() {
+            Mode::Tokens => printed.model_ratio,
+            Mode::Call => printed.price,
+            Mode::Expression | Mode::Free => return None,
+        };
+        let rates = printed.with_model_ratio(Ratio::ONE).rates;
+        (pricing::price(printed).points == points).then_some(Hints { rates, model, group: printed.group_ratio })
+    }
+}
+
+/// The amounts that a charge may have had before it was rounded.
+fn amounts(points: i64, charged: &Charged, terms: &Terms) -> Interval {
+    let (below, above) = match pricing::price(terms).rounding {
+        Rounding::HalfAway => (Ratio::new(5, -1), Ratio::new(5, -1)),
+        Rounding::Truncate => (Ratio::ZERO, Ratio::ONE),
+        Rounding::Ceil => (Ratio::ONE, Ratio::ZERO),
+    };
+    let digits = match charged {
+        Charged::Points(_) => Exact::zero(),
+        // Half of the last digit that is written.
+        Charged::Money { amount, per_usd } => {
+            let unit = Ratio::new(5, i16::try_from(amount.decimals()).map_or(0, |places| -places - 1));
+            (Exact::from(unit) * terms.quota_per_unit).divided_by(&Exact::from(*per_usd), 12)
+        }
+    };
+    let widest = |half: Ratio| Exact::from(half).max(digits.clone());
+    let low = Exact::from(points) - widest(below);
+    let high = Exact::from(points) + widest(above);
+    // A charge of one point may be the minimum.
+    let is_least = (0..=1).contains(&points);
+    Interval { low: if is_least { Exact::zero() } else { low }, high }
+}
