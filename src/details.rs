@@ -3,6 +3,7 @@
 //! Numbers keep their text, so that a ratio is read exactly; nothing is looked at before it is asked for.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -17,6 +18,8 @@ pub struct Details<'a> {
     /// What the object is called in messages: `other`, `metadata`, `other.tool_surcharges`.
     name: Cow<'static, str>,
     entries: Vec<(Cow<'a, str>, &'a str)>,
+    /// Which of the first 64 values were looked at, a bit for each: the others change nothing.
+    asked: Cell<u64>,
 }
 
 impl<'a> Details<'a> {
@@ -24,7 +27,7 @@ impl<'a> Details<'a> {
     pub fn parse(name: &'static str, text: &'a str) -> Result<Details<'a>, RowError> {
         let text = text.trim();
         if text.is_empty() || text == "null" {
-            return Ok(Details { name: Cow::Borrowed(name), entries: Vec::new() });
+            return Ok(Details { name: Cow::Borrowed(name), entries: Vec::new(), asked: Cell::new(0) });
         }
         Details::object(Cow::Borrowed(name), text)
     }
@@ -32,7 +35,7 @@ impl<'a> Details<'a> {
     fn object(name: Cow<'static, str>, text: &'a str) -> Result<Details<'a>, RowError> {
         let entries = serde_json::Deserializer::from_str(text).deserialize_map(Entries);
         match entries {
-            Ok(entries) => Ok(Details { name, entries }),
+            Ok(entries) => Ok(Details { name, entries, asked: Cell::new(0) }),
             Err(_) => Err(RowError::new(name, text, "a JSON object")),
         }
     }
@@ -52,12 +55,31 @@ impl<'a> Details<'a> {
         self.entries.iter().map(|(key, _)| key.as_ref())
     }
 
+    /// The keys with their values as they stand in the text, and whether anybody looked at the value.
+    ///
+    /// That a key is there, and not `null`, is not told as a look: who asks for no more than that would find the same with another
+    /// number or another text as the value.
+    pub fn values(&self) -> impl Iterator<Item = (&str, &'a str, bool)> {
+        let asked = |at: usize| at >= 64 || self.asked.get() & (1 << at) != 0;
+        self.entries.iter().enumerate().map(move |(at, (key, value))| (key.as_ref(), *value, asked(at)))
+    }
+
+    fn find(&self, key: &str) -> Option<(usize, &'a str)> {
+        let at = self.entries.iter().position(|(name, _)| name == key)?;
+        let value = self.entries[at].1;
+        (value != "null").then_some((at, value))
+    }
+
     fn raw(&self, key: &str) -> Option<&'a str> {
-        self.entries.iter().find(|(name, _)| name == key).map(|(_, value)| *value).filter(|value| *value != "null")
+        let (at, value) = self.find(key)?;
+        if at < 64 {
+            self.asked.set(self.asked.get() | 1 << at);
+        }
+        Some(value)
     }
 
     pub fn has(&self, key: &str) -> bool {
-        self.raw(key).is_some()
+        self.find(key).is_some()
     }
 
     /// Whether the key is there and not `false`, 0 or empty.
@@ -106,6 +128,7 @@ impl<'a> Details<'a> {
 
     /// The keys whose values are numbers, with them.
     pub fn numbers(&self) -> impl Iterator<Item = (&str, Ratio)> {
+        self.asked.set(u64::MAX);
         self.entries.iter().filter_map(|(key, value)| Some((key.as_ref(), value.parse().ok()?)))
     }
 

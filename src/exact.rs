@@ -282,6 +282,14 @@ impl Exact {
         self
     }
 
+    /// The number times `10^scale`, where that is a whole number of 128 bits.
+    pub fn scaled(&self, scale: u32) -> Option<i128> {
+        if scale < self.scale || scale > 400 {
+            return None;
+        }
+        self.at_scale(scale).to_i128()
+    }
+
     /// How many decimals the number is written with.
     pub fn decimals(&self) -> u32 {
         self.scale

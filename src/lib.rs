@@ -1,5 +1,6 @@
 //! Prices requests to an LLM gateway and audits its log: see `docs/architecture.md`.
 
+pub mod alike;
 pub mod audit;
 pub mod cli;
 pub mod config;

@@ -31,8 +31,8 @@ pub use finding::{Figures, Finding, Ranked, ToldCause};
 pub use infer::{Cell, Inferred, Interval, ModelFit, Observed, Said, Samples, Solved, SolvedRate, Special, Stretch};
 pub use policy::{Level, Policies, Policy};
 pub use redact::{Hides, Names, Redaction};
-pub use repeats::Repeats;
-pub use summary::{By, CaseTally, Cases, DriftKey, QuirkKey, Span, Summary, Tally, Totals};
+pub use repeats::{Repeats, RequestKey};
+pub use summary::{By, CaseTally, Cases, DriftKey, Plain, QuirkKey, Span, Summary, Tally, Totals};
 pub use watch::Watch;
 
 use std::borrow::Cow;
@@ -45,7 +45,7 @@ use crate::details::Details;
 use crate::exact::{Charged, Points, Ratio};
 use crate::log::{Field, Kind, LogEntry, RowError};
 use crate::pricing::{Adjustment, Charge, Judgement, Reason, Standing, Terms, judge, price};
-use crate::profile::{self, Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Skip};
+use crate::profile::{self, Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Shape, Skip};
 
 /// A word of reports: one of our own, or one that was read from a part of an audit.
 pub type Word = Cow<'static, str>;
@@ -151,6 +151,15 @@ impl Past {
     }
 }
 
+/// What rows like a matched one have in common with it: the way of its counts, and its details with what mattered of them.
+#[derive(Debug)]
+pub struct Lesson<'a> {
+    pub shape: Shape,
+    pub details: Details<'a>,
+    /// It is a user's request: see [`Watch`].
+    pub is_request: bool,
+}
+
 /// How rows are judged; the same for a whole run.
 #[derive(Clone, Debug, Default)]
 pub struct Auditor {
@@ -163,10 +172,28 @@ pub struct Auditor {
 impl Auditor {
     /// Judges one row. `past` holds what earlier rows said.
     pub fn judge(&self, entry: &LogEntry<'_>, context: &Context<'_>, past: &mut Past) -> Verdict {
-        self.try_judge(entry, context, past).unwrap_or_else(Verdict::malformed)
+        self.judge_and_learn(entry, context, past).0
     }
 
-    fn try_judge(&self, entry: &LogEntry<'_>, context: &Context<'_>, past: &mut Past) -> Result<Verdict, RowError> {
+    /// Judges one row, and tells what a row like it has in common with it.
+    pub fn judge_and_learn<'a>(
+        &self,
+        entry: &LogEntry<'a>,
+        context: &Context<'_>,
+        past: &mut Past,
+    ) -> (Verdict, Option<Lesson<'a>>) {
+        let mut lesson = None;
+        let verdict = self.try_judge(entry, context, past, &mut lesson).unwrap_or_else(Verdict::malformed);
+        (verdict, lesson)
+    }
+
+    fn try_judge<'a>(
+        &self,
+        entry: &LogEntry<'a>,
+        context: &Context<'_>,
+        past: &mut Past,
+        lesson: &mut Option<Lesson<'a>>,
+    ) -> Result<Verdict, RowError> {
         let name = if entry.marks.contains(Field::Metadata) { "metadata" } else { "other" };
         let details = Details::parse(name, entry.details)?;
         if profile::is_veloera_row(entry, &details) {
@@ -184,16 +211,21 @@ impl Auditor {
             Rating::Charge(_) if past.repeats.is_repeated(entry) => return Ok(Verdict::skipped(Skip::Repeated)),
             Rating::Charge(rated) => rated,
         };
+        let shape = rated.shape;
         let look = Lookup { profile, entry, details: &details, context, known: &past.related };
         let prompt = entry.tokens.prompt.unwrap_or(0);
         let (class, mut judged) = self.weigh(*rated, context, prompt, &look);
         judged.notices = past.watch.see(entry, &details, context, judged.charged);
         judged.notices.extend(notices(entry, context, class, &judged));
+        if let Some(shape) = shape.filter(|_| class == Class::Matched) {
+            let is_request = watch::is_request(entry, &details);
+            *lesson = Some(Lesson { shape, details, is_request });
+        }
         Ok(Verdict { class, profile: Some(profile), charge: Some(Box::new(judged)), skip: None, noted: None, error: None })
     }
 
     fn weigh(&self, rated: Rated, context: &Context<'_>, prompt: i64, look: &dyn Look) -> (Class, Judged) {
-        let Rated { charged, terms, own, departures } = rated;
+        let Rated { charged, terms, own, departures, shape: _ } = rated;
         let terms = match terms {
             Ok(terms) => terms,
             Err(reason) => return (Class::Unrated, unrated(charged, context.quota_per_unit, reason)),

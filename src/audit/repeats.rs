@@ -1,7 +1,8 @@
 //! Entries that come again from another input (saved pages overlap), and requests that are charged again.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZero;
 
 use crate::exact::Points;
 use crate::log::LogEntry;
@@ -50,36 +51,109 @@ impl Repeats {
     }
 }
 
+/// A request whose charge takes points, or gives some: a hash, never 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestKey(NonZero<u64>);
+
+impl RequestKey {
+    /// None where nothing can be said: without a request id, two equal requests in one second are honest, and nothing charged is
+    /// nothing charged twice.
+    pub fn of(request_id: &[u8], charged: Points) -> Option<RequestKey> {
+        if request_id.is_empty() || charged.0 == 0 {
+            return None;
+        }
+        let mut hash = mixed(request_id.len() as u64, SALT[usize::from(charged.0 < 0)]);
+        for word in request_id.chunks(8) {
+            let word = word.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            hash = mixed(hash ^ word, SALT[2]);
+        }
+        Some(RequestKey(NonZero::new(hash).unwrap_or(NonZero::<u64>::MIN)))
+    }
+}
+
+/// Odd numbers whose bits are as good as drawn.
+const SALT: [u64; 3] = [0xa076_1d64_78bd_642f, 0xe703_7ed1_a0b4_28db, 0x8ebc_6af0_9c88_c6e3];
+
+/// Both halves of a product in one word: each bit of the factors reaches all of them.
+fn mixed(word: u64, salt: u64) -> u64 {
+    let product = u128::from(word ^ SALT[0]) * u128::from(salt);
+    (product >> 64) as u64 ^ product as u64
+}
+
 /// The request ids of the last charges.
 ///
-/// Two entries of one request that both take points, or both give some, are one too many. Nothing is said of entries without
-/// a request id: two equal requests in one second are honest.
-#[derive(Debug, Default)]
+/// Two entries of one request that both take points, or both give some, are one too many. Nearly every request is new, so that is what
+/// must be seen fast: `newest` leads from the low bits of a key to the last charge with such a key, `before` from there to the one before.
+/// Charges behind the window are not taken out; their numbers tell that they are too old.
+#[derive(Debug)]
 pub struct Duplicates {
-    seen: HashSet<u64>,
-    order: VecDeque<u64>,
+    /// The keys of the last charges, by the number of the charge.
+    keys: Vec<u64>,
+    before: Vec<u32>,
+    newest: Vec<u32>,
+    /// The number of the next charge, from 1 on.
+    next: u32,
+}
+
+/// Twice as many ways in as charges: most lead to none.
+const WAYS: usize = 2 * WINDOW;
+
+impl Default for Duplicates {
+    fn default() -> Duplicates {
+        Duplicates { keys: Vec::new(), before: Vec::new(), newest: Vec::new(), next: 1 }
+    }
 }
 
 impl Duplicates {
-    /// Whether the request was charged already; remembers it.
-    pub fn is_charged_again(&mut self, request_id: &str, charged: Points) -> bool {
-        if request_id.is_empty() || charged.0 == 0 {
-            return false;
-        }
-        let mut hasher = DefaultHasher::new();
-        (request_id, charged.0.signum()).hash(&mut hasher);
-        let hash = hasher.finish();
-        if !self.seen.insert(hash) {
-            return true;
-        }
-        self.order.push_back(hash);
-        if self.order.len() > WINDOW
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.seen.remove(&oldest);
+    /// Whether the request was charged already.
+    pub fn has(&self, request: RequestKey) -> bool {
+        let key = request.0.get();
+        let mut number = self.newest.get(way(key)).copied().unwrap_or(0);
+        while number > 0 && self.next - number <= WINDOW as u32 {
+            let at = number as usize % WINDOW;
+            if self.keys[at] == key {
+                return true;
+            }
+            number = self.before[at];
         }
         false
     }
+
+    /// Whether the request was charged already; remembers it.
+    pub fn is_charged_again(&mut self, request: RequestKey) -> bool {
+        let is_again = self.has(request);
+        if !is_again {
+            self.remember(request);
+        }
+        is_again
+    }
+
+    /// Remembers a request that was not charged before.
+    pub fn remember(&mut self, request: RequestKey) {
+        let key = request.0.get();
+        if self.newest.is_empty() {
+            *self = Duplicates { keys: vec![0; WINDOW], before: vec![0; WINDOW], newest: vec![0; WAYS], next: 1 };
+        } else if self.next == u32::MAX {
+            self.number_anew();
+        }
+        let at = self.next as usize % WINDOW;
+        self.keys[at] = key;
+        self.before[at] = std::mem::replace(&mut self.newest[way(key)], self.next);
+        self.next += 1;
+    }
+
+    /// Begins to count again, with the last charges.
+    fn number_anew(&mut self) {
+        let key = |number: u32| NonZero::new(self.keys[number as usize % WINDOW]).map(RequestKey);
+        let last: Vec<RequestKey> = (self.next - WINDOW as u32..self.next).filter_map(key).collect();
+        *self = Duplicates::default();
+        last.into_iter().for_each(|request| self.remember(request));
+    }
+}
+
+/// The place of a key in `newest`.
+fn way(key: u64) -> usize {
+    key as usize % WAYS
 }
 
 /// All that an entry says; its id only where it has no request id, since views of the log number their rows anew.
@@ -95,26 +169,56 @@ fn fingerprint(entry: &LogEntry<'_>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
+
+    fn again(duplicates: &mut Duplicates, id: &str, points: i64) -> bool {
+        RequestKey::of(id.as_bytes(), Points(points)).is_some_and(|request| duplicates.is_charged_again(request))
+    }
 
     #[test]
     fn a_request_is_recognised_as_long_as_it_is_among_the_last_charges() {
         let mut duplicates = Duplicates::default();
-        assert!(!duplicates.is_charged_again("first", Points(5)));
+        assert!(!again(&mut duplicates, "first", 5));
         for number in 1..WINDOW {
-            assert!(!duplicates.is_charged_again(&number.to_string(), Points(5)));
+            assert!(!again(&mut duplicates, &number.to_string(), 5));
         }
-        assert!(duplicates.is_charged_again("first", Points(7)));
-        assert!(!duplicates.is_charged_again("one more", Points(5)));
-        assert!(!duplicates.is_charged_again("first", Points(5)), "it is behind the window now");
-        assert_eq!((duplicates.seen.len(), duplicates.order.len()), (WINDOW, WINDOW));
+        assert!(again(&mut duplicates, "first", 7));
+        assert!(!again(&mut duplicates, "one more", 5));
+        assert!(!again(&mut duplicates, "first", 5), "it is behind the window now");
+        assert!(again(&mut duplicates, "one more", 5));
+    }
+
+    #[test]
+    fn numbers_that_run_out_begin_anew_with_the_same_window() {
+        let mut duplicates = Duplicates::default();
+        for number in 0..WINDOW + 5 {
+            again(&mut duplicates, &number.to_string(), 1);
+        }
+        duplicates.number_anew();
+        assert!(!duplicates.has(RequestKey::of(b"4", Points(1)).unwrap()));
+        assert!((5..WINDOW + 5).all(|number| again(&mut duplicates, &number.to_string(), 1)));
     }
 
     #[test]
     fn twins_without_request_id_free_parts_and_what_is_given_back_are_no_duplicates() {
         let mut duplicates = Duplicates::default();
         for (id, points) in [("", 5), ("", 5), ("a", 0), ("a", 5), ("a", 0), ("a", -5)] {
-            assert!(!duplicates.is_charged_again(id, Points(points)), "{id} {points}");
+            assert!(!again(&mut duplicates, id, points), "{id} {points}");
         }
-        assert!(duplicates.is_charged_again("a", Points(5)));
+        assert!(again(&mut duplicates, "a", 5));
+    }
+
+    #[test]
+    fn ids_that_differ_in_one_letter_or_in_length_have_keys_of_their_own() {
+        let mut keys = HashSet::new();
+        for length in 1..40 {
+            for at in 0..length {
+                for letter in "0123456789abcXYZ".bytes() {
+                    let mut id = vec![b'-'; length];
+                    id[at] = letter;
+                    assert!(keys.insert(RequestKey::of(&id, Points(1)).unwrap().0), "{length} {at} {letter}");
+                }
+            }
+        }
     }
 }

@@ -199,6 +199,18 @@ pub struct QuirkKey {
     pub span: Span,
 }
 
+/// Rows of one model and group that are right to the point, with nothing else to tell of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain<'a> {
+    pub model: &'a str,
+    pub group: &'a str,
+    pub profile: Profile,
+    pub presumed: Option<Reason>,
+    pub rows: u64,
+    pub points: i128,
+    pub span: Span,
+}
+
 /// What a run found.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Summary {
@@ -282,6 +294,34 @@ impl Summary {
         }
         if let (Some(entry), Some(judged)) = (entry, verdict.charge.as_deref()) {
             self.add_charge(entry, verdict, judged, day);
+        }
+    }
+
+    /// Whether rows can be counted by model and group alone.
+    pub fn takes_plain(&self) -> bool {
+        self.by.keys().all(|by| matches!(by, By::Model | By::Group | By::Cause))
+    }
+
+    /// Counts rows that are right; only where [`Summary::takes_plain`].
+    pub fn add_plain(&mut self, part: &Plain<'_>) {
+        self.totals.rows += part.rows;
+        self.totals.matched += part.rows;
+        self.totals.charged_points += part.points;
+        self.totals.expected_points += part.points;
+        self.period.merge(part.span);
+        *self.profiles.entry(part.profile).or_default() += part.rows;
+        if let Some(reason) = part.presumed {
+            *self.presumed.entry(reason).or_default() += part.rows;
+        }
+        let tally = Tally { rows: part.rows, charged_points: part.points, expected_points: part.points, mismatched: 0 };
+        for (by, key) in [(By::Model, part.model), (By::Group, part.group)] {
+            if let Some(parts) = self.by.get_mut(&by) {
+                parts.entry(key.to_owned()).or_default().merge(&tally);
+            }
+        }
+        if let Some(cases) = &mut self.cases {
+            let case = cases.entry(part.model.to_owned()).or_default().entry(part.group.to_owned()).or_default();
+            case.tally.merge(&tally);
         }
     }
 

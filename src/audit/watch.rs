@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Redaction;
 use super::policy::{Policies, Policy};
-use super::repeats::Duplicates;
+use super::repeats::{Duplicates, RequestKey};
 use super::summary::Span;
 use crate::config::{Config, GroupRules};
 use crate::details::Details;
@@ -42,11 +42,12 @@ pub struct Watch {
 impl Watch {
     /// What one charge shows. A refund, a settlement and a test of the operator's are no requests of a user.
     pub fn see(&mut self, entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>, charged: Points) -> Vec<Policy> {
-        if entry.kind == REFUND || details.has("task_id") || (entry.token == TEST && entry.content == TEST) {
+        if !is_request(entry, details) {
             return Vec::new();
         }
         let mut seen = Vec::new();
-        if self.duplicates.is_charged_again(entry.request_id, charged) {
+        let request = RequestKey::of(entry.request_id.as_bytes(), charged);
+        if request.is_some_and(|request| self.duplicates.is_charged_again(request)) {
             seen.push(Policy::DuplicateCharge);
         }
         let by_backup = details.flag("is_backup_group");
@@ -57,6 +58,16 @@ impl Watch {
             self.see_group(entry, context.config, by_backup, &mut seen);
         }
         seen
+    }
+
+    /// Whether a request was charged already.
+    pub fn has_charged(&self, request: RequestKey) -> bool {
+        self.duplicates.has(request)
+    }
+
+    /// Remembers a request that was not charged before, in groups whose rules look at single rows alone.
+    pub fn remember(&mut self, request: RequestKey) {
+        self.duplicates.remember(request);
     }
 
     fn see_group(&mut self, entry: &LogEntry<'_>, config: &Config, by_backup: bool, seen: &mut Vec<Policy>) {
@@ -80,6 +91,11 @@ impl Watch {
         self.routes.close(&mut policies);
         policies
     }
+}
+
+/// Whether a charge is that of a user's request.
+pub fn is_request(entry: &LogEntry<'_>, details: &Details<'_>) -> bool {
+    entry.kind != REFUND && !details.has("task_id") && !(entry.token == TEST && entry.content == TEST)
 }
 
 /// The group that counts: a row that names none is in the default one.

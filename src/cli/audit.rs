@@ -2,23 +2,26 @@
 
 use std::cell::RefCell;
 use std::io::{self, Write};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::gate::{Gate, GateArgs};
-use super::logs::{FilterArgs, LogArgs, Logs, Pricing, ReadRow};
+use super::logs::{FilterArgs, LogArgs, Logs, Pricing, ReadRow, Visitor};
 use super::merge::write_partial;
 use super::outcome::Failure;
 use super::outputs::{ByArgs, OutputArgs, Outputs};
 use super::redact::RedactArgs;
 use super::statements::Statements;
 use super::{Chosen, Common};
-use crate::audit::{Auditor, Balances, Finding, Past, Policy, Redaction, Repeats, Span, Summary, Verdict};
+use crate::alike::Alike;
+use crate::audit::{Auditor, Balances, Filter, Finding, Past, Policy, Redaction, Repeats, Span, Summary, Verdict};
 use crate::details::Details;
 use crate::log::{LogEntry, Place};
 use crate::partial::{PartInput, Partial, Settings};
 use crate::profile::{self, Context, Rates, Skip};
+use crate::read::ReadRows;
 use crate::report::{self, InputInfo, Report, UsdTotals};
 
 /// Recompute every charge of a log, and flag what does not match
@@ -55,6 +58,12 @@ pub struct AuditCommand {
     statements: Option<PathBuf>,
     #[command(flatten)]
     redact: RedactArgs,
+    /// How many threads look at rows [default: one for each core]
+    #[arg(long, value_name = "N", env = "QUOTA_THREADS")]
+    threads: Option<NonZero<usize>>,
+    /// Judge each row by itself, without what rows like it have in common: the same report, slower
+    #[arg(long, hide = true)]
+    one_by_one: bool,
     /// Print one line for `quota merge`: sums and the largest findings, no rows. A wrong charge does not fail the run
     #[arg(long, conflicts_with_all = ["format", "report", "fail_on", "max_mismatches", "baseline", "allow_empty"])]
     partial: bool,
@@ -197,23 +206,33 @@ impl<'c> Run<'c> {
         kept: &mut Kept,
         outputs: &mut Outputs<'_>,
     ) -> Result<Pricing, Failure> {
-        let (info, pricing) = self.logs.read(path, index, &mut |row| self.audit_row(row, report, kept, outputs))?;
+        let number = u32::try_from(index).unwrap_or(u32::MAX);
+        let alike = self.may_be_alike(report, kept, outputs).then(|| Alike::new(number, self.threads()));
+        let mut rows = Rows { run: self, report, kept, alike, outputs };
+        let (info, pricing) = self.logs.read_by(path, index, &mut rows)?;
+        let Rows { report, alike, .. } = rows;
+        if let Some(alike) = alike {
+            alike.add_to(&mut report.summary);
+        }
         report.sources.extend(pricing.sources.iter().cloned());
         report.inputs.push(info);
         Ok(pricing)
     }
 
-    fn audit_row(&self, row: ReadRow<'_>, report: &mut Report, kept: &mut Kept, outputs: &mut Outputs<'_>) -> Result<(), Failure> {
-        let entry = match row.entry {
-            Err(error) => return self.note(row.place, None, Verdict::malformed(error), row.info, report, outputs),
-            Ok(entry) => entry,
-        };
-        let context = row.pricing.context(entry.time);
-        let verdict = self.auditor.judge(entry, &context, &mut kept.past);
-        if !kept.books.is_empty() && verdict.skip != Some(Skip::Repeated) {
-            book(entry, &context, &mut kept.books);
-        }
-        self.note(row.place, Some(entry), verdict, row.info, report, outputs)
+    fn threads(&self) -> usize {
+        let all = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        self.command.threads.map_or_else(all, NonZero::get).min(64)
+    }
+
+    /// Whether rows that are right need no more than to be counted: nothing asks for them one by one.
+    fn may_be_alike(&self, report: &Report, kept: &Kept, outputs: &Outputs<'_>) -> bool {
+        !self.command.one_by_one
+            && !outputs.stream()
+            && outputs.statements.is_none()
+            && report.summary.takes_plain()
+            && self.command.logs.files.len() == 1
+            && self.auditor.filter == Filter::default()
+            && kept.books.is_empty()
     }
 
     /// Tells a row, without the texts that are to be hidden.
@@ -275,6 +294,37 @@ impl<'c> Run<'c> {
             0 => Ok(()),
             more => writeln!(err, "and {more} more malformed rows; `--format ndjson` names each"),
         }
+    }
+}
+
+/// The rows of one input, as an audit goes through them.
+struct Rows<'r, 'o> {
+    run: &'r Run<'r>,
+    report: &'r mut Report,
+    kept: &'r mut Kept,
+    alike: Option<Alike>,
+    outputs: &'r mut Outputs<'o>,
+}
+
+impl Visitor for Rows<'_, '_> {
+    fn visit(&mut self, row: ReadRow<'_>) -> Result<(), Failure> {
+        let entry = match row.entry {
+            Err(error) => return self.run.note(row.place, None, Verdict::malformed(error), row.info, self.report, self.outputs),
+            Ok(entry) => entry,
+        };
+        let context = row.pricing.context(entry.time);
+        let (verdict, lesson) = self.run.auditor.judge_and_learn(entry, &context, &mut self.kept.past);
+        if let Some(alike) = &mut self.alike {
+            alike.learn(entry, &verdict, lesson);
+        }
+        if !self.kept.books.is_empty() && verdict.skip != Some(Skip::Repeated) {
+            book(entry, &context, &mut self.kept.books);
+        }
+        self.run.note(row.place, Some(entry), verdict, row.info, self.report, self.outputs)
+    }
+
+    fn pass(&mut self, rows: &mut dyn ReadRows, pricing: &Pricing) -> u64 {
+        self.alike.as_mut().map_or(0, |alike| alike.pass(rows, &pricing.timeline, &mut self.kept.past))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::log::{LogEntry, Place, Reading, Row, RowError};
 use crate::profile::{self, Basis, Context};
 use crate::read::input::{self, Format as InputFormat, Input, OpenOptions};
 use crate::read::time::TimeReader;
-use crate::read::{Next, vocabulary};
+use crate::read::{Next, ReadRows, vocabulary};
 use crate::report::InputInfo;
 
 /// The logs, and how they are read.
@@ -109,7 +109,7 @@ pub struct Logs<'c> {
 
 /// The prices of one input.
 pub struct Pricing {
-    timeline: Timeline,
+    pub timeline: Timeline,
     pub basis: Basis,
     pub quota_per_unit: Ratio,
     currency: Option<(String, Ratio)>,
@@ -124,6 +124,25 @@ pub struct ReadRow<'r> {
     pub entry: Result<&'r LogEntry<'r>, RowError>,
     pub pricing: &'r Pricing,
     pub info: &'r InputInfo,
+}
+
+/// Who goes through the rows of an input.
+pub trait Visitor {
+    fn visit(&mut self, row: ReadRow<'_>) -> Result<(), Failure>;
+
+    /// Takes the next rows by itself, as many as it can; how many.
+    fn pass(&mut self, _rows: &mut dyn ReadRows, _pricing: &Pricing) -> u64 {
+        0
+    }
+}
+
+/// Who wants to see each row.
+struct OneByOne<'v>(&'v mut dyn FnMut(ReadRow<'_>) -> Result<(), Failure>);
+
+impl Visitor for OneByOne<'_> {
+    fn visit(&mut self, row: ReadRow<'_>) -> Result<(), Failure> {
+        (self.0)(row)
+    }
 }
 
 impl Pricing {
@@ -178,13 +197,18 @@ impl<'c> Logs<'c> {
         if self.chosen.given { Basis::Config } else { Basis::Logged }
     }
 
-    /// Goes through the rows of one input.
+    /// Goes through the rows of one input, one by one.
     pub fn read(
         &self,
         path: &Path,
         index: usize,
         visit: &mut dyn FnMut(ReadRow<'_>) -> Result<(), Failure>,
     ) -> Result<(InputInfo, Pricing), Failure> {
+        self.read_by(path, index, &mut OneByOne(visit))
+    }
+
+    /// Goes through the rows of one input, or lets the visitor pass over some.
+    pub fn read_by(&self, path: &Path, index: usize, visitor: &mut dyn Visitor) -> Result<(InputInfo, Pricing), Failure> {
         let mut input = self.open(path)?;
         let pricing = self.pricing(path, &input)?;
         let mut info = InputInfo { name: input.name.clone(), format: input.format.into(), rows: 0, bytes: 0 };
@@ -192,13 +216,14 @@ impl<'c> Logs<'c> {
         let number = u32::try_from(index).unwrap_or(u32::MAX);
         row.clear(Place { input: number, line: 0 });
         loop {
+            info.rows += visitor.pass(&mut *input.rows, &pricing);
             let next = input.rows.next(&mut row);
             row.place.input = number;
             match next {
                 Next::End => break,
-                Next::Row => self.visit_row(&row, &pricing, &info, visit)?,
+                Next::Row => self.visit_row(&row, &pricing, &info, visitor)?,
                 Next::Malformed(error) => {
-                    visit(ReadRow { place: row.place, entry: Err(error), pricing: &pricing, info: &info })?;
+                    visitor.visit(ReadRow { place: row.place, entry: Err(error), pricing: &pricing, info: &info })?;
                 }
             }
             info.rows += 1;
@@ -209,21 +234,16 @@ impl<'c> Logs<'c> {
         Ok((info, pricing))
     }
 
-    fn visit_row(
-        &self,
-        row: &Row,
-        pricing: &Pricing,
-        info: &InputInfo,
-        visit: &mut dyn FnMut(ReadRow<'_>) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
+    fn visit_row(&self, row: &Row, pricing: &Pricing, info: &InputInfo, visitor: &mut dyn Visitor) -> Result<(), Failure> {
         let currency = pricing.currency.as_ref().map(|(code, rate)| (code.as_str(), *rate));
         let reading = Reading { time: &|text| self.times.parse(text), currency };
         let parsed = LogEntry::parse(row, &reading);
-        visit(ReadRow { place: row.place, entry: parsed.as_ref().map_err(Clone::clone), pricing, info })
+        visitor.visit(ReadRow { place: row.place, entry: parsed.as_ref().map_err(Clone::clone), pricing, info })
     }
 
     fn open(&self, path: &Path) -> Result<Input, Failure> {
         if path.as_os_str() == "-" {
+            widen_pipe();
             return Ok(input::open_stream("-", self.hashed(io::stdin()), &self.options)?);
         }
         if let Some(hashes) = &self.hashes {
@@ -272,4 +292,11 @@ impl<'c> Logs<'c> {
         let veloera = profile::is_veloera(&config);
         Ok(Pricing { timeline: Timeline::new(config), basis, quota_per_unit, currency, veloera, sources: own_sources })
     }
+}
+
+/// Lets what writes into our standard input run ahead by a whole block: with the usual 64 KiB both sides wait for each other.
+fn widen_pipe() {
+    // Where it is no pipe, or may not be wider, it is read as it is.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::pipe::fcntl_setpipe_size(io::stdin(), 1 << 20);
 }

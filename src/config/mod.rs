@@ -173,6 +173,11 @@ impl GroupRules {
         self.requests_per_day = later.requests_per_day.or(self.requests_per_day);
     }
 
+    /// Whether a single row does not show that the rules were kept.
+    pub fn span_rows(&self) -> bool {
+        self.requests_per_minute.is_some() || self.requests_per_day.is_some() || !self.fallback.is_empty()
+    }
+
     /// Whether the list of models, if there is one, has the name.
     pub fn lists(&self, name: &str) -> bool {
         self.models.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| matches(pattern, name)))
@@ -459,8 +464,18 @@ impl Timeline {
 
     /// The config at a time; a row without a time is priced by what holds from the beginning.
     pub fn at(&self, time: Option<i64>) -> &Config {
+        &self.stretches[self.stretch(time)].1
+    }
+
+    /// The number of the stretch that a time is in.
+    pub fn stretch(&self, time: Option<i64>) -> usize {
         let behind = self.stretches.partition_point(|(start, _)| *start <= time.unwrap_or(i64::MIN));
-        &self.stretches[behind.saturating_sub(1)].1
+        behind.saturating_sub(1)
+    }
+
+    /// The configs of all stretches, in order.
+    pub fn configs(&self) -> impl ExactSizeIterator<Item = &Config> {
+        self.stretches.iter().map(|(_, config)| config)
     }
 }
 

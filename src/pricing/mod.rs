@@ -16,6 +16,7 @@
 //! ```
 
 mod changes;
+mod compiled;
 mod estimate;
 mod in_decimals;
 mod in_floats;
@@ -28,6 +29,7 @@ mod terms;
 mod usage;
 
 pub use changes::tiers;
+pub use compiled::Compiled;
 pub use estimate::may_give;
 pub use in_floats::expression_variables;
 pub use judge::{Judgement, Standing, agrees, judge};

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use ledger::{Change, Doubt, Movement, Rates, movement};
 pub use memory::Memory;
+pub use new_api::{Counts, Shape};
 pub use quirk::{Departure, Quirk};
 pub use recognise::{is_veloera, is_veloera_row, recognise};
 pub use related::{Related, RelatedModel, other_mode, other_models, related, upstream_of};
@@ -182,6 +183,8 @@ pub struct Rated {
     pub own: Option<Terms>,
     /// Where the gateway departs from its own price rules in this row, if the charge shows it.
     pub departures: Vec<Departure>,
+    /// How the counts of rows like this one become tokens by class, where nothing else in them matters.
+    pub shape: Option<Shape>,
 }
 
 /// What a row is.

@@ -14,7 +14,7 @@ use crate::log::{Field, Fields, Place, Row, RowError};
 use crate::read::error::OpenErrorKind;
 use crate::read::vocabulary::Vocabulary;
 use crate::read::window::{ROW_LIMIT, Window};
-use crate::read::{Next, ReadRows, cut_short, malformed, not_utf8};
+use crate::read::{Ahead, Form, Layout, Next, ReadRows, cut_short, malformed, not_utf8};
 
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
@@ -34,6 +34,7 @@ struct Header {
     line: Vec<u8>,
     cells: Vec<(Field, usize)>,
     columns: Fields,
+    layout: Layout,
     /// Cells that a spreadsheet would take for a formula have a `'` before them. Dumps of a database do not.
     guarded: bool,
     /// Content is the last column, so that commas in it can be told from delimiters even where nothing is quoted.
@@ -69,7 +70,8 @@ impl CsvReader {
         let line = trim_line_end(&window.bytes()[..length]).to_vec();
         window.consume(length);
         records.core.reset();
-        Ok(CsvReader { window, records, header: Header::new(names, line, vocabulary), read, reported: 0, done: false })
+        let delimiter = records.delimiter;
+        Ok(CsvReader { window, records, header: Header::new(names, line, delimiter, vocabulary), read, reported: 0, done: false })
     }
 
     /// Judges the record at the start of the window, fills the row and consumes it.
@@ -152,16 +154,31 @@ impl ReadRows for CsvReader {
         }
     }
 
+    fn ahead(&mut self, least: usize) -> Option<Ahead<'_>> {
+        if self.done || self.window.offset() < self.reported {
+            return None;
+        }
+        self.window.skip(is_line_end)?;
+        self.window.fill(least);
+        Some(Ahead { bytes: self.window.bytes(), offset: self.window.offset(), layout: &self.header.layout })
+    }
+
+    fn pass(&mut self, bytes: usize, lines: u64) {
+        self.window.consume_lines(bytes, lines);
+    }
+
     fn bytes(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
     }
 }
 
 impl Header {
-    fn new(names: Vec<String>, line: Vec<u8>, vocabulary: &Vocabulary) -> Header {
+    fn new(names: Vec<String>, line: Vec<u8>, delimiter: u8, vocabulary: &Vocabulary) -> Header {
         let cells = vocabulary.columns(&names);
+        let field_at = |at: usize| cells.iter().find(|(_, cell)| *cell == at).map(|(field, _)| *field);
         let columns: Fields = cells.iter().map(|(field, _)| *field).collect();
         Header {
+            layout: Layout { cells: (0..names.len()).map(field_at).collect(), columns, form: Form::Csv { delimiter } },
             guarded: !columns.contains(Field::Other) && !columns.contains(Field::Metadata),
             open_ended: cells.contains(&(Field::Content, names.len() - 1)),
             names,

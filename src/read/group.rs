@@ -3,7 +3,7 @@
 use crate::details::Details;
 use crate::log::{Field, Row};
 
-use super::{Next, ReadRows};
+use super::{Ahead, Next, ReadRows};
 
 /// Rows whose group is set wherever the row names one.
 pub(super) struct WithGroups(pub Box<dyn ReadRows + Send>);
@@ -15,6 +15,14 @@ impl ReadRows for WithGroups {
             name_group(row);
         }
         next
+    }
+
+    fn ahead(&mut self, least: usize) -> Option<Ahead<'_>> {
+        self.0.ahead(least).filter(|ahead| !ahead.layout.columns.contains(Field::Metadata))
+    }
+
+    fn pass(&mut self, bytes: usize, lines: u64) {
+        self.0.pass(bytes, lines);
     }
 
     fn bytes(&self) -> u64 {

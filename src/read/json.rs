@@ -15,7 +15,7 @@ use crate::read::error::OpenErrorKind;
 use crate::read::json_row::{Answer, Keys, Object, answer, keys};
 use crate::read::vocabulary::{Vocabulary, missing};
 use crate::read::window::{ROW_LIMIT, Window};
-use crate::read::{Next, ReadRows, cut_short, malformed, not_utf8};
+use crate::read::{Ahead, Layout, Next, ReadRows, cut_short, json_layout, malformed, not_utf8};
 
 /// So many bytes may be looked at in vain at the start of an input, and 16 for each that was read.
 const SEARCH: u64 = 1 << 20;
@@ -34,6 +34,8 @@ pub struct JsonReader {
     /// How many bytes were looked at in vain for a row behind a broken one.
     searched: u64,
     read: Arc<AtomicU64>,
+    /// How rows are laid out; asked for once.
+    layout: Option<Option<Layout>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +75,7 @@ impl JsonReader {
         lines: Option<bool>,
     ) -> Result<JsonReader, OpenErrorKind> {
         let keys = Keys::new(vocabulary);
-        let mut reader = JsonReader { window, keys, state: State::Top, lines: true, last_line: 0, searched: 0, read };
+        let mut reader = JsonReader { window, keys, state: State::Top, lines: true, last_line: 0, searched: 0, read, layout: None };
         reader.window.skip(|byte| byte.is_ascii_whitespace());
         reader.lines = lines.unwrap_or_else(|| !reader.is_pretty());
         reader.check_first()?;
@@ -368,6 +370,20 @@ impl ReadRows for JsonReader {
                 Located::End => return Next::End,
             }
         }
+    }
+
+    fn ahead(&mut self, least: usize) -> Option<Ahead<'_>> {
+        if self.state != State::Top || !self.lines || self.window.skip(|byte| byte.is_ascii_whitespace())? != b'{' {
+            return None;
+        }
+        self.window.fill(least);
+        let of_rows = || json_layout::layout(self.window.bytes(), &mut self.keys);
+        let layout = self.layout.get_or_insert_with(of_rows).as_ref()?;
+        Some(Ahead { bytes: self.window.bytes(), offset: self.window.offset(), layout })
+    }
+
+    fn pass(&mut self, bytes: usize, lines: u64) {
+        self.window.consume_lines(bytes, lines);
     }
 
     fn bytes(&self) -> u64 {

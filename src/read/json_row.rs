@@ -14,7 +14,7 @@ use crate::read::error::OpenErrorKind;
 use crate::read::vocabulary::{Rank, Vocabulary};
 
 /// The field that a key holds, and how much the key is preferred among those of the field.
-type Known = Option<(Field, Rank)>;
+pub type Known = Option<(Field, Rank)>;
 
 /// What the keys that were seen stand for. Rows have the same keys in the same order, so each is looked up once.
 pub struct Keys {
@@ -36,7 +36,7 @@ impl Keys {
     }
 
     /// The field of the key that stands at this place of its row.
-    fn field(&mut self, at: usize, key: &str) -> Known {
+    pub fn field(&mut self, at: usize, key: &str) -> Known {
         if let Some((known, field)) = self.in_order.get(at)
             && **known == *key
         {

@@ -14,11 +14,12 @@ mod csv;
 mod decode;
 mod group;
 mod json;
+mod json_layout;
 mod json_row;
 mod sqlite;
 mod window;
 
-use crate::log::{Place, Row, RowError};
+use crate::log::{Field, Fields, Place, Row, RowError};
 
 /// What a reader found next.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,8 +37,48 @@ pub enum Next {
 pub trait ReadRows {
     fn next(&mut self, row: &mut Row) -> Next;
 
+    /// The bytes at hand, from the next row on, for who can read rows faster than [`ReadRows::next`]; the last one may be cut. At
+    /// least so many are read, if the input has them. None where rows can only be read one by one.
+    fn ahead(&mut self, _least: usize) -> Option<Ahead<'_>> {
+        None
+    }
+
+    /// Passes over so many of the bytes at hand, with so many line ends in them: whole rows that need not be read any more.
+    fn pass(&mut self, _bytes: usize, _lines: u64) {}
+
     /// Bytes consumed so far, as they lie in the file.
     fn bytes(&self) -> u64;
+}
+
+/// Rows as they lie in the input; not all of it may be UTF-8.
+#[derive(Clone, Copy, Debug)]
+pub struct Ahead<'w> {
+    pub bytes: &'w [u8],
+    /// How many bytes of the text are before them.
+    pub offset: u64,
+    pub layout: &'w Layout,
+}
+
+/// Where the fields of a row stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The field of each value, in their order.
+    pub cells: Vec<Option<Field>>,
+    pub columns: Fields,
+    pub form: Form,
+}
+
+/// What stands between values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Form {
+    Csv {
+        delimiter: u8,
+    },
+    /// Objects, each on a line of its own: what stands before each value, and behind the last one.
+    Lines {
+        before: Vec<Box<[u8]>>,
+        end: Box<[u8]>,
+    },
 }
 
 /// Something at a line that is no row.

@@ -64,6 +64,11 @@ impl Window {
         self.end > before
     }
 
+    /// Reads on until so many bytes are at hand.
+    pub fn fill(&mut self, least: usize) {
+        while self.bytes().len() < least && self.more() {}
+    }
+
     fn read_once(&mut self) {
         match self.source.read(&mut self.buffer[self.end..]) {
             Ok(0) => self.ended = true,
@@ -90,8 +95,14 @@ impl Window {
     /// Consumes `count` of the bytes at hand.
     pub fn consume(&mut self, count: usize) {
         let count = count.min(self.end - self.start);
-        let consumed = &self.buffer[self.start..self.start + count];
-        self.line += memchr::memchr_iter(b'\n', consumed).count() as u64;
+        let lines = memchr::memchr_iter(b'\n', &self.buffer[self.start..self.start + count]).count();
+        self.consume_lines(count, lines as u64);
+    }
+
+    /// Consumes `count` of the bytes at hand, with so many line ends in them.
+    pub fn consume_lines(&mut self, count: usize, lines: u64) {
+        let count = count.min(self.end - self.start);
+        self.line += lines;
         self.offset += count as u64;
         self.start += count;
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The floor of each part. Imports go to the same floor or down, and `APART` names who must not know whom on top of that.
-const FLOORS: [(&str, u8); 13] = [
+const FLOORS: [(&str, u8); 14] = [
     ("exact", 0),
     ("float", 0),
     ("pricing", 1),
@@ -15,15 +15,18 @@ const FLOORS: [(&str, u8); 13] = [
     ("defaults", 2),
     ("audit", 3),
     ("read", 3),
+    ("alike", 4),
     ("report", 4),
     ("partial", 4),
     ("cli", 5),
 ];
 
-const APART: [(&str, &str); 8] = [
+const APART: [(&str, &str); 10] = [
     ("read", "audit"),
     ("audit", "read"),
     ("report", "read"),
+    ("report", "alike"),
+    ("alike", "report"),
     ("report", "partial"),
     ("partial", "read"),
     ("pricing", "config"),

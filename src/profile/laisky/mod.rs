@@ -53,7 +53,7 @@ fn channel_of<'a>(entry: &LogEntry<'a>, config: &Config) -> &'a str {
 }
 
 fn rating(charged: Charged, terms: Result<Terms, Reason>, own: Option<Terms>, departures: Vec<Departure>) -> Rating {
-    Rating::Charge(Box::new(Rated { charged, terms, own, departures }))
+    Rating::Charge(Box::new(Rated { charged, terms, own, departures, shape: None }))
 }
 
 /// Rows that are no charge of their own.

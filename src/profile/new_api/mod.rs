@@ -9,6 +9,7 @@ mod expression;
 mod group;
 mod names;
 mod quote;
+mod shape;
 mod special;
 mod task;
 mod terms;
@@ -18,6 +19,7 @@ mod usage;
 pub use calculate::{Overrides, Request, calculate};
 pub use names::Names;
 pub use quote::points_of_a_dollar;
+pub use shape::{Counts, Shape};
 pub use tools::built_in as tool_prices;
 
 use crate::config::Config;
@@ -74,10 +76,10 @@ pub fn rate(
     let names = Names::of(entry.model, entry.content);
     let asked = Asked { other_mode: context.other_mode, ..Asked::new(entry, details, &usage, names, context.quota_per_unit) };
     let rated = if details.flag("violation_fee") {
-        Rated { charged, terms: special::fee_terms(&asked, context)?, own: None, departures: Vec::new() }
+        Rated { charged, terms: special::fee_terms(&asked, context)?, own: None, departures: Vec::new(), shape: None }
     } else if let Some(job) = Job::of(entry.kind, entry.content, details) {
         let task::Task { terms, own, departures } = task::rate(job, &asked, context, memory)?;
-        Rated { charged, terms, own, departures }
+        Rated { charged, terms, own, departures, shape: None }
     } else {
         rate_usage(&asked, charged, context, memory, &rules)?
     };
@@ -109,7 +111,11 @@ fn rate_usage(
         _ => Vec::new(),
     };
     let own = own.filter(|_| context.basis == Basis::Config).and_then(|own| build(&own).ok());
-    Ok(Rated { charged, terms, own, departures })
+    let shape = match (&quote, &terms) {
+        (Ok(quote), Ok(terms)) if departures.is_empty() => shape::of(asked, quote, terms, rules),
+        _ => None,
+    };
+    Ok(Rated { charged, terms, own, departures, shape })
 }
 
 /// The terms of an answer: a channel test, an expression, or by audio, by call, by token.

@@ -11,7 +11,7 @@ use crate::profile::tables::Tables;
 use crate::profile::{Basis, Context};
 
 /// The token name and the content of a test that an operator makes in the console.
-const TEST: &str = "模型测试";
+pub const TEST: &str = "模型测试";
 
 pub fn is_test(entry: &LogEntry<'_>) -> bool {
     entry.token == TEST && entry.content == TEST

@@ -2,6 +2,7 @@
 
 use super::Rules;
 use super::quote::{Doubt, Fallback, Figure, Quote};
+use super::shape::{Counts, Shape};
 use super::usage::{Audio, Usage};
 use crate::exact::Ratio;
 use crate::pricing::{Allowed, Class, Formula, Minimum, Multiplier, Open, Per, Reason, Slot, Surcharge, Terms};
@@ -74,26 +75,19 @@ fn add_tokens(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote, rules: &Rules
 
 fn fill_classes(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote, rules: &Rules, excludes: bool, split: bool) {
     let (audio_input, audio_output) = usage.audio_within;
-    let beside = if excludes { 0 } else { usage.cached.saturating_add(usage.writes) };
     let separate = quote.separate_audio.and(usage.separate_audio).map_or(0, |(tokens, _)| tokens);
-    let taken = [beside, usage.image_input, separate, audio_input].into_iter().fold(0, i64::saturating_add);
-    let base = usage.prompt.saturating_sub(taken);
-    terms.add(Class::Input, if rules.clamps { base.max(0) } else { base }, quote.input);
-    terms.add(Class::Cached, usage.cached, quote.cache.value);
-    add_writes(terms, usage, quote, split);
+    let apart = [usage.image_input, separate, audio_input].into_iter().fold(0, i64::saturating_add);
+    let shape = Shape { per_call: false, excludes, split, clamps: rules.clamps };
+    let tokens = shape.tokens(&Counts::of(usage), apart);
+    terms.add(Class::Input, tokens[Class::Input], quote.input);
+    terms.add(Class::Cached, tokens[Class::Cached], quote.cache.value);
+    terms.add(Class::CacheWrite, tokens[Class::CacheWrite], quote.write.value);
+    terms.add(Class::CacheWrite5m, tokens[Class::CacheWrite5m], quote.write_5m.value);
+    terms.add(Class::CacheWrite1h, tokens[Class::CacheWrite1h], quote.write_1h.value);
     terms.add(Class::ImageInput, usage.image_input, quote.image.value);
     terms.add(Class::AudioInput, audio_input, quote.audio.value);
-    terms.add(Class::Output, usage.completion.saturating_sub(audio_output), quote.completion.value);
+    terms.add(Class::Output, tokens[Class::Output].saturating_sub(audio_output), quote.completion.value);
     terms.add(Class::AudioOutput, audio_output, quote.audio_completion.value);
-}
-
-/// Cache writes, all at one rate or by how long they are kept.
-fn add_writes(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote, split: bool) {
-    let (five, hour) = if split { (usage.writes_5m, usage.writes_1h) } else { (0, 0) };
-    let rest = usage.writes.saturating_sub(five).saturating_sub(hour);
-    terms.add(Class::CacheWrite, if split { rest.max(0) } else { rest }, quote.write.value);
-    terms.add(Class::CacheWrite5m, five, quote.write_5m.value);
-    terms.add(Class::CacheWrite1h, hour, quote.write_1h.value);
 }
 
 fn add_separate_audio(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote) {

@@ -121,7 +121,7 @@ pub fn rate(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, conte
     };
     let terms = found.map(|found| terms_of(&asked, &found));
     let own = own.filter(|_| context.basis == Basis::Config).map(|own| terms::of(&asked, &own));
-    Ok(Rating::Charge(Box::new(Rated { charged, terms, own, departures })))
+    Ok(Rating::Charge(Box::new(Rated { charged, terms, own, departures, shape: None })))
 }
 
 fn skipped(kind: Kind, rules: &Rules) -> Option<Skip> {

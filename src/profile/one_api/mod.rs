@@ -116,10 +116,11 @@ fn work_of(printed: Option<&Printed<'_>>, tokens: (i64, i64), charged: Points, u
 }
 
 fn rated(row: &Row<'_, '_>, charged: Charged, context: &Context<'_>) -> Rated {
-    let unknown = |reason: Reason| Rated { charged: charged.clone(), terms: Err(reason), own: None, departures: Vec::new() };
+    let unknown =
+        |reason: Reason| Rated { charged: charged.clone(), terms: Err(reason), own: None, departures: Vec::new(), shape: None };
     match row.work {
         Work::Untold => return unknown(Reason::TokensMissing),
-        Work::Speech => return Rated { charged, terms: Ok(terms::speech(row)), own: None, departures: Vec::new() },
+        Work::Speech => return Rated { charged, terms: Ok(terms::speech(row)), own: None, departures: Vec::new(), shape: None },
         _ => {}
     }
     let quoted = match context.basis {
@@ -136,7 +137,7 @@ fn rated(row: &Row<'_, '_>, charged: Charged, context: &Context<'_>) -> Rated {
         terms.open.push(Open { reason: Reason::CountNotLogged, allowed });
     }
     let own = own(row, &quoted).filter(|_| context.basis == Basis::Config);
-    Rated { charged, departures: departures(&quoted, &terms), own, terms: Ok(terms) }
+    Rated { charged, departures: departures(&quoted, &terms), own, terms: Ok(terms), shape: None }
 }
 
 /// What the row's own numbers give where they contradict the config; they are known to two decimals.

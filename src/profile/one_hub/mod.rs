@@ -52,7 +52,7 @@ pub fn rate(entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>, 
         _ => Vec::new(),
     };
     let own = own.filter(|_| context.basis == Basis::Config).map(|own| build(&own));
-    Ok(Rating::Charge(Box::new(Rated { charged, terms, own, departures })))
+    Ok(Rating::Charge(Box::new(Rated { charged, terms, own, departures, shape: None })))
 }
 
 fn skipped(entry: &LogEntry<'_>) -> Option<Skip> {
@@ -74,7 +74,7 @@ fn is_passed_through(entry: &LogEntry<'_>) -> bool {
 fn passed_through(charged: Charged, context: &Context<'_>) -> Rating {
     let free = Quote::default();
     let terms = Terms { formula: Formula::Free, ..terms::of(&Usage::default(), &free, context.quota_per_unit) };
-    Rating::Charge(Box::new(Rated { charged, terms: Ok(terms), own: None, departures: Vec::new() }))
+    Rating::Charge(Box::new(Rated { charged, terms: Ok(terms), own: None, departures: Vec::new(), shape: None }))
 }
 
 /// Where this row departs from the gateway's own price rules.

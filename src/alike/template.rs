@@ -1,0 +1,285 @@
+//! The text of `other`, with holes where it may differ.
+//!
+//! A template is made from a text that was read whole, and from what was looked at while its row was judged:
+//!
+//! ```text
+//! {"admin_info":{"use_channel":["12"]},"cache_ratio":0.25,"cache_tokens":2107,"frt":1644,"model_ratio":1.25}
+//! {"admin_info":{"use_channel":["··"]},"cache_ratio":0.25,"cache_tokens":####,"frt":~~~~,"model_ratio":1.25}
+//! ```
+//!
+//! `####` is a count that enters the charge; `··` a text and `~~~~` a number that nobody looked at. All other bytes are literal: so a text
+//! that fits is an object with the same keys in the same order, and whatever mattered in the first one stands in it byte for byte.
+//! Escapes, other spellings of a number and other kinds of values do not fit, and the text is read whole.
+
+use memchr::memchr;
+
+use crate::details::Details;
+
+/// The keys of the counts that enter a charge, in the order of [`Template::fit`]'s counts.
+pub const COUNTS: [&str; 4] = ["cache_tokens", "cache_creation_tokens", "cache_creation_tokens_5m", "cache_creation_tokens_1h"];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hole {
+    /// A count of [`COUNTS`].
+    Count(usize),
+    Number,
+    Text,
+}
+
+/// How a text stands in its row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Quoting {
+    #[default]
+    Bare,
+    /// Within quotes, its own doubled.
+    Csv,
+    /// Within quotes, its own behind a backslash.
+    Json,
+}
+
+impl Quoting {
+    /// Whether the text ends where these bytes begin.
+    pub fn closes(self, rest: &[u8]) -> bool {
+        match self {
+            Quoting::Bare => true,
+            Quoting::Csv => rest.starts_with(b"\"") && !rest.starts_with(b"\"\""),
+            Quoting::Json => rest.starts_with(b"\""),
+        }
+    }
+
+    /// Writes the text itself; none where it is written in another way than here.
+    pub fn undo(self, text: &[u8], plain: &mut Vec<u8>) -> Option<()> {
+        plain.clear();
+        let sign = match self {
+            Quoting::Bare => None,
+            Quoting::Csv => Some(b'"'),
+            Quoting::Json => Some(b'\\'),
+        };
+        let mut rest = text;
+        while let Some(at) = sign.and_then(|sign| memchr(sign, rest)) {
+            let escaped = *rest.get(at + 1)?;
+            self.escape(escaped)?;
+            plain.extend_from_slice(&rest[..at]);
+            plain.push(escaped);
+            rest = &rest[at + 2..];
+        }
+        plain.extend_from_slice(rest);
+        Some(())
+    }
+
+    /// What stands before a byte of the text.
+    fn escape(self, byte: u8) -> Option<u8> {
+        match (self, byte) {
+            (Quoting::Csv, b'"') => Some(b'"'),
+            (Quoting::Json, b'"' | b'\\') => Some(b'\\'),
+            _ => None,
+        }
+    }
+}
+
+/// A text with holes, as it stands in its row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Template {
+    literal: Vec<u8>,
+    /// Each hole, and the end of the literal before it.
+    holes: Vec<(usize, Hole)>,
+}
+
+impl Template {
+    /// The template of a text whose object was asked for what matters.
+    pub fn new(text: &str, details: &Details<'_>, quoting: Quoting) -> Template {
+        let mut template = Template::default();
+        let mut at = 0;
+        for (key, value, asked) in details.values() {
+            let start = value.as_ptr() as usize - text.as_ptr() as usize;
+            template.push(&text[at..start], quoting);
+            at = start + value.len();
+            template.push_value(key, value, asked, quoting);
+        }
+        template.push(&text[at..], quoting);
+        template
+    }
+
+    /// The template of the same object with its keys in order.
+    pub fn sorted(details: &Details<'_>) -> Template {
+        let mut template = Template::default();
+        let mut values: Vec<_> = details.values().collect();
+        // With the quotes behind them, as the rows' keys are compared.
+        values.sort_by_key(|(key, ..)| format!("{key}\""));
+        for (at, (key, value, asked)) in values.into_iter().enumerate() {
+            let sign = if at == 0 { "{" } else { "," };
+            template.push(&format!("{sign}\"{key}\":"), Quoting::Bare);
+            template.push_value(key, value, asked, Quoting::Bare);
+        }
+        template.push("}", Quoting::Bare);
+        template
+    }
+
+    fn push_value(&mut self, key: &str, value: &str, asked: bool, quoting: Quoting) {
+        match COUNTS.iter().position(|count| *count == key) {
+            Some(count) if value.bytes().all(|byte| byte.is_ascii_digit()) => self.hole(Hole::Count(count)),
+            None if !asked => self.push_idle(value, quoting),
+            _ => self.push(value, quoting),
+        }
+    }
+
+    fn push(&mut self, text: &str, quoting: Quoting) {
+        for byte in text.bytes() {
+            self.literal.extend(quoting.escape(byte));
+            self.literal.push(byte);
+        }
+    }
+
+    fn hole(&mut self, hole: Hole) {
+        self.holes.push((self.literal.len(), hole));
+    }
+
+    /// A value that nobody looked at: the texts and numbers within it may differ, the names of keys not.
+    fn push_idle(&mut self, value: &str, quoting: Quoting) {
+        let mut rest = value;
+        while let Some(first) = rest.chars().next() {
+            let length = match first {
+                '"' => text_length(rest),
+                '-' | '0'..='9' => {
+                    rest.bytes().take_while(|byte| matches!(byte, b'-' | b'+' | b'.' | b'0'..=b'9' | b'e' | b'E')).count()
+                }
+                _ => first.len_utf8(),
+            };
+            let (token, behind) = rest.split_at(length);
+            let is_text = first == '"' && !token.contains('\\') && !behind.trim_start().starts_with(':');
+            if is_text {
+                self.push("\"", quoting);
+                self.hole(Hole::Text);
+                self.push("\"", quoting);
+            } else if matches!(first, '-' | '0'..='9') {
+                self.hole(Hole::Number);
+            } else {
+                self.push(token, quoting);
+            }
+            rest = behind;
+        }
+    }
+
+    /// How many of the bytes fit, from their start on, and their counts; none where they do not fit.
+    pub fn fit(&self, bytes: &[u8]) -> Option<(usize, [i64; 4])> {
+        let (mut counts, mut at, mut literal) = ([0; 4], 0, 0);
+        for (end, hole) in &self.holes {
+            at = follow(bytes, at, &self.literal[literal..*end])?;
+            literal = *end;
+            let rest = &bytes[at..];
+            at += match hole {
+                Hole::Text => text(rest),
+                Hole::Number => number(rest)?,
+                Hole::Count(index) => {
+                    let length = digits(rest)?;
+                    counts[*index] = count(&rest[..length])?;
+                    length
+                }
+            };
+        }
+        let length = follow(bytes, at, &self.literal[literal..])?;
+        Some((length, counts))
+    }
+}
+
+pub fn follow(bytes: &[u8], at: usize, literal: &[u8]) -> Option<usize> {
+    let end = at + literal.len();
+    (bytes.get(at..end)? == literal).then_some(end)
+}
+
+/// The length of a JSON text, its quotes included.
+fn text_length(rest: &str) -> usize {
+    let mut escaped = false;
+    let close = rest.bytes().skip(1).position(|byte| {
+        let closes = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        closes
+    });
+    close.map_or(rest.len(), |at| at + 2)
+}
+
+/// The length of the inside of a text without escapes. What stands behind it is for the next literal to say.
+fn text(rest: &[u8]) -> usize {
+    rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
+}
+
+/// The length of a whole number without sign, as JSON writes it.
+fn digits(rest: &[u8]) -> Option<usize> {
+    let length = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+    (length == 1 || (length > 1 && rest[0] != b'0')).then_some(length)
+}
+
+/// The length of a number without exponent.
+pub fn number(rest: &[u8]) -> Option<usize> {
+    let sign = usize::from(rest.first() == Some(&b'-'));
+    let whole = sign + digits(&rest[sign..])?;
+    if rest.get(whole) != Some(&b'.') {
+        return Some(whole);
+    }
+    let fraction = rest[whole + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (fraction > 0).then_some(whole + 1 + fraction)
+}
+
+/// The whole number of some digits; none where they are more than any count has.
+pub fn count(digits: &[u8]) -> Option<i64> {
+    let (mut number, mut are_digits) = (0, digits.len() <= 12);
+    for byte in digits.iter().take(12) {
+        let digit = byte.wrapping_sub(b'0');
+        are_digits &= digit < 10;
+        number = number * 10 + i64::from(digit);
+    }
+    are_digits.then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"{"a":{"k":["1","x"]},"cache_ratio":0.25,"cache_tokens":2107,"frt":-1.5,"id":"abc","ok":true}"#;
+
+    fn template(quoting: Quoting) -> Template {
+        let details = Details::parse("other", TEXT).unwrap();
+        assert!(details.ratio("cache_ratio").unwrap().is_some());
+        Template::new(TEXT, &details, quoting)
+    }
+
+    #[track_caller]
+    fn check(text: &str, cached: Option<i64>) {
+        let fit = |template: Template, text: &str| template.fit(text.as_bytes()).filter(|(length, _)| *length == text.len());
+        assert_eq!(fit(template(Quoting::Bare), text).map(|(_, counts)| counts[0]), cached, "{text}");
+        let doubled = text.replace('"', "\"\"");
+        assert_eq!(fit(template(Quoting::Csv), &doubled).map(|(_, counts)| counts[0]), cached, "{doubled}");
+        let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+        assert_eq!(fit(template(Quoting::Json), &escaped).map(|(_, counts)| counts[0]), cached, "{escaped}");
+    }
+
+    #[test]
+    fn what_nobody_asked_for_may_differ() {
+        check(TEXT, Some(2107));
+        check(&TEXT.replace("2107", "0").replace("-1.5", "3000").replace("abc", "é"), Some(0));
+        check(&TEXT.replace(r#""x""#, r#""""#), Some(2107));
+    }
+
+    #[test]
+    fn what_matters_may_not() {
+        for (from, to) in [
+            ("0.25", "0.250"),
+            ("2107", "2107.0"),
+            ("2107", "-1"),
+            ("2107", "02107"),
+            ("2107", "\"2107\""),
+            ("-1.5", "-01.5"),
+            ("-1.5", "1e3"),
+            ("-1.5", "null"),
+            ("abc", "a\\u0062c"),
+            ("abc", "a\\\"c"),
+            ("abc", "a\nc"),
+            ("\"k\"", "\"l\""),
+            ("true", "false"),
+            ("\"id\":\"abc\",\"ok\":true", "\"ok\":true,\"id\":\"abc\""),
+        ] {
+            check(&TEXT.replace(from, to), None);
+        }
+        check(&TEXT[..TEXT.len() - 1], None);
+    }
+}
