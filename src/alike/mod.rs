@@ -211,7 +211,7 @@ impl Eye {
         if configs.any(|config| config.groups.values().any(|rules| rules.span_rows())) {
             return Eye::Blind;
         }
-        let by_user = timeline.configs().any(|config| !config.users.is_empty());
+        let by_user = timeline.configs().any(|config| !config.users.is_empty() || !config.unknown_users.is_empty());
         Scan::new(layout, by_user).map_or(Eye::Blind, Eye::Open)
     }
 }
