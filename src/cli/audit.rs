@@ -30,7 +30,7 @@ use crate::report::{self, InputInfo, Report, UsdTotals};
                         quota audit one-api.db --by model --fail-on over\n\n\
                         Exit codes: 0 all right, 1 something that --fail-on names was found, 2 the job could not be done, \
                         3 nothing could be audited.\n\
-                        Environment: QUOTA_CONFIG (a config file), QUOTA_COLOR (auto, always, never); flags win.")]
+                        Environment: QUOTA_CONFIG (a config file), QUOTA_COLOR (auto, always, never), QUOTA_THREADS (a number); flags win.")]
 pub struct AuditCommand {
     #[command(flatten)]
     logs: LogArgs,

@@ -40,7 +40,7 @@ use outputs::Screen;
 #[command(name = "quota", version, about, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "Examples:\n  quota audit logs.csv\n  quota calc --model gpt-4o --input 1000 --output 500\n\n\
                         Exit codes: 0 all right, 1 something was found, 2 the job could not be done, 3 nothing could be audited.\n\
-                        Environment: QUOTA_CONFIG (a config file), QUOTA_COLOR (auto, always, never); flags win.")]
+                        Environment: QUOTA_CONFIG (a config file), QUOTA_COLOR (auto, always, never), QUOTA_THREADS (a number); flags win.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
