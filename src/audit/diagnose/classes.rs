@@ -57,15 +57,13 @@ impl Told {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Explained {
     rows: u64,
-    #[serde(with = "pairs")]
-    by_own: BTreeMap<Causes, Told>,
+    by_own: ByOwn,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Class {
     rows: u64,
-    #[serde(with = "pairs")]
-    by_own: BTreeMap<Causes, Told>,
+    by_own: ByOwn,
     #[serde(with = "pairs")]
     explained: BTreeMap<Shared, Explained>,
     aside: Aside,
@@ -126,13 +124,17 @@ impl From<AsideAsked> for Aside {
 }
 
 /// More rows of a class are not kept aside.
-const MOST_ASIDE: usize = 100;
+const MOST_ASIDE: usize = 50;
 
 /// In a run with more classes no rows are kept aside.
 const MOST_CLASSES: usize = 400;
 
-/// So many different numbers are counted in a class; further ones are not.
-const MOST_SHARED: usize = 20_000;
+/// So many different numbers are counted in all classes; beyond, a class counts new ones only while it has few.
+const MOST_SHARED: usize = 30_000;
+const FEW_SHARED: usize = 200;
+
+/// Of one number for all rows the first row tells all that it may be.
+const MOST_UNITS: usize = 500;
 
 /// An earned cause must explain at least one of so many rows of its class.
 const EARNED_SHARE: u64 = 5;
@@ -142,6 +144,8 @@ const EARNED_SHARE: u64 = 5;
 pub struct Classes {
     #[serde(with = "pairs")]
     classes: BTreeMap<ClassKey, Class>,
+    /// How many different things explain rows, over all classes.
+    shared: usize,
     /// Mismatched rows with a price in USD, and what another number of points for 1 USD would explain of them.
     priced_rows: u64,
     #[serde(with = "pairs")]
@@ -151,10 +155,32 @@ pub struct Classes {
     within: Option<Interval>,
 }
 
-/// Rows by the causes that they have alone.
+/// Rows by the causes that they have alone, in the order of the causes. There are few of these and many such sums, so it is a list.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-struct ByOwn(#[serde(with = "pairs")] BTreeMap<Causes, Told>);
+struct ByOwn(Vec<(Causes, Told)>);
+
+impl ByOwn {
+    fn add(&mut self, own: Causes, told: &Told) {
+        match self.0.binary_search_by_key(&own, |(own, _)| *own) {
+            Ok(at) => self.0[at].1.merge(told),
+            Err(at) => {
+                self.0.reserve_exact(1);
+                self.0.insert(at, (own, told.clone()));
+            }
+        }
+    }
+
+    fn merge(&mut self, other: &ByOwn) {
+        other.0.iter().for_each(|(own, told)| self.add(*own, told));
+    }
+
+    fn take(&mut self, own: Causes, told: &Told) {
+        if let Ok(at) = self.0.binary_search_by_key(&own, |(own, _)| *own) {
+            self.0[at].1.take(told);
+        }
+    }
+}
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Unit {
@@ -277,8 +303,15 @@ impl Classes {
         let before = self.classes.len();
         let class = self.classes.entry(key).or_default();
         class.rows += 1;
-        class.by_own.entry(own).or_default().merge(told);
-        Shared::all(diagnosis).for_each(|shared| class.explain(shared, own, told));
+        class.by_own.add(own, told);
+        let before_row = class.explained.len();
+        let has_room = self.shared < MOST_SHARED || before_row < FEW_SHARED;
+        for shared in Shared::all(diagnosis) {
+            if has_room || class.knows(&shared) {
+                class.explain(shared, own, told);
+            }
+        }
+        self.shared += class.explained.len() - before_row;
         if let Some(terms) = judged.terms.as_ref().filter(|_| diagnosis.numbers_unsought && before <= MOST_CLASSES) {
             let charge = || Charge { terms: terms.clone(), written: judged.written.clone(), charged: judged.charged };
             let row = || Unasked { numbers: Numbers::Unsought(Box::new(charge())), own, told: told.clone() };
@@ -314,7 +347,7 @@ impl Classes {
             self.narrow(within);
         }
         for value in units {
-            if self.units.len() < MOST_SHARED || self.units.contains_key(&value) {
+            if self.units.len() < MOST_UNITS || self.units.contains_key(&value) {
                 self.units.entry(value).or_default().add(key, own, told);
             }
         }
@@ -325,11 +358,11 @@ impl Classes {
         for (key, part) in other.classes {
             let class = self.classes.entry(key).or_default();
             class.rows += part.rows;
-            part.by_own.iter().for_each(|(own, told)| class.by_own.entry(*own).or_default().merge(told));
+            class.by_own.merge(&part.by_own);
             for (shared, part) in part.explained {
                 let explained = class.explained.entry(shared).or_default();
                 explained.rows += part.rows;
-                part.by_own.iter().for_each(|(own, told)| explained.by_own.entry(*own).or_default().merge(told));
+                explained.by_own.merge(&part.by_own);
             }
             class.aside.merge(part.aside);
         }
@@ -340,6 +373,7 @@ impl Classes {
         for (value, part) in other.units {
             self.units.entry(value).or_default().merge(part);
         }
+        self.shared = self.classes.values().map(|class| class.explained.len()).sum();
         self.small.merge(other.small);
         other.within.iter().for_each(|within| self.narrow(within));
     }
@@ -352,7 +386,7 @@ impl Classes {
             causes.unit = Some(*value);
             let implied = Some(("quota_per_unit".into(), value.to_string()));
             for (key, by_own) in &unit.by_class {
-                by_own.0.values().for_each(|told| causes.count(UNIT, key, told, implied.clone()));
+                by_own.0.iter().for_each(|(_, told)| causes.count(UNIT, key, told, implied.clone()));
             }
         }
         for (key, class) in &self.classes {
@@ -365,16 +399,16 @@ impl Classes {
     fn add_class(&self, key: &ClassKey, class: &Class, unit: Option<&Unit>, causes: &mut ClassCauses) {
         let mut left = class.by_own.clone();
         let by_unit = unit.and_then(|unit| unit.by_class.get(key));
-        by_unit.into_iter().flat_map(|own| &own.0).for_each(|(own, told)| take(&mut left, *own, told));
+        by_unit.into_iter().flat_map(|own| &own.0).for_each(|(own, told)| left.take(*own, told));
         if let Some((shared, explained)) = class.best().filter(|_| by_unit.is_none()) {
-            for (own, told) in &explained.by_own {
+            for (own, told) in &explained.by_own.0 {
                 causes.count(shared.causes, key, told, shared.implied());
-                take(&mut left, *own, told);
+                left.take(*own, told);
             }
             let asked = self.keeps_aside() && class.is_asked();
             causes.chosen.insert(key.clone(), Chosen { shared: shared.clone(), equals: class.equals(shared, explained), asked });
         }
-        for (own, told) in left.iter().filter(|(_, told)| told.tally.rows > 0) {
+        for (own, told) in left.0.iter().filter(|(_, told)| told.tally.rows > 0) {
             causes.count(*own, key, told, None);
         }
     }
@@ -396,39 +430,35 @@ impl Unit {
     fn add(&mut self, key: &ClassKey, own: Causes, told: &Told) {
         self.rows += 1;
         self.models.insert(key.model.clone());
-        self.by_class.entry(key.clone()).or_default().0.entry(own).or_default().merge(told);
+        self.by_class.entry(key.clone()).or_default().add(own, told);
     }
 
     fn merge(&mut self, other: Unit) {
         self.rows += other.rows;
         self.models.extend(other.models);
         for (key, by_own) in other.by_class {
-            let sums = self.by_class.entry(key).or_default();
-            by_own.0.iter().for_each(|(own, told)| sums.0.entry(*own).or_default().merge(told));
+            self.by_class.entry(key).or_default().merge(&by_own);
         }
     }
 }
 
 const UNIT: Causes = Causes { kind: Kind::Earned, first: Cause::QuotaPerUnitDiffers, second: None };
 
-fn take(left: &mut BTreeMap<Causes, Told>, own: Causes, told: &Told) {
-    if let Some(sum) = left.get_mut(&own) {
-        sum.take(told);
-    }
-}
-
 impl Class {
+    /// Whether something is counted already, or is no number: of those there are few.
+    fn knows(&self, shared: &Shared) -> bool {
+        shared.number.is_none() || self.explained.contains_key(shared)
+    }
+
     fn explain(&mut self, shared: Shared, own: Causes, told: &Told) {
-        if self.explained.len() < MOST_SHARED || self.explained.contains_key(&shared) {
-            let explained = self.explained.entry(shared).or_default();
-            explained.rows += told.tally.rows;
-            explained.by_own.entry(own).or_default().merge(told);
-        }
+        let explained = self.explained.entry(shared).or_default();
+        explained.rows += told.tally.rows;
+        explained.by_own.add(own, told);
     }
 
     /// The class with the numbers of the rows that were kept aside, where they can matter.
     fn asked(&self) -> Cow<'_, Class> {
-        let is_definite = self.by_own.keys().all(|own| own.kind == Kind::Definite);
+        let is_definite = self.by_own.0.iter().all(|(own, _)| own.kind == Kind::Definite);
         if self.aside.rows.is_empty() || is_definite {
             return Cow::Borrowed(self);
         }
