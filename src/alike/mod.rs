@@ -24,12 +24,14 @@
 //! Only rows that are right to the point, and of which nothing else is to be told, are counted here. All others (wrong, open,
 //! drifting, by a minimum, of tasks, charged twice, malformed) go the general way, one by one, when their turn comes.
 
+mod days;
 mod kinds;
 mod round;
 mod scan;
 mod sorted;
 mod template;
 
+use days::Days;
 use kinds::{Kinds, Look};
 use round::{Round, Seen};
 use scan::{Facts, Scan};
@@ -52,6 +54,7 @@ pub struct Alike {
     known: Kinds,
     /// For each outcome of `known`.
     tallies: Vec<Tally>,
+    days: Days,
     round: Round,
     luck: Luck,
     /// The row that goes the general way.
@@ -109,6 +112,7 @@ impl Alike {
             eye: Eye::Closed,
             known: Kinds::default(),
             tallies: Vec::new(),
+            days: Days::default(),
             round: Round::default(),
             luck: Luck::default(),
             new: None,
@@ -172,6 +176,7 @@ impl Alike {
                 break;
             };
             self.tallies[outcome.number()].add(row.charged, row.time);
+            self.days.add(row.time, row.charged);
             if let Some(request) = row.request.filter(|_| look.is_request(outcome)) {
                 past.watch.remember(request);
             }
@@ -188,8 +193,8 @@ impl Alike {
         }
     }
 
-    /// Adds what was counted to a summary.
-    pub fn add_to(self, summary: &mut Summary) {
+    /// Adds what was counted to a summary. `day` names the day of a time.
+    pub fn add_to(self, summary: &mut Summary, day: &dyn Fn(i64) -> String) {
         for (outcome, tally) in self.known.outcomes().iter().zip(&self.tallies).filter(|(_, tally)| tally.rows > 0) {
             summary.add_plain(&Plain {
                 model: &outcome.model,
@@ -200,6 +205,9 @@ impl Alike {
                 points: tally.points,
                 span: tally.span,
             });
+        }
+        for (time, sum) in self.days.sums() {
+            summary.add_plain_of_day(time.map(day).unwrap_or_default(), sum.rows, sum.points);
         }
     }
 }

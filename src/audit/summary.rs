@@ -297,9 +297,9 @@ impl Summary {
         }
     }
 
-    /// Whether rows can be counted by model and group alone.
+    /// Whether rows can be counted by model, group and day alone.
     pub fn takes_plain(&self) -> bool {
-        self.by.keys().all(|by| matches!(by, By::Model | By::Group | By::Cause))
+        self.by.keys().all(|by| matches!(by, By::Model | By::Group | By::Day | By::Cause))
     }
 
     /// Counts rows that are right; only where [`Summary::takes_plain`].
@@ -322,6 +322,14 @@ impl Summary {
         if let Some(cases) = &mut self.cases {
             let case = cases.entry(part.model.to_owned()).or_default().entry(part.group.to_owned()).or_default();
             case.tally.merge(&tally);
+        }
+    }
+
+    /// Counts the same rows by day.
+    pub fn add_plain_of_day(&mut self, day: String, rows: u64, points: i128) {
+        if let Some(parts) = self.by.get_mut(&By::Day) {
+            let tally = Tally { rows, charged_points: points, expected_points: points, mismatched: 0 };
+            parts.entry(day).or_default().merge(&tally);
         }
     }
 

@@ -212,7 +212,7 @@ impl<'c> Run<'c> {
         let (info, pricing) = self.logs.read_by(path, index, &mut rows)?;
         let Rows { report, alike, .. } = rows;
         if let Some(alike) = alike {
-            alike.add_to(&mut report.summary);
+            alike.add_to(&mut report.summary, &|time| self.logs.times.day(time));
         }
         report.sources.extend(pricing.sources.iter().cloned());
         report.inputs.push(info);

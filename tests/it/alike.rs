@@ -145,7 +145,7 @@ fn same(path: &Path, flags: &[&str], name: &str) {
     let pages = folder.path().join("report.md");
     let further = format!("markdown={}", pages.display());
     let audit = |more: &[&str]| {
-        let usual = ["audit", path.to_str().unwrap(), "--format", "json", "--report", &further, "--by", "model,group,cause"];
+        let usual = ["audit", path.to_str().unwrap(), "--format", "json", "--report", &further, "--by", "model,group,day,cause"];
         let done = quota(&[&usual, flags, more].concat());
         (done.code, done.out + &std::fs::read_to_string(&pages).unwrap_or_default(), done.err)
     };
