@@ -455,8 +455,8 @@ impl Summary {
     }
 
     /// The causes of all mismatched rows.
-    pub fn causes(&self) -> ClassCauses {
-        self.causes.get_or_init(|| self.classes.causes()).clone()
+    pub fn causes(&self) -> &ClassCauses {
+        self.causes.get_or_init(|| self.classes.causes())
     }
 
     /// The breakdowns, that by cause included.

@@ -97,12 +97,12 @@ impl ExplainCommand {
     fn write(&self, rows: &[Explained], summary: &Summary, out: &mut dyn Write) -> Result<(), Failure> {
         let causes = summary.causes();
         match self.format {
-            Format::Json => write_json(rows, &causes, out)?,
+            Format::Json => write_json(rows, causes, out)?,
             Format::Table if rows.is_empty() => {
                 let audited = summary.totals.audited();
                 writeln!(out, "No charge is wrong ({audited} of {} rows could be audited).", summary.totals.rows)?;
             }
-            Format::Table => write_table(rows, &causes, out)?,
+            Format::Table => write_table(rows, causes, out)?,
         }
         Ok(())
     }

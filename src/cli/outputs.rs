@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::Color;
@@ -50,14 +51,14 @@ pub struct OutputArgs {
 #[derive(Args, Debug)]
 pub struct ByArgs {
     /// Break the totals down by model, group, token, user, channel, day, cause
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    by: Vec<ByChoice>,
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = breakdown())]
+    by: Vec<By>,
 }
 
 impl ByArgs {
     /// The breakdowns that were asked for.
     pub fn by(&self) -> Vec<By> {
-        self.by.iter().map(|choice| By::from(*choice)).collect()
+        self.by.clone()
     }
 }
 
@@ -97,29 +98,10 @@ fn further(text: &str) -> Result<Further, String> {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum ByChoice {
-    Model,
-    Group,
-    Token,
-    User,
-    Channel,
-    Day,
-    Cause,
-}
-
-impl From<ByChoice> for By {
-    fn from(choice: ByChoice) -> By {
-        match choice {
-            ByChoice::Model => By::Model,
-            ByChoice::Group => By::Group,
-            ByChoice::Token => By::Token,
-            ByChoice::User => By::User,
-            ByChoice::Channel => By::Channel,
-            ByChoice::Day => By::Day,
-            ByChoice::Cause => By::Cause,
-        }
-    }
+/// Takes the word of a breakdown.
+fn breakdown() -> impl TypedValueParser<Value = By> {
+    let of_word = |word: String| By::ALL.into_iter().find(|by| by.word() == word).ok_or("no breakdown");
+    PossibleValuesParser::new(By::ALL.map(By::word)).try_map(of_word)
 }
 
 impl FormatName {
@@ -251,9 +233,12 @@ impl<'o> Outputs<'o> {
 
     /// Writes the findings that a report lists where every row is written and the rows themselves are not at hand.
     pub fn listed(&mut self, report: &Report) -> Result<(), Failure> {
+        if !self.stream() {
+            return Ok(());
+        }
         let causes = report.summary.causes();
         for finding in report.summary.findings() {
-            self.part(&finding_part(finding, report.input_name(finding.place.input), Some(&causes)))?;
+            self.part(&finding_part(finding, report.input_name(finding.place.input), Some(causes)))?;
         }
         Ok(())
     }
@@ -275,8 +260,7 @@ impl<'o> Outputs<'o> {
 
     /// Writes what is known at the end of the run.
     pub fn end(&mut self, report: &Report) -> Result<(), Failure> {
-        let causes = report.summary.causes();
-        let view = View::new(report, &causes);
+        let view = View::new(report, report.summary.causes());
         for Output { format, sink } in &mut self.all {
             sink.with(|out| format.end(&view, out))?;
         }

@@ -85,7 +85,6 @@ impl Report {
 
     /// Writes it in one format.
     pub fn write(&self, format: &mut dyn Format, out: &mut dyn Write) -> io::Result<()> {
-        let causes = self.summary.causes();
-        format.end(&View::new(self, &causes), out)
+        format.end(&View::new(self, self.summary.causes()), out)
     }
 }
