@@ -13,16 +13,17 @@
 //! assert_eq!(points.round_half_away().to_string(), "5023");
 //! ```
 
+mod whole;
+
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::ops::{Add, AddAssign, Mul, Neg, Sub};
 use std::str::FromStr;
 
-use num_bigint::BigInt;
-use num_integer::Integer;
-use num_traits::{Signed, ToPrimitive, Zero};
 use serde::{Deserialize, Serialize};
+
+pub use whole::Whole;
 
 use crate::float;
 
@@ -185,7 +186,7 @@ impl From<i64> for Ratio {
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Exact {
-    mantissa: BigInt,
+    mantissa: Whole,
     scale: u32,
 }
 
@@ -216,40 +217,40 @@ impl Exact {
         let fraction = number.split_once('.').map_or(0, |(_, f)| f.len());
         let digits: String = number.chars().filter(|c| *c != '.').collect();
         let exponent = exponent.checked_sub(i32::try_from(fraction).ok()?)?;
-        (exponent.unsigned_abs() <= 400).then(|| Exact::power(digits.parse().unwrap_or_default(), exponent))
+        (exponent.unsigned_abs() <= 400).then(|| Exact::power(Whole::parse(&digits).unwrap_or_default(), exponent))
     }
 
-    fn power(mantissa: BigInt, exponent: i32) -> Exact {
+    fn power(mantissa: Whole, exponent: i32) -> Exact {
         match exponent {
             ..=0 => Exact { mantissa, scale: exponent.unsigned_abs() },
-            1.. => Exact { mantissa: mantissa * ten_to(exponent.unsigned_abs()), scale: 0 },
+            1.. => Exact { mantissa: mantissa.with_zeros(exponent.unsigned_abs()), scale: 0 },
         }
     }
 
-    fn at_scale(&self, scale: u32) -> Cow<'_, BigInt> {
+    fn at_scale(&self, scale: u32) -> Cow<'_, Whole> {
         match scale - self.scale {
             0 => Cow::Borrowed(&self.mantissa),
-            more => Cow::Owned(&self.mantissa * ten_to(more)),
+            more => Cow::Owned(self.mantissa.with_zeros(more)),
         }
     }
 
     /// Rounded to a whole number, halves away from zero.
-    pub fn round_half_away(&self) -> BigInt {
+    pub fn round_half_away(&self) -> Whole {
         self.rounded(0).mantissa
     }
 
     /// Cut to a whole number, toward zero.
-    pub fn truncate(&self) -> BigInt {
-        if self.scale == 0 { self.mantissa.clone() } else { &self.mantissa / ten_to(self.scale) }
+    pub fn truncate(&self) -> Whole {
+        if self.scale == 0 { self.mantissa.clone() } else { self.mantissa.div_rem(&Whole::ten_to(self.scale)).0 }
     }
 
     /// The largest whole number that is not above.
-    pub fn floor(&self) -> BigInt {
-        if self.scale == 0 { self.mantissa.clone() } else { self.mantissa.div_floor(&ten_to(self.scale)) }
+    pub fn floor(&self) -> Whole {
+        if self.scale == 0 { self.mantissa.clone() } else { self.mantissa.floor_of(&Whole::ten_to(self.scale)) }
     }
 
     /// The smallest whole number that is not below.
-    pub fn ceil(&self) -> BigInt {
+    pub fn ceil(&self) -> Whole {
         -(-self.clone()).floor()
     }
 
@@ -258,21 +259,21 @@ impl Exact {
         if self.scale <= places {
             return self.clone();
         }
-        let unit = ten_to(self.scale - places);
-        Exact { mantissa: divide_half_away(&self.mantissa, &unit), scale: places }
+        let unit = Whole::ten_to(self.scale - places);
+        Exact { mantissa: self.mantissa.divide_half_away(&unit), scale: places }
     }
 
     /// `self / divisor`, rounded half away from zero at `places` decimals. The divisor is not 0.
     pub fn divided_by(&self, divisor: &Exact, places: u32) -> Exact {
         let scale = self.scale.max(divisor.scale);
-        let numerator = self.at_scale(scale).into_owned() * ten_to(places);
-        Exact { mantissa: divide_half_away(&numerator, &divisor.at_scale(scale)), scale: places }
+        let numerator = self.at_scale(scale).with_zeros(places);
+        Exact { mantissa: numerator.divide_half_away(&divisor.at_scale(scale)), scale: places }
     }
 
     /// The same number without trailing zeros.
     pub fn normalized(mut self) -> Exact {
         while self.scale > 0 {
-            let (quotient, rest) = self.mantissa.div_rem(&BigInt::from(10));
+            let (quotient, rest) = self.mantissa.div_rem(&Whole::from(10_i64));
             if !rest.is_zero() {
                 break;
             }
@@ -296,19 +297,6 @@ impl Exact {
     }
 }
 
-fn ten_to(power: u32) -> BigInt {
-    10u128.checked_pow(power).map_or_else(|| BigInt::from(10u8).pow(power), BigInt::from)
-}
-
-/// `numerator / denominator`, halves away from zero.
-fn divide_half_away(numerator: &BigInt, denominator: &BigInt) -> BigInt {
-    let (quotient, rest) = numerator.div_rem(denominator);
-    if (rest.abs() << 1u8) < denominator.abs() {
-        return quotient;
-    }
-    if numerator.is_negative() == denominator.is_negative() { quotient + 1 } else { quotient - 1 }
-}
-
 impl From<Exact> for String {
     fn from(number: Exact) -> String {
         number.to_string()
@@ -325,21 +313,22 @@ impl TryFrom<String> for Exact {
 
 impl From<Ratio> for Exact {
     fn from(ratio: Ratio) -> Exact {
-        Exact::power(BigInt::from(ratio.mantissa), i32::from(ratio.exponent))
+        Exact::power(Whole::from(ratio.mantissa), i32::from(ratio.exponent))
     }
 }
 
 impl From<i64> for Exact {
     fn from(whole: i64) -> Exact {
-        Exact { mantissa: BigInt::from(whole), scale: 0 }
+        Exact { mantissa: whole.into(), scale: 0 }
     }
 }
 
-impl From<BigInt> for Exact {
-    fn from(whole: BigInt) -> Exact {
+impl From<Whole> for Exact {
+    fn from(whole: Whole) -> Exact {
         Exact { mantissa: whole, scale: 0 }
     }
 }
+
 
 impl From<Points> for Exact {
     fn from(points: Points) -> Exact {
@@ -359,7 +348,7 @@ impl Add for Exact {
     type Output = Exact;
     fn add(self, other: Exact) -> Exact {
         let scale = self.scale.max(other.scale);
-        Exact { mantissa: self.at_scale(scale).into_owned() + other.at_scale(scale).as_ref(), scale }
+        Exact { mantissa: self.at_scale(scale).into_owned() + other.at_scale(scale).into_owned(), scale }
     }
 }
 
@@ -441,7 +430,7 @@ impl Points {
     pub const INT32: (Points, Points) = (Points(i32::MIN as i64), Points(i32::MAX as i64));
 
     /// A whole number as points; beyond 64 bits it stops at the last number.
-    pub fn saturating(whole: &BigInt) -> Points {
+    pub fn saturating(whole: &Whole) -> Points {
         Points(whole.to_i64().unwrap_or(if whole.is_negative() { i64::MIN } else { i64::MAX }))
     }
 
@@ -531,7 +520,7 @@ mod tests {
     #[test]
     fn halves_round_away_from_zero() {
         for (text, whole) in [("0.5", 1), ("-0.5", -1), ("1.49999999999999999999", 1), ("2.5", 3), ("-2.5", -3), ("7", 7)] {
-            assert_eq!(Exact::parse(text).unwrap().round_half_away(), BigInt::from(whole), "{text}");
+            assert_eq!(Exact::parse(text).unwrap().round_half_away(), Whole::from(i64::from(whole)), "{text}");
         }
     }
 

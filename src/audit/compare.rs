@@ -8,7 +8,7 @@ use super::Judged;
 use crate::config::{Config, Found, Map, MapName};
 use crate::defaults;
 use crate::details::Details;
-use crate::exact::{Exact, Points, Ratio};
+use crate::exact::{Exact, Points, Ratio, Whole};
 use crate::log::LogEntry;
 use crate::pricing::{Allowed, Reason, Slot, Terms, price};
 use crate::profile::{self, Basis, Context, Memory, Profile, Quirk, Rating};
@@ -29,7 +29,7 @@ impl Amount {
     /// In USD; 30 places where the points do not divide.
     pub fn usd(&self) -> Exact {
         let usd = |(per_unit, points): (&Ratio, &i128)| {
-            Exact::from(num_bigint::BigInt::from(*points)).divided_by(&Exact::from(*per_unit), 30)
+            Exact::from(Whole::from(*points)).divided_by(&Exact::from(*per_unit), 30)
         };
         self.0.iter().map(usd).fold(Exact::zero(), |sum, usd| sum + usd).normalized()
     }

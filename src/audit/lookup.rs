@@ -47,7 +47,8 @@ impl<T> Looked<T> {
 struct Key {
     profile: Profile,
     config: usize,
-    model: String,
+    /// None where all models are looked up.
+    model: Option<String>,
     group: String,
     channel: String,
     upstream: Option<String>,
@@ -68,12 +69,12 @@ pub(super) struct Lookup<'l, 'a> {
 }
 
 impl Lookup<'_, '_> {
-    fn key(&self, terms: &Terms) -> Key {
+    fn key(&self, terms: &Terms, model: Option<&str>) -> Key {
         let used = terms.usage.iter().filter(|(_, tokens)| *tokens != 0);
         Key {
             profile: self.profile,
             config: std::ptr::from_ref(self.context.config).addr(),
-            model: self.entry.model.to_owned(),
+            model: model.map(str::to_owned),
             group: self.entry.group.to_owned(),
             channel: self.entry.channel.to_owned(),
             upstream: profile::upstream_of(self.entry, self.details),
@@ -86,12 +87,17 @@ impl Lookup<'_, '_> {
 impl Look for Lookup<'_, '_> {
     fn related(&self, terms: &Terms) -> Rc<Related> {
         let find = || profile::related(self.profile, self.entry, self.details, self.context);
-        if is_of_its_own(terms) { Rc::new(find()) } else { self.known.related.get(self.key(terms), find) }
+        if is_of_its_own(terms) { Rc::new(find()) } else { self.known.related.get(self.key(terms, Some(self.entry.model)), find) }
     }
 
-    fn other_models(&self, terms: &Terms) -> Rc<Vec<RelatedModel>> {
-        let find = || profile::other_models(self.profile, self.entry, self.details, self.context);
-        if is_of_its_own(terms) { Rc::new(find()) } else { self.known.models.get(self.key(terms), find) }
+    fn models(&self, terms: &Terms) -> Rc<Vec<RelatedModel>> {
+        let find = || profile::models(self.profile, self.entry, self.details, self.context);
+        if is_of_its_own(terms) { Rc::new(find()) } else { self.known.models.get(self.key(terms, None), find) }
+    }
+
+    fn own_model(&self) -> Option<&str> {
+        let is_mapped = profile::is_priced_as_mapped(self.profile, self.entry, self.details);
+        (!is_mapped).then_some(self.entry.model)
     }
 
     fn other_mode(&self) -> Option<Terms> {

@@ -1,35 +1,121 @@
-//! A quick look at an amount, to spare the exact one where it cannot come near. Nothing is ever decided by it but "too far away".
+//! A quick look at an amount, to spare the exact one where it cannot come near. Nothing is ever decided by it but what lies far from
+//! any doubt: "too far away", "between these whole numbers".
 
-use super::of;
+use std::ops::RangeInclusive;
+
+use super::{POWERS, of};
 use crate::exact::{Points, Ratio};
 
-/// An amount that is right to about fifteen digits.
+/// Sums and products of a few numbers are right to so many parts of their size, which is that of all that was added.
+const SLACK: f64 = 1e-14;
+
+/// An amount, nearly.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Estimate(f64);
+pub struct Estimate {
+    value: f64,
+    /// The same amount with nothing taken off.
+    size: f64,
+}
 
 impl Estimate {
-    pub const NOTHING: Estimate = Estimate(0.0);
+    pub const NOTHING: Estimate = Estimate { value: 0.0, size: 0.0 };
 
     pub fn of(ratio: Ratio) -> Estimate {
-        Estimate(of(ratio))
+        let value = about(ratio);
+        Estimate { value, size: value.abs() }
     }
 
     /// Adds so many at a rate.
     pub fn add(&mut self, count: i64, rate: Ratio) {
-        self.0 += count as f64 * of(rate);
+        let part = count as f64 * about(rate);
+        self.value += part;
+        self.size += part.abs();
     }
 
     pub fn plus(self, other: Estimate) -> Estimate {
-        Estimate(self.0 + other.0)
+        Estimate { value: self.value + other.value, size: self.size + other.size }
     }
 
     pub fn times(self, ratio: Ratio) -> Estimate {
-        Estimate(self.0 * of(ratio))
+        let ratio = about(ratio);
+        Estimate { value: self.value * ratio, size: self.size * ratio.abs() }
     }
 
     /// Whether the amount may become these points by some rounding.
     pub fn is_near(self, points: Points) -> bool {
         let target = points.0 as f64;
-        (self.0 - target).abs() <= 2.0 + target.abs() * 1e-9
+        let distance = (self.value - target).abs();
+        // What is no number is not known to be far away.
+        distance.is_nan() || distance <= 2.0 + (target.abs() + self.size) * 1e-9
     }
+}
+
+/// A ratio to fifteen digits.
+fn about(ratio: Ratio) -> f64 {
+    const PARTS: [f64; 23] = [
+        1e0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16, 1e-17, 1e-18,
+        1e-19, 1e-20, 1e-21, 1e-22,
+    ];
+    let table = if ratio.exponent() < 0 { &PARTS } else { &POWERS };
+    let power = table.get(usize::from(ratio.exponent().unsigned_abs()));
+    power.map_or_else(|| of(ratio), |power| ratio.mantissa() as f64 * power)
+}
+
+/// The values of a number between which an amount that grows with it comes within a point of a charge, nearly.
+///
+/// Its answers are none where they are in doubt.
+#[derive(Clone, Copy, Debug)]
+pub struct Around {
+    low: f64,
+    high: f64,
+    /// How far off either may be.
+    slack: f64,
+}
+
+impl Around {
+    /// `none` and `one` are the amounts at 0 and 1. Within, none where only values of 0 and less fit.
+    pub fn of(none: Estimate, one: Estimate, charged: Points) -> Option<Option<Around>> {
+        let slope = one.value - none.value;
+        let slack = (one.size + none.size) * SLACK;
+        let charged = charged.0 as f64;
+        let (low, high) = ((charged - 1.0 - none.value) / slope, (charged + 1.0 - none.value) / slope);
+        let size = (charged.abs() + 1.0 + none.size) / slope;
+        let is_rising = slope > 1e6 * slack && low.is_finite() && high.is_finite();
+        let slack = size * (SLACK + slack / slope) * 4.0;
+        (is_rising && high.abs() > slack).then_some((high > 0.0).then_some(Around { low, high, slack }))
+    }
+
+    /// The power of ten of the first digit of the highest value.
+    pub fn magnitude(&self) -> Option<i16> {
+        let power = self.high.log10().floor() as i16;
+        let digit = self.high / ten_to(power)?;
+        let slack = self.slack / ten_to(power)? + 1e-9;
+        (1.0 + slack..10.0 - slack).contains(&digit).then_some(power)
+    }
+
+    /// Which multiples of a power of ten lie within, from the first that is above the lowest value on.
+    pub fn multiples(&self, power: i16) -> Option<RangeInclusive<i64>> {
+        // The exact bounds have 24 places, and are counted to six.
+        let unit = ten_to(power).filter(|_| power >= -17)?;
+        let slack = self.slack / unit + 1e-6;
+        let below = |value: f64| {
+            let count = value / unit;
+            let floor = count.floor();
+            let slack = slack + count.abs() * SLACK;
+            (floor.abs() < 1e15 && count - floor > slack && floor + 1.0 - count > slack).then_some(floor as i64)
+        };
+        Some(below(self.low)? + 1..=below(self.high)?)
+    }
+
+    /// Whether one in so many intervals of this width holds a multiple of a power of ten.
+    pub fn is_rare(&self, power: i16, rare: i64) -> Option<bool> {
+        let width = (self.high - self.low) * rare as f64 / ten_to(power)?;
+        let slack = 2.0 * self.slack * rare as f64 / ten_to(power)? + 1e-9;
+        ((width - 1.0).abs() > slack).then_some(width < 1.0)
+    }
+}
+
+fn ten_to(power: i16) -> Option<f64> {
+    let size = POWERS.get(usize::from(power.unsigned_abs()))?;
+    Some(if power < 0 { 1.0 / size } else { *size })
 }

@@ -9,7 +9,6 @@
 //! The division comes first, so not even whole prices are safe: 2031 tokens at 1 USD are 1015 points in float64 and
 //! 1016 in exact arithmetic.
 
-use num_bigint::BigInt;
 
 use super::{Float, of};
 use crate::exact::{Exact, Points, Ratio};
@@ -36,7 +35,7 @@ pub fn charge(value: Float, quota_per_unit: Ratio, group_ratio: Ratio, tools: &E
     let amount = Exact::from(before.to_ratio()?) * group_ratio + tools.clone();
     let whole = amount.round_half_away();
     let points = Points::saturating(&whole).clamp(Points::INT32.0, Points::INT32.1);
-    let saturated = BigInt::from(points.0) != whole;
+    let saturated = whole != points.0.into();
     Some(Charge { before, amount: Some(amount), points, saturated })
 }
 

@@ -16,8 +16,8 @@ pub fn may_give(terms: &Terms, points: Points) -> bool {
     estimate(terms).is_none_or(|amount| amount.is_near(points))
 }
 
-/// The amount of the formulas that are plain sums or products; none for others.
-fn estimate(terms: &Terms) -> Option<Estimate> {
+/// The amount of the formulas that are plain sums or products, nearly; none for others.
+pub fn estimate(terms: &Terms) -> Option<Estimate> {
     let base = match &terms.formula {
         Formula::Decimal | Formula::Sum(Sum::OneApi | Sum::ClaudeOf2025) => tokens(terms).times(terms.model_ratio),
         Formula::DecimalPrice => Estimate::of(terms.price).times(terms.quota_per_unit),
@@ -44,6 +44,9 @@ fn tokens(terms: &Terms) -> Estimate {
 }
 
 fn surcharges(terms: &Terms, multiplied: bool) -> Option<Estimate> {
+    if terms.surcharges.is_empty() {
+        return Some(Estimate::NOTHING);
+    }
     let mut sum = Exact::zero();
     for surcharge in terms.surcharges.iter().filter(|surcharge| surcharge.multiplied == multiplied) {
         sum += usd(surcharge);

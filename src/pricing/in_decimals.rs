@@ -1,12 +1,10 @@
 //! The sums and products of gateways in exact decimals: what the same rule gives without the last bit of a float64.
 
-use num_bigint::BigInt;
-
 use super::in_floats;
 use super::price::{Rounding, points_of, rounding_of, weighted};
 use super::terms::{After, Factor, Formula, Product, Sum, Terms};
 use super::usage::Class;
-use crate::exact::{Exact, Points, Ratio};
+use crate::exact::{Exact, Points, Ratio, Whole};
 
 /// The amount of a float64 formula in exact decimals, and how it is rounded; none for a formula that has no such form.
 pub fn amount(terms: &Terms, formula: &Formula) -> Option<(Exact, Rounding)> {
@@ -43,7 +41,7 @@ fn laisky(terms: &Terms) -> Option<(Exact, Rounding)> {
     let used = terms.usage.iter().filter(|(_, tokens)| *tokens != 0);
     let cost = used.fold(Exact::zero(), |cost, (class, tokens)| cost + points_of(terms, class, tokens)) * terms.group_ratio;
     let call = |price: Ratio| Rounding::Ceil.round(&(Exact::from(price) * terms.quota_per_unit));
-    let tools = terms.surcharges.iter().map(|surcharge| call(surcharge.price) * surcharge.count).sum::<BigInt>();
+    let tools = terms.surcharges.iter().map(|surcharge| call(surcharge.price) * Whole::from(surcharge.count)).sum::<Whole>();
     Some((cost + Exact::from(tools), Rounding::Ceil))
 }
 
@@ -75,7 +73,7 @@ fn multiplied(terms: &Terms, product: Product) -> (Exact, Rounding) {
 }
 
 impl Rounding {
-    pub(super) fn round(self, amount: &Exact) -> BigInt {
+    pub(super) fn round(self, amount: &Exact) -> Whole {
         match self {
             Rounding::HalfAway => amount.round_half_away(),
             Rounding::Truncate => amount.truncate(),
@@ -125,8 +123,8 @@ mod tests {
     fn amounts_round_up_or_are_cut() {
         for (amount, ceil, cut) in [("1.2", 2, 1), ("-1.2", -1, -1), ("3", 3, 3)] {
             let amount = Exact::parse(amount).unwrap();
-            assert_eq!(Rounding::Ceil.round(&amount), BigInt::from(ceil));
-            assert_eq!(Rounding::Truncate.round(&amount), BigInt::from(cut));
+            assert_eq!(Rounding::Ceil.round(&amount), Whole::from(i64::from(ceil)));
+            assert_eq!(Rounding::Truncate.round(&amount), Whole::from(i64::from(cut)));
         }
     }
 }

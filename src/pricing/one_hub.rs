@@ -1,15 +1,14 @@
 //! The rules of one-hub in exact decimals: what its charge would be without the last bits of float64, or without its steps.
 
-use num_bigint::BigInt;
 
 use super::terms::{OneHubRules, Terms};
 use super::usage::Class;
-use crate::exact::Exact;
+use crate::exact::{Exact, Whole};
 
 /// An amount and the whole points that it comes to; `nothing` where the zero rule acts.
 pub struct InDecimals {
     pub amount: Exact,
-    pub whole: BigInt,
+    pub whole: Whole,
     pub nothing: bool,
 }
 
@@ -42,8 +41,8 @@ pub fn adjustment(terms: &Terms, class: Class, tokens: i64, in_steps: bool) -> E
 }
 
 /// `ceil(Σ ceil(unit·Q)·calls · group)`.
-fn extras(terms: &Terms) -> BigInt {
+fn extras(terms: &Terms) -> Whole {
     let points = |price| (Exact::from(terms.quota_per_unit) * price).ceil();
-    let sum: BigInt = terms.surcharges.iter().map(|extra| points(extra.price) * extra.count).sum();
+    let sum: Whole = terms.surcharges.iter().map(|extra| points(extra.price) * Whole::from(extra.count)).sum();
     (Exact::from(sum) * terms.group_ratio).ceil()
 }

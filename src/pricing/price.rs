@@ -1,14 +1,12 @@
 //! From terms to the charge.
 
-use num_bigint::BigInt;
-use num_traits::Signed;
 
 use super::in_decimals;
 use super::in_floats::{self, InFloats};
 use super::one_hub;
 use super::terms::{FloatRounding, Formula, Per, Sum, Surcharge, Terms, Tiered};
 use super::usage::Class;
-use crate::exact::{Exact, Points};
+use crate::exact::{Exact, Points, Whole};
 use crate::float::expr::{EvalError, Outcome};
 use crate::float::tiered;
 
@@ -81,14 +79,14 @@ fn exactly(terms: &Terms, formula: &Formula) -> Charge {
         return whole(&Terms { formula: formula.clone(), ..terms.clone() });
     };
     // What does not fit 64 bits becomes the smallest number, as in the gateway: that is no matter of floats.
-    let whole = BigInt::from(i64::try_from(rounding.round(&amount)).unwrap_or(i64::MIN));
+    let whole = Whole::from(rounding.round(&amount).to_i64().unwrap_or(i64::MIN));
     let (points, adjustment) = settle(terms, &amount, &whole, terms.no_usage);
     Charge { amount, rounding, adjustment, points }
 }
 
 fn float(terms: &Terms, amount: InFloats, rounding: Rounding) -> Charge {
     let exact = amount.amount();
-    let (points, adjustment) = settle(terms, &exact, &BigInt::from(amount.rounded.whole), terms.no_usage || amount.nothing);
+    let (points, adjustment) = settle(terms, &exact, &amount.rounded.whole.into(), terms.no_usage || amount.nothing);
     Charge { amount: exact, rounding, adjustment, points }
 }
 
@@ -195,7 +193,7 @@ pub(super) fn usd(surcharge: &Surcharge) -> Exact {
 }
 
 /// The minimum, the rule for empty answers and the limit of 32 bits.
-fn settle(terms: &Terms, amount: &Exact, whole: &BigInt, no_usage: bool) -> (Points, Option<Adjustment>) {
+fn settle(terms: &Terms, amount: &Exact, whole: &Whole, no_usage: bool) -> (Points, Option<Adjustment>) {
     if no_usage && !is_tool_charged(terms) {
         return (Points(0), Some(Adjustment::NoUsage));
     }
@@ -213,7 +211,7 @@ fn is_tool_charged(terms: &Terms) -> bool {
         && terms.surcharges.iter().any(|s| !s.multiplied && s.count != 0)
 }
 
-fn saturate(terms: &Terms, whole: &BigInt) -> (Points, Option<Adjustment>) {
+fn saturate(terms: &Terms, whole: &Whole) -> (Points, Option<Adjustment>) {
     let points = Points::saturating(whole);
     if !terms.saturates {
         return (points, None);

@@ -67,9 +67,14 @@ pub fn related(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, co
     }
 }
 
-/// The prices of the other models of the given config, but the upstream one.
-pub fn other_models(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) -> Vec<RelatedModel> {
-    Pricer::new(profile, entry, details, context).others()
+/// The prices of the models of the given config, but the upstream one. They do not hang on the row's own model.
+pub fn models(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) -> Vec<RelatedModel> {
+    Pricer::new(profile, entry, details, context).models()
+}
+
+/// Veloera prices the model that a request was mapped to, whatever the row's own model is.
+pub fn is_priced_as_mapped(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>) -> bool {
+    profile == Profile::Veloera && upstream_of(entry, details).is_some()
 }
 
 /// Prices a row as if it were one of another model.
@@ -79,14 +84,13 @@ struct Pricer<'p, 'a> {
     details: Details<'p>,
     context: Context<'p>,
     upstream: Option<String>,
-    /// Veloera prices the model that a request was mapped to, whatever the row's own model is.
     is_mapped: bool,
 }
 
 impl<'p, 'a> Pricer<'p, 'a> {
     fn new(profile: Profile, entry: &'p LogEntry<'a>, details: &'p Details<'p>, context: &'p Context<'p>) -> Pricer<'p, 'a> {
         let upstream = upstream_of(entry, details);
-        let is_mapped = profile == Profile::Veloera && upstream.is_some();
+        let is_mapped = is_priced_as_mapped(profile, entry, details);
         let details = if is_mapped { details.without(&["is_model_mapped", "upstream_model_name"]) } else { details.clone() };
         Pricer { profile, entry, details, context: Context { basis: Basis::Config, ..*context }, upstream, is_mapped }
     }
@@ -99,20 +103,14 @@ impl<'p, 'a> Pricer<'p, 'a> {
         Some(RelatedModel { name: name.to_owned(), formula, model_ratio, rates, price })
     }
 
-    fn names(&self) -> Vec<&'p str> {
-        let mut names = names(self.context.config);
-        names.retain(|name| self.is_mapped || *name != self.entry.model);
-        names
-    }
-
     fn upstream(&self) -> Option<RelatedModel> {
-        let upstream = self.upstream.as_deref()?;
-        self.names().contains(&upstream).then(|| self.price(upstream))?
+        let upstream = self.upstream.as_deref().filter(|upstream| self.is_mapped || *upstream != self.entry.model)?;
+        names(self.context.config).contains(&upstream).then(|| self.price(upstream))?
     }
 
-    fn others(&self) -> Vec<RelatedModel> {
-        let others = self.names().into_iter().filter(|name| self.upstream.as_deref() != Some(name));
-        others.filter_map(|name| self.price(name)).collect()
+    fn models(&self) -> Vec<RelatedModel> {
+        let models = names(self.context.config).into_iter().filter(|name| self.upstream.as_deref() != Some(name));
+        models.filter_map(|name| self.price(name)).collect()
     }
 }
 

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use num_bigint::BigInt;
 use serde::{Deserialize, Serialize};
 
 use super::text::usd_of;
 use crate::audit::Totals;
-use crate::exact::{Exact, Ratio};
+use crate::exact::{Exact, Ratio, Whole};
 
 /// Totals in USD. They merge in any order, exactly.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -75,7 +74,7 @@ impl UsdTotals {
 
     fn divided(mut self) -> UsdTotals {
         for (per_unit, points) in &self.points {
-            let usd = |points: i128| usd_of(&Exact::from(BigInt::from(points)), *per_unit);
+            let usd = |points: i128| usd_of(&Exact::from(Whole::from(points)), *per_unit);
             self.charged += usd(points.charged);
             self.expected += usd(points.expected);
             self.over += usd(points.over);

@@ -12,7 +12,7 @@ use super::text::{grouped, points_text, time_text, usd_of, usd_text};
 use super::{InputInfo, Report};
 use crate::audit::{By, Causes, ClassCauses, ClassKey, Finding, Judged, Span, Summary, Tally, Told, Word};
 use crate::config::Source;
-use crate::exact::{Exact, Points, Ratio};
+use crate::exact::{Exact, Points, Ratio, Whole};
 use crate::pricing::Reason;
 
 /// A map with its keys in the order of the list.
@@ -338,7 +338,7 @@ impl<'a> View<'a> {
 
     /// Points in USD, at the points for 1 USD of the first input.
     pub fn usd(&self, points: i128) -> Usd {
-        Usd(usd_of(&Exact::from(num_bigint::BigInt::from(points)), self.quota_per_unit))
+        Usd(usd_of(&Exact::from(Whole::from(points)), self.quota_per_unit))
     }
 
     /// How much a difference is, in points and USD: `1,234 points too much ($0.002468)`.

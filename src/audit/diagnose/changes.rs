@@ -3,6 +3,8 @@
 //! The same pricing prices the changed terms; nothing here computes a charge. A new cause is a row of [`DEFINITE`] and a
 //! function of a few lines.
 
+use std::fmt::Display;
+
 use super::Case;
 use crate::audit::{Cause, Word};
 use crate::exact::{Exact, Points, Ratio};
@@ -10,54 +12,64 @@ use crate::pricing::{
     Adjustment, After, Class, Formula, Minimum, Mode, Multiplier, Slot, Surcharge, Terms, Tiered, price, tiers, weighted,
 };
 
-/// A changed pricing.
-#[derive(Clone, Debug)]
-pub struct Change {
+/// A changed pricing, shown once.
+#[derive(Clone, Copy)]
+pub struct Change<'c> {
     pub cause: Cause,
-    pub to: To,
+    pub to: To<'c>,
     /// What the change says of the number or name that was used.
-    pub implied: Option<(Word, String)>,
+    pub implied: Option<(&'static str, &'c dyn Display)>,
 }
 
 /// What is charged instead.
-#[derive(Clone, Debug)]
-pub enum To {
-    Terms(Box<Terms>),
+#[derive(Clone, Copy, Debug)]
+pub enum To<'c> {
+    Terms(&'c Terms),
     /// A number that no terms give: another rounding, an estimate, nothing.
     Points(Points),
 }
 
-impl To {
-    pub fn terms(self) -> Option<Box<Terms>> {
-        match self {
-            To::Terms(terms) => Some(terms),
+impl Change<'_> {
+    /// The terms, to keep them.
+    pub fn terms(&self) -> Option<Box<Terms>> {
+        match self.to {
+            To::Terms(terms) => Some(Box::new(terms.clone())),
             To::Points(_) => None,
         }
     }
+
+    /// What it implies, to keep it.
+    pub fn told(&self) -> Option<(Word, String)> {
+        self.implied.map(|(key, value)| (key.into(), value.to_string()))
+    }
 }
 
-/// Collects the changes of one cause.
+/// Who is shown the changes. Most changes do not give the charge, so nothing is kept of them, or written in words, before that is known.
+pub type See<'s> = dyn FnMut(Change<'_>) + 's;
+
+/// Shows the changes of one cause.
 pub struct Changes<'o> {
     cause: Cause,
-    out: &'o mut Vec<Change>,
+    see: &'o mut See<'o>,
 }
 
 impl Changes<'_> {
     fn push(&mut self, terms: Terms) {
-        self.out.push(Change { cause: self.cause, to: To::Terms(Box::new(terms)), implied: None });
+        self.show(To::Terms(&terms), None);
     }
 
-    fn push_implied(&mut self, terms: Terms, key: &'static str, value: impl ToString) {
-        let implied = Some((key.into(), value.to_string()));
-        self.out.push(Change { cause: self.cause, to: To::Terms(Box::new(terms)), implied });
+    fn push_implied(&mut self, terms: Terms, key: &'static str, value: impl Display) {
+        self.show(To::Terms(&terms), Some((key, &value)));
     }
 
     /// Terms with other token counts. A request that is left without any is free by the gateway's rule, and a price expression may
     /// take the other counts into the length of the prompt.
-    fn push_usage(&mut self, case: &Case<'_>, before: &Terms, changed: Terms) {
+    fn push_usage(&mut self, case: &Case<'_>, before: &Terms, mut changed: Terms) {
         let is_left = |(class, tokens): (Class, i64)| tokens != 0 && (class.is_output() || case.prompt > 0);
         if !changed.usage.iter().any(is_left) {
-            self.push(Terms { no_usage: true, ..changed.clone() });
+            let no_usage = std::mem::replace(&mut changed.no_usage, true);
+            self.show(To::Terms(&changed), None);
+            changed.no_usage = no_usage;
         }
         if let Some(with_len) = with_len(before, &changed) {
             self.push(with_len);
@@ -67,15 +79,15 @@ impl Changes<'_> {
 
     /// The whole charge so many times over.
     fn push_times(&mut self, points: Points, times: i64) {
-        self.out.push(Change {
-            cause: self.cause,
-            to: To::Points(points),
-            implied: Some(("multiplier".into(), times.to_string())),
-        });
+        self.show(To::Points(points), Some(("multiplier", &times)));
     }
 
     fn push_points(&mut self, points: Points) {
-        self.out.push(Change { cause: self.cause, to: To::Points(points), implied: None });
+        self.show(To::Points(points), None);
+    }
+
+    fn show(&mut self, to: To<'_>, implied: Option<(&'static str, &dyn Display)>) {
+        (self.see)(Change { cause: self.cause, to, implied });
     }
 }
 
@@ -130,29 +142,25 @@ const DEFINITE: &[Definite] = &[
     alone(Cause::ZeroCharge, zero_charge),
 ];
 
-/// All definite changes of a case, in order. A row that prints the gateway's fallback is one of it before anything else.
-pub fn definite_changes(case: &Case<'_>) -> Vec<Change> {
-    let mut changes = Vec::with_capacity(48);
+/// Shows all definite changes of a case, in order. A row that prints the gateway's fallback is one of it before anything else.
+pub fn definite_changes(case: &Case<'_>, see: &mut See<'_>) {
     if case.prints_fallback() {
-        make(case, case.terms, Cause::ModelRatioFallback, model_ratio_fallback, &mut changes);
+        make(case, case.terms, Cause::ModelRatioFallback, model_ratio_fallback, see);
     }
     for definite in DEFINITE {
-        make(case, case.terms, definite.cause, definite.make, &mut changes);
+        make(case, case.terms, definite.cause, definite.make, see);
     }
-    changes
 }
 
-/// The changes that may take part in a pair, of terms that may be changed already; only causes behind `after`.
-pub fn pairable_changes(case: &Case<'_>, terms: &Terms, after: Option<Cause>) -> Vec<Change> {
-    let mut changes = Vec::with_capacity(32);
+/// Shows the changes that may take part in a pair, of terms that may be changed already; only causes behind `after`.
+pub fn pairable_changes(case: &Case<'_>, terms: &Terms, after: Option<Cause>, see: &mut See<'_>) {
     for definite in DEFINITE.iter().filter(|definite| definite.pairs && after.is_none_or(|after| definite.cause > after)) {
-        make(case, terms, definite.cause, definite.make, &mut changes);
+        make(case, terms, definite.cause, definite.make, see);
     }
-    changes
 }
 
-fn make(case: &Case<'_>, terms: &Terms, cause: Cause, make: Make, out: &mut Vec<Change>) {
-    make(case, terms, &mut Changes { cause, out });
+fn make(case: &Case<'_>, terms: &Terms, cause: Cause, make: Make, see: &mut See<'_>) {
+    make(case, terms, &mut Changes { cause, see: &mut |change| see(change) });
 }
 
 const READS: [Class; 2] = [Class::Cached, Class::CacheRead];
@@ -355,6 +363,9 @@ fn cache_write_ratio_known(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_
     if by_expression(terms) {
         let others = [Class::Input, Class::Cached, Class::CacheWrite5m, Class::CacheWrite1h];
         others.into_iter().filter_map(|other| counted_as(terms, &WRITES, other)).for_each(|terms| changes.push(terms));
+        return;
+    }
+    if used(terms, &WRITES).next().is_none() {
         return;
     }
     writes_in_proportion(terms).into_iter().for_each(|terms| changes.push(terms));

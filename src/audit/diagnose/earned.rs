@@ -4,12 +4,15 @@
 //! always fits one row. It is earned by the row alone if it has at most four digits and lies in so narrow an interval that a
 //! chance hit is unlikely; else several rows must agree on it.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use super::Explanation;
 use crate::audit::cause::{Cause, Causes};
 use crate::exact::{Charged, Exact, Points, Ratio};
-use crate::pricing::{Class, Mode, Slot, Terms, agrees, may_give, price};
+use crate::float::estimate::Around;
+use crate::pricing::{Class, Mode, Slot, Terms, agrees, estimate, may_give, price};
 
 /// A wrong charge beside the terms that do not give it.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +40,7 @@ pub struct Number {
 }
 
 /// More digits than this are no simple number.
-const MOST_DIGITS: u32 = 4;
+const MOST_DIGITS: i16 = 4;
 /// An interval with more simple numbers than this says nothing.
 const MOST_NUMBERS: usize = 12;
 /// A number is earned where one as simple lies in one of so many such intervals.
@@ -56,20 +59,137 @@ pub struct Solved {
 
 /// Solves for each ratio.
 pub fn solve(wrong: Wrong<'_>) -> Solved {
-    let Solved { mut numbers, mut implied, mut unit } = Solved::default();
+    let mut solved = Solved::default();
     for (cause, slot) in slots(wrong.terms) {
-        let Some(interval) = Interval::of(wrong, slot) else { continue };
-        let simple = interval.simple();
-        let gives = |value: &Ratio| wrong.is_given_by(&wrong.terms.with(slot, *value));
-        implied.extend(simple.iter().map(|(value, _)| *value).chain(interval.simplest()).find(gives).map(|value| (slot, value)));
-        if simple.len() <= MOST_NUMBERS {
-            let giving = simple.into_iter().filter(|(value, _)| gives(value));
-            numbers.extend(giving.map(|(value, is_earned)| Number { cause, slot, value, is_earned }));
-        } else if slot == Slot::QuotaPerUnit {
-            unit = Some(interval);
+        if solved.add_nearly(wrong, cause, slot).is_none() {
+            solved.add_exactly(wrong, cause, slot);
         }
     }
-    Solved { numbers, implied, unit }
+    solved
+}
+
+impl Solved {
+    /// Solves for a ratio by estimates; none where these leave a doubt.
+    fn add_nearly(&mut self, wrong: Wrong<'_>, cause: Cause, slot: Slot) -> Option<()> {
+        // What the points for 1 USD may be is kept exactly.
+        if slot == Slot::QuotaPerUnit || wrong.terms.advance != 0 || wrong.terms.credit {
+            return None;
+        }
+        let at = |value: Ratio| estimate(&wrong.terms.with(slot, value));
+        let around = Around::of(at(Ratio::ZERO)?, at(Ratio::ONE)?, wrong.charged)?;
+        around.map_or(Some(()), |around| self.add(wrong, cause, slot, &around).map(drop))
+    }
+
+    fn add_exactly(&mut self, wrong: Wrong<'_>, cause: Cause, slot: Slot) {
+        let Some(interval) = Interval::of(wrong, slot) else { return };
+        let found = self.add(wrong, cause, slot, &interval);
+        if slot == Slot::QuotaPerUnit && found.is_some_and(|found| found > MOST_NUMBERS) {
+            self.unit = Some(interval);
+        }
+    }
+
+    /// Adds what lies within; how many simple numbers do.
+    fn add(&mut self, wrong: Wrong<'_>, cause: Cause, slot: Slot, within: &dyn Within) -> Option<usize> {
+        let gives = |value: Ratio| wrong.is_given_by(&wrong.terms.with(slot, value));
+        let mut simple = simple(within)?;
+        let found = simple.len();
+        if found > MOST_NUMBERS {
+            let first = simple.iter().position(|(value, _)| gives(*value));
+            simple = first.map(|at| simple[at]).into_iter().collect();
+        } else {
+            simple.retain(|(value, _)| gives(*value));
+        }
+        let implied = match simple.first() {
+            Some((value, _)) => Some(*value),
+            None => simplest(within)?.filter(|value| gives(*value)),
+        };
+        self.implied.extend(implied.map(|value| (slot, value)));
+        if found <= MOST_NUMBERS {
+            self.numbers.extend(simple.into_iter().map(|(value, is_earned)| Number { cause, slot, value, is_earned }));
+        }
+        Some(found)
+    }
+}
+
+/// Where a number lies. Answers are none where they are in doubt.
+trait Within {
+    /// The power of ten of the first digit of the highest value.
+    fn magnitude(&self) -> Option<i16>;
+
+    /// Which multiples of a power of ten lie within.
+    fn multiples(&self, power: i16) -> Option<RangeInclusive<i64>>;
+
+    /// Whether chance rarely puts a multiple of a power of ten within.
+    fn is_rare(&self, power: i16) -> Option<bool>;
+}
+
+impl Within for Around {
+    fn magnitude(&self) -> Option<i16> {
+        Around::magnitude(self)
+    }
+
+    fn multiples(&self, power: i16) -> Option<RangeInclusive<i64>> {
+        Around::multiples(self, power)
+    }
+
+    fn is_rare(&self, power: i16) -> Option<bool> {
+        Around::is_rare(self, power, RARE)
+    }
+}
+
+impl Within for Interval {
+    fn magnitude(&self) -> Option<i16> {
+        Some(magnitude(&self.high))
+    }
+
+    fn multiples(&self, power: i16) -> Option<RangeInclusive<i64>> {
+        let unit = Exact::from(Ratio::new(1, power));
+        let count = |end: &Exact| end.divided_by(&unit, 6).floor().to_i64();
+        let ends = count(&self.low).zip(count(&self.high));
+        Some(ends.map_or(RangeInclusive::new(1, 0), |(low, high)| low.saturating_add(1)..=high))
+    }
+
+    fn is_rare(&self, power: i16) -> Option<bool> {
+        Some(self.width() * RARE <= Exact::from(Ratio::new(1, power)))
+    }
+}
+
+/// The numbers of at most four digits within, the simplest first, and whether each is earned.
+fn simple(within: &dyn Within) -> Option<Vec<(Ratio, bool)>> {
+    let mut found: Vec<(Ratio, bool)> = Vec::new();
+    let top = within.magnitude()?;
+    for digits in 0..MOST_DIGITS {
+        let power = top - digits;
+        for value in values(within, power)? {
+            if !found.iter().any(|(known, _)| *known == value) {
+                found.push((value, within.is_rare(power)?));
+            }
+        }
+        if found.len() > MOST_NUMBERS {
+            break;
+        }
+    }
+    Some(found)
+}
+
+/// The number with the fewest digits within, if there is one.
+fn simplest(within: &dyn Within) -> Option<Option<Ratio>> {
+    let top = within.magnitude()?;
+    for digits in 0..16 {
+        if let Some(value) = values(within, top - digits)?.next() {
+            return Some(Some(value));
+        }
+    }
+    Some(None)
+}
+
+/// The multiples of a power of ten within that are above 0; a few of them.
+fn values(within: &dyn Within, power: i16) -> Option<impl Iterator<Item = Ratio> + use<>> {
+    let unit = Ratio::new(1, power);
+    let (first, last) = within.multiples(power)?.into_inner();
+    let first = first.max(1);
+    let few = first..=last.min(first.saturating_add(MOST_NUMBERS as i64 + 1));
+    Some(few.map(move |n| Ratio::new(n.saturating_mul(unit.mantissa()), unit.exponent())))
 }
 
 /// The earned causes of one row, in the order of the table.
@@ -161,42 +281,6 @@ impl Interval {
     fn width(&self) -> Exact {
         self.high.clone() - self.low.clone()
     }
-
-    /// The numbers of at most four digits within, the simplest first, and whether each is earned.
-    fn simple(&self) -> Vec<(Ratio, bool)> {
-        let mut found: Vec<(Ratio, bool)> = Vec::new();
-        let top = magnitude(&self.high);
-        for digits in 0..MOST_DIGITS {
-            let unit = Ratio::new(1, top - digits as i16);
-            let rare = self.width() * RARE <= Exact::from(unit);
-            for value in self.multiples(unit) {
-                if !found.iter().any(|(known, _)| *known == value) {
-                    found.push((value, rare));
-                }
-            }
-            if found.len() > MOST_NUMBERS {
-                break;
-            }
-        }
-        found
-    }
-
-    /// The number with the fewest digits within.
-    fn simplest(&self) -> Option<Ratio> {
-        let top = magnitude(&self.high);
-        (0..16).find_map(|digits| self.multiples(Ratio::new(1, top - digits)).next())
-    }
-
-    /// The multiples of a unit within that are above 0; a few of them.
-    fn multiples(&self, unit: Ratio) -> impl Iterator<Item = Ratio> + use<> {
-        let exact = Exact::from(unit);
-        let count = |end: &Exact| end.divided_by(&exact, 6);
-        let whole = |number: Exact| i64::try_from(number.floor()).ok();
-        let first = whole(count(&self.low)).map(|first| first.saturating_add(1).max(1));
-        let last = whole(count(&self.high));
-        let range = first.zip(last).map(|(first, last)| first..=last.min(first.saturating_add(MOST_NUMBERS as i64 + 1)));
-        range.into_iter().flatten().map(move |n| Ratio::new(n.saturating_mul(unit.mantissa()), unit.exponent()))
-    }
 }
 
 /// The power of ten of a number's first digit.
@@ -215,12 +299,13 @@ fn magnitude(number: &Exact) -> i16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[track_caller]
     fn check(low: &str, high: &str, expected: &[&str]) {
         let interval = Interval { low: Exact::parse(low).unwrap(), high: Exact::parse(high).unwrap() };
-        let simple: Vec<String> = interval.simple().into_iter().map(|(value, _)| value.to_string()).collect();
-        assert_eq!(simple, expected);
+        let found: Vec<String> = simple(&interval).unwrap().into_iter().map(|(value, _)| value.to_string()).collect();
+        assert_eq!(found, expected);
     }
 
     #[test]
@@ -234,9 +319,46 @@ mod tests {
     fn a_narrow_interval_earns_a_number_and_a_wide_one_does_not() {
         let earned = |low: &str, high: &str| {
             let interval = Interval { low: Exact::parse(low).unwrap(), high: Exact::parse(high).unwrap() };
-            interval.simple().first().map(|(_, earned)| *earned)
+            simple(&interval).unwrap().first().map(|(_, earned)| *earned)
         };
         assert_eq!(earned("0.849999", "0.850001"), Some(true));
         assert_eq!(earned("0.8499", "0.8501"), Some(false));
+    }
+
+    #[test]
+    fn estimates_leave_no_doubt_mostly() {
+        let mut terms = Terms::tokens(Ratio::new(125, -2), Ratio::new(85, -2));
+        terms.add(Class::Input, 1_711, Ratio::ONE);
+        terms.add(Class::Output, 1_193, Ratio::new(457, -2));
+        for charged in [1_000, 3_333, 7_613, 9_001] {
+            let charged = Points(charged);
+            let wrong = Wrong { terms: &terms, written: &Charged::Points(charged), charged };
+            for (cause, slot) in slots(&terms) {
+                assert_eq!(Solved::default().add_nearly(wrong, cause, slot), Some(()), "{charged} {slot:?}");
+            }
+        }
+    }
+
+    proptest! {
+        /// What is solved by estimates is what exact numbers say, unless they leave a doubt.
+        #[test]
+        fn estimates_solve_as_exact_numbers_do(
+            model in 1_i64..100_000, group in 0_i64..3_000, prices in [0_i64..3_000, 0_i64..3_000, 0_i64..3_000],
+            counts in [0_i64..100_000, 0_i64..100_000, 0_i64..30], times in 0_i64..3_000, off in -20_i64..20,
+        ) {
+            let mut terms = Terms::tokens(Ratio::new(model, -3), Ratio::new(group, -3));
+            let classes = [Class::Input, Class::Cached, Class::Output];
+            classes.into_iter().zip(counts).zip(prices).for_each(|((class, count), rate)| terms.add(class, count, Ratio::new(rate, -2)));
+            let charged = Points(price(&terms).points.0 * times / 1_000 + off);
+            let written = Charged::Points(charged);
+            let wrong = Wrong { terms: &terms, written: &written, charged };
+            for (cause, slot) in slots(&terms) {
+                let (mut nearly, mut exactly) = (Solved::default(), Solved::default());
+                exactly.add_exactly(wrong, cause, slot);
+                if nearly.add_nearly(wrong, cause, slot).is_some() {
+                    prop_assert_eq!((nearly.numbers, nearly.implied), (exactly.numbers, exactly.implied));
+                }
+            }
+        }
     }
 }

@@ -47,8 +47,11 @@ pub struct Case<'c> {
 pub trait Look {
     fn related(&self, terms: &Terms) -> Rc<Related>;
 
-    /// The prices of all other models but the upstream one.
-    fn other_models(&self, terms: &Terms) -> Rc<Vec<RelatedModel>>;
+    /// The prices of all models but the upstream one.
+    fn models(&self, terms: &Terms) -> Rc<Vec<RelatedModel>>;
+
+    /// The model of the row, where its name says how it was priced.
+    fn own_model(&self) -> Option<&str>;
 
     /// The row by the other billing mode.
     fn other_mode(&self) -> Option<Terms>;
@@ -81,9 +84,9 @@ impl<'c> Case<'c> {
         own.is_some() && own == self.related().fallback
     }
 
-    fn gives(&self, change: &Change) -> bool {
-        match &change.to {
-            To::Points(points) => *points == self.charged,
+    fn gives(&self, change: &Change<'_>) -> bool {
+        match change.to {
+            To::Points(points) => points == self.charged,
             To::Terms(terms) => self.is_given_by(terms),
         }
     }
@@ -200,41 +203,46 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
 /// The definite causes that give the charge, each once.
 fn singles(case: &Case<'_>) -> Vec<Explanation> {
     let mut found: Vec<Explanation> = Vec::new();
-    for change in changes::definite_changes(case) {
+    changes::definite_changes(case, &mut |change| {
         let causes = Causes::definite(change.cause);
-        if !found.iter().any(|explanation| explanation.causes == causes) && case.gives(&change) {
-            found.push(Explanation { causes, implied: change.implied.into_iter().collect(), changed: change.to.terms() });
+        if !is_found(&found, causes) && case.gives(&change) {
+            found.push(Explanation { causes, implied: change.told().into_iter().collect(), changed: change.terms() });
         }
-    }
+    });
     found
 }
 
 /// Two definite causes at once.
 fn pairs(case: &Case<'_>) -> Vec<Explanation> {
     let mut found: Vec<Explanation> = Vec::new();
-    for first in changes::pairable_changes(case, case.terms, None) {
-        let To::Terms(terms) = &first.to else { continue };
-        for second in changes::pairable_changes(case, terms, Some(first.cause)) {
+    changes::pairable_changes(case, case.terms, None, &mut |first| {
+        let To::Terms(terms) = first.to else { return };
+        changes::pairable_changes(case, terms, Some(first.cause), &mut |second| {
             let causes = Causes::pair(first.cause, second.cause);
-            if !found.iter().any(|explanation| explanation.causes == causes) && case.gives(&second) {
-                let implied = first.implied.iter().chain(&second.implied).cloned().collect();
-                found.push(Explanation { causes, implied, changed: second.to.terms() });
+            if !is_found(&found, causes) && case.gives(&second) {
+                let implied = first.told().into_iter().chain(second.told()).collect();
+                found.push(Explanation { causes, implied, changed: second.terms() });
             }
-        }
-    }
+        });
+    });
     found.sort_by_key(|explanation| explanation.causes);
     found
 }
 
+fn is_found(found: &[Explanation], causes: Causes) -> bool {
+    found.iter().any(|explanation| explanation.causes == causes)
+}
+
 /// The models of the config, but the upstream one, whose price gives the charge.
 fn other_models(case: &Case<'_>) -> Vec<String> {
-    let models = case.look.other_models(case.terms);
+    let models = case.look.models(case.terms);
     let mut changed = case.terms.clone();
     let gives = |model: &&RelatedModel| {
         model.put_into(&mut changed);
         case.is_given_by(&changed)
     };
-    let others = models.iter().filter(|model| model.may_replace(case.terms));
+    let own = case.look.own_model();
+    let others = models.iter().filter(|model| own != Some(model.name.as_str()) && model.may_replace(case.terms));
     others.filter(gives).take(MOST_MODELS).map(|model| model.name.clone()).collect()
 }
 
