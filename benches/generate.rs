@@ -38,8 +38,9 @@ struct Job {
 
 const HELP: &str = "--rows N (5000000)  --out FOLDER (bench-logs)  --form csv|ndjson|slim|sqlite (csv)  --seed N (1)\n\
     --fault-every N (1000)  --check REPORT.json\n\
-    --unfriendly unique|quoted|unsorted|models|wrong, repeatable: a text of its own in each row's `other`, every field\n\
-    quoted, keys of `other` in any order, 5000 models, every charge wrong";
+    --unfriendly unique|quoted|unsorted|models|wrong|caused, repeatable: a text of its own in each row's `other`, every field\n\
+    quoted, keys of `other` in any order, 5000 models, every charge wrong, every charge\n\
+    wrong by one of five causes";
 
 fn main() -> io::Result<()> {
     let Some(job) = Job::parse(std::env::args().skip(1)) else {
@@ -76,7 +77,7 @@ impl Job {
                 "--form" if ["csv", "ndjson", "slim", "sqlite"].contains(&value.as_str()) => job.form = value,
                 "--seed" => job.seed = value.parse().ok()?,
                 "--fault-every" => job.fault_every = value.parse().ok().filter(|every| *every > 0)?,
-                "--unfriendly" if ["unique", "quoted", "unsorted", "models", "wrong"].contains(&value.as_str()) => {
+                "--unfriendly" if ["unique", "quoted", "unsorted", "models", "wrong", "caused"].contains(&value.as_str()) => {
                     job.unfriendly.push(value);
                 }
                 "--check" => job.check = Some(PathBuf::from(value)),
@@ -199,11 +200,31 @@ impl<'a> Request<'a> {
     fn charge(&self) -> i64 {
         let (plain, cached, completion) =
             (u128::from(self.prompt - self.cached), u128::from(self.cached), u128::from(self.completion));
-        let tokens = plain * ONE + cached * self.model.cache + completion * self.model.completion;
+        self.at(plain * ONE + cached * self.model.cache + completion * self.model.completion, self.group.ratio)
+    }
+
+    fn at(&self, tokens: u128, group: u128) -> i64 {
         // tokens < 2^60, ratios < 2^39 and 2^27: within 128 bits.
-        let (amount, unit) = (tokens * self.model.ratio * self.group.ratio, ONE * ONE * ONE);
+        let (amount, unit) = (tokens * self.model.ratio * group, ONE * ONE * ONE);
         let points = (2 * amount + unit) / (2 * unit);
         i64::try_from(points.max(1)).unwrap_or(i64::MAX)
+    }
+
+    /// A wrong charge, by the first of five causes from a random one on that makes a difference: the group ratio left out, cached tokens
+    /// free, cached tokens like input, output free, output like input. Else one point more.
+    fn caused(&self, random: &mut Random) -> i64 {
+        let (Model { cache, completion, .. }, group) = (self.model, self.group.ratio);
+        let [plain, cached, output] = [self.prompt - self.cached, self.cached, self.completion].map(u128::from);
+        let charges = [
+            self.at(plain * ONE + cached * cache + output * completion, ONE),
+            self.at(plain * ONE + output * completion, group),
+            self.at((plain + cached) * ONE + output * completion, group),
+            self.at(plain * ONE + cached * cache, group),
+            self.at(plain * ONE + cached * cache + output * ONE, group),
+        ];
+        let first = random.below(5) as usize;
+        let wrong = charges.iter().cycle().skip(first).take(5).find(|charge| **charge != self.charge());
+        wrong.copied().unwrap_or(self.charge() + 1)
     }
 
     /// The key `other` as the gateway writes it: sorted, unless asked otherwise.
@@ -394,7 +415,7 @@ fn generate(job: &Job) -> io::Result<()> {
         let request = Request::random(id, &mut random, &models);
         let other = request.other(&mut random, job);
         let expected = request.charge();
-        let charge = expected + fault(&mut random, job, expected);
+        let charge = if job.is("caused") { request.caused(&mut random) } else { expected + fault(&mut random, job, expected) };
         if charge != expected {
             planted += 1;
             writeln!(faults, "{},{charge},{expected}", id + u64::from(has_header))?;

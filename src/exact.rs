@@ -329,7 +329,6 @@ impl From<Whole> for Exact {
     }
 }
 
-
 impl From<Points> for Exact {
     fn from(points: Points) -> Exact {
         Exact::from(points.0)

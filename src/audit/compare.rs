@@ -28,9 +28,7 @@ impl Amount {
 
     /// In USD; 30 places where the points do not divide.
     pub fn usd(&self) -> Exact {
-        let usd = |(per_unit, points): (&Ratio, &i128)| {
-            Exact::from(Whole::from(*points)).divided_by(&Exact::from(*per_unit), 30)
-        };
+        let usd = |(per_unit, points): (&Ratio, &i128)| Exact::from(Whole::from(*points)).divided_by(&Exact::from(*per_unit), 30);
         self.0.iter().map(usd).fold(Exact::zero(), |sum, usd| sum + usd).normalized()
     }
 }

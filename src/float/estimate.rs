@@ -25,11 +25,10 @@ impl Estimate {
         Estimate { value, size: value.abs() }
     }
 
-    /// Adds so many at a rate.
-    pub fn add(&mut self, count: i64, rate: Ratio) {
-        let part = count as f64 * about(rate);
-        self.value += part;
-        self.size += part.abs();
+    /// So many at a rate.
+    pub fn product(count: i64, rate: Ratio) -> Estimate {
+        let value = count as f64 * about(rate);
+        Estimate { value, size: value.abs() }
     }
 
     pub fn plus(self, other: Estimate) -> Estimate {
@@ -43,10 +42,19 @@ impl Estimate {
 
     /// Whether the amount may become these points by some rounding.
     pub fn is_near(self, points: Points) -> bool {
+        self.is_within(2.0, points)
+    }
+
+    /// Whether the amount may be rounded to these points, halves either way.
+    pub fn may_round_to(self, points: Points) -> bool {
+        self.is_within(0.5, points)
+    }
+
+    fn is_within(self, distance: f64, points: Points) -> bool {
         let target = points.0 as f64;
-        let distance = (self.value - target).abs();
+        let found = (self.value - target).abs();
         // What is no number is not known to be far away.
-        distance.is_nan() || distance <= 2.0 + (target.abs() + self.size) * 1e-9
+        found.is_nan() || found <= distance + (target.abs() + self.size) * 1e-9
     }
 }
 
@@ -56,9 +64,12 @@ fn about(ratio: Ratio) -> f64 {
         1e0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16, 1e-17, 1e-18,
         1e-19, 1e-20, 1e-21, 1e-22,
     ];
-    let table = if ratio.exponent() < 0 { &PARTS } else { &POWERS };
-    let power = table.get(usize::from(ratio.exponent().unsigned_abs()));
-    power.map_or_else(|| of(ratio), |power| ratio.mantissa() as f64 * power)
+    let (mantissa, exponent) = (ratio.mantissa() as f64, usize::from(ratio.exponent().unsigned_abs()));
+    match (if ratio.exponent() < 0 { &PARTS } else { &POWERS }).get(exponent) {
+        _ if exponent == 0 => mantissa,
+        Some(power) => mantissa * power,
+        None => of(ratio),
+    }
 }
 
 /// The values of a number between which an amount that grows with it comes within a point of a charge, nearly.

@@ -9,7 +9,6 @@
 //! The division comes first, so not even whole prices are safe: 2031 tokens at 1 USD are 1015 points in float64 and
 //! 1016 in exact arithmetic.
 
-
 use super::{Float, of};
 use crate::exact::{Exact, Points, Ratio};
 

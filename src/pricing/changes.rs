@@ -28,27 +28,40 @@ impl Terms {
         }
     }
 
-    /// The terms with another model ratio; what stands in proportion to it goes with it.
+    /// The terms with another model ratio.
     pub fn with_model_ratio(&self, ratio: Ratio) -> Terms {
         let mut terms = self.clone();
-        terms.model_ratio = ratio;
-        if self.formula == Formula::Sum(Sum::OneHub) && !self.model_ratio.is_zero() {
-            let output = Exact::from(self.rates[Class::Output]) * ratio;
-            let scaled = output.divided_by(&Exact::from(self.model_ratio), 17).normalized();
-            terms.rates[Class::Output] = scaled.to_string().parse().unwrap_or(ratio);
-        }
+        terms.set_model_ratio(ratio);
         terms
     }
-}
 
-impl Terms {
-    /// The terms at the gateway's ratio for models without a price; one-hub has one for output, too.
-    pub fn with_fallback(&self, ratio: Ratio) -> Terms {
-        let mut terms = self.with_model_ratio(ratio);
-        if self.is_absolute(Class::Output) {
-            terms.rates[Class::Output] = ratio;
+    /// Puts another model ratio; what stands in proportion to it goes with it.
+    pub fn set_model_ratio(&mut self, ratio: Ratio) {
+        let before = std::mem::replace(&mut self.model_ratio, ratio);
+        if self.formula == Formula::Sum(Sum::OneHub) && !before.is_zero() {
+            let output = Exact::from(self.rates[Class::Output]) * ratio;
+            let scaled = output.divided_by(&Exact::from(before), 17).normalized();
+            self.rates[Class::Output] = scaled.to_string().parse().unwrap_or(ratio);
         }
-        terms
+    }
+
+    /// Puts the gateway's ratio for models without a price; one-hub has one for output, too.
+    pub fn set_fallback(&mut self, ratio: Ratio) {
+        self.set_model_ratio(ratio);
+        if self.is_absolute(Class::Output) {
+            self.rates[Class::Output] = ratio;
+        }
+    }
+
+    /// Takes the tokens, rates and ratios of other terms, of which all else is the same.
+    pub fn take_numbers(&mut self, other: &Terms) {
+        self.usage = other.usage;
+        self.rates = other.rates;
+        self.model_ratio = other.model_ratio;
+        self.group_ratio = other.group_ratio;
+        self.price = other.price;
+        self.minimum = other.minimum;
+        self.no_usage = other.no_usage;
     }
 }
 

@@ -3,17 +3,19 @@
 use super::price::usd;
 use super::terms::{Formula, Sum, Terms};
 use super::usage::Class;
-use crate::exact::{Exact, Points, Ratio};
+use crate::exact::{Charged, Exact, Points, Ratio};
 use crate::float::estimate::Estimate;
 
 /// False only where the terms certainly do not come to these points.
-pub fn may_give(terms: &Terms, points: Points) -> bool {
+pub fn may_give(terms: &Terms, written: &Charged, points: Points) -> bool {
     let (low, high) = Points::INT32;
     // A minimum, an empty answer or the limit of 32 bits may have replaced the amount.
     if points <= Points(1) || points <= low || points >= high || terms.advance != 0 || terms.credit {
         return true;
     }
-    estimate(terms).is_none_or(|amount| amount.is_near(points))
+    // Money is compared by its digits, which may be those of the amount itself.
+    let is_halved = matches!((&terms.formula, written), (Formula::Decimal | Formula::DecimalPrice, Charged::Points(_)));
+    estimate(terms).is_none_or(|amount| if is_halved { amount.may_round_to(points) } else { amount.is_near(points) })
 }
 
 /// The amount of the formulas that are plain sums or products, nearly; none for others.
@@ -23,21 +25,25 @@ pub fn estimate(terms: &Terms) -> Option<Estimate> {
         Formula::DecimalPrice => Estimate::of(terms.price).times(terms.quota_per_unit),
         _ => return None,
     };
-    let amount = base.times(terms.group_ratio).plus(surcharges(terms, true)?);
+    let amount = base.times(terms.group_ratio);
+    if terms.surcharges.is_empty() && terms.multipliers.is_empty() {
+        return Some(amount);
+    }
+    let amount = amount.plus(surcharges(terms, true)?);
     let amount = terms.multipliers.iter().fold(amount, |amount, multiplier| amount.times(multiplier.value));
     Some(amount.plus(surcharges(terms, false)?))
 }
 
 fn tokens(terms: &Terms) -> Estimate {
     let mut sum = Estimate::NOTHING;
-    for (class, count) in terms.usage.iter().filter(|(_, count)| *count != 0) {
-        match class {
-            Class::AudioOutput => {
-                let mut own = Estimate::NOTHING;
-                own.add(count, terms.rates[class]);
-                sum = sum.plus(own.times(terms.rates[Class::AudioInput]));
+    for (index, (count, rate)) in terms.usage.values().iter().zip(terms.rates.values()).enumerate() {
+        match *count {
+            0 => {}
+            // Relative to audio input.
+            count if index == Class::AudioOutput as usize => {
+                sum = sum.plus(Estimate::product(count, *rate).times(terms.rates[Class::AudioInput]));
             }
-            _ => sum.add(count, terms.rates[class]),
+            count => sum = sum.plus(Estimate::product(count, *rate)),
         }
     }
     sum

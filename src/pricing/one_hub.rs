@@ -1,6 +1,5 @@
 //! The rules of one-hub in exact decimals: what its charge would be without the last bits of float64, or without its steps.
 
-
 use super::terms::{OneHubRules, Terms};
 use super::usage::Class;
 use crate::exact::{Exact, Whole};

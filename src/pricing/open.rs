@@ -134,19 +134,24 @@ impl Terms {
     /// The terms with another number in a slot.
     pub fn with(&self, slot: Slot, value: Ratio) -> Terms {
         let mut terms = self.clone();
+        terms.set(slot, value);
+        terms
+    }
+
+    /// Puts another number in a slot.
+    pub fn set(&mut self, slot: Slot, value: Ratio) {
         match slot {
-            Slot::ModelRatio => return self.with_model_ratio(value),
-            Slot::QuotaPerUnit => terms.quota_per_unit = value,
-            Slot::GroupRatio => terms.group_ratio = value,
-            Slot::Price => terms.price = value,
-            Slot::Rate(class) => terms.rates[class] = value,
+            Slot::ModelRatio => self.set_model_ratio(value),
+            Slot::QuotaPerUnit => self.quota_per_unit = value,
+            Slot::GroupRatio => self.group_ratio = value,
+            Slot::Price => self.price = value,
+            Slot::Rate(class) => self.rates[class] = value,
             Slot::Multiplier(index) => {
-                if let Some(multiplier) = terms.multipliers.get_mut(index) {
+                if let Some(multiplier) = self.multipliers.get_mut(index) {
                     multiplier.value = value;
                 }
             }
         }
-        terms
     }
 
     /// The terms with `tokens` of one class counted as another.

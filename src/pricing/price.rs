@@ -1,6 +1,5 @@
 //! From terms to the charge.
 
-
 use super::in_decimals;
 use super::in_floats::{self, InFloats};
 use super::one_hub;

@@ -101,6 +101,13 @@ impl<T: Copy> PerClass<T> {
     }
 }
 
+impl<T> PerClass<T> {
+    /// The values in the order of [`Class::ALL`].
+    pub fn values(&self) -> &[T] {
+        &self.0
+    }
+}
+
 impl<T> Index<Class> for PerClass<T> {
     type Output = T;
     fn index(&self, class: Class) -> &T {

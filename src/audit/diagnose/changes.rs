@@ -9,7 +9,7 @@ use super::Case;
 use crate::audit::{Cause, Word};
 use crate::exact::{Exact, Points, Ratio};
 use crate::pricing::{
-    Adjustment, After, Class, Formula, Minimum, Mode, Multiplier, Slot, Surcharge, Terms, Tiered, price, tiers, weighted,
+    Adjustment, After, Class, Formula, Minimum, Mode, Multiplier, PerClass, Slot, Surcharge, Terms, Tiered, price, tiers, weighted,
 };
 
 /// A changed pricing, shown once.
@@ -18,8 +18,10 @@ pub struct Change<'c> {
     pub cause: Cause,
     pub to: To<'c>,
     /// What the change says of the number or name that was used.
-    pub implied: Option<(&'static str, &'c dyn Display)>,
+    pub implied: Implied<'c>,
 }
+
+type Implied<'c> = Option<(&'static str, &'c dyn Display)>;
 
 /// What is charged instead.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +52,8 @@ pub type See<'s> = dyn FnMut(Change<'_>) + 's;
 /// Shows the changes of one cause.
 pub struct Changes<'o> {
     cause: Cause,
+    /// The terms, to be changed for as long as they are shown.
+    changed: &'o mut Terms,
     see: &'o mut See<'o>,
 }
 
@@ -62,19 +66,32 @@ impl Changes<'_> {
         self.show(To::Terms(&terms), Some((key, &value)));
     }
 
+    /// The terms with other numbers.
+    fn push_with(&mut self, terms: &Terms, implied: Implied<'_>, change: impl FnOnce(&mut Terms)) {
+        self.changed.take_numbers(terms);
+        change(self.changed);
+        self.show_changed(implied);
+    }
+
+    fn show_changed(&mut self, implied: Implied<'_>) {
+        (self.see)(Change { cause: self.cause, to: To::Terms(self.changed), implied });
+    }
+
     /// Terms with other token counts. A request that is left without any is free by the gateway's rule, and a price expression may
     /// take the other counts into the length of the prompt.
-    fn push_usage(&mut self, case: &Case<'_>, before: &Terms, mut changed: Terms) {
+    fn push_usage(&mut self, case: &Case<'_>, before: &Terms, change: impl FnOnce(&mut Terms)) {
         let is_left = |(class, tokens): (Class, i64)| tokens != 0 && (class.is_output() || case.prompt > 0);
-        if !changed.usage.iter().any(is_left) {
-            let no_usage = std::mem::replace(&mut changed.no_usage, true);
-            self.show(To::Terms(&changed), None);
-            changed.no_usage = no_usage;
+        self.changed.take_numbers(before);
+        change(self.changed);
+        if !self.changed.usage.iter().any(is_left) {
+            self.changed.no_usage = true;
+            self.show_changed(None);
+            self.changed.no_usage = before.no_usage;
         }
-        if let Some(with_len) = with_len(before, &changed) {
+        if let Some(with_len) = with_len(before, self.changed) {
             self.push(with_len);
         }
-        self.push(changed);
+        self.show_changed(None);
     }
 
     /// The whole charge so many times over.
@@ -86,12 +103,10 @@ impl Changes<'_> {
         self.show(To::Points(points), None);
     }
 
-    fn show(&mut self, to: To<'_>, implied: Option<(&'static str, &dyn Display)>) {
+    fn show(&mut self, to: To<'_>, implied: Implied<'_>) {
         (self.see)(Change { cause: self.cause, to, implied });
     }
 }
-
-type Make = fn(&Case<'_>, &Terms, &mut Changes<'_>);
 
 /// A definite cause.
 struct Definite {
@@ -99,6 +114,39 @@ struct Definite {
     /// Whether it takes part in pairs.
     pairs: bool,
     make: Make,
+}
+
+/// How the changes of a cause are made.
+#[derive(Clone, Copy)]
+enum Make {
+    /// Other prices. Of the tokens they hang on nothing but which classes have any.
+    Prices(Changing),
+    /// Other tokens at the same prices.
+    Tokens(Counting),
+    /// A number that follows from the right charge, or the prompt.
+    Points(Changing),
+    /// Whatever else.
+    Other(Changing),
+}
+
+type Changing = fn(&Case<'_>, &Terms, &mut Changes<'_>);
+type Counting = fn(&Tokens<'_>, &mut dyn FnMut(Counted));
+
+/// Token counts that may be counted in another way.
+#[derive(Clone, Copy, Debug)]
+pub struct Tokens<'t> {
+    pub usage: &'t PerClass<i64>,
+    /// The prompt as the row logs it.
+    pub prompt: i64,
+    pub mode: Mode,
+}
+
+/// Other token counts.
+#[derive(Clone, Copy, Debug)]
+enum Counted {
+    /// These classes cost nothing.
+    Free(&'static [Class]),
+    As(PerClass<i64>),
 }
 
 const fn definite(cause: Cause, make: Make) -> Definite {
@@ -109,69 +157,94 @@ const fn alone(cause: Cause, make: Make) -> Definite {
     Definite { cause, pairs: false, make }
 }
 
+use Make::{Other, Points as PointsOf, Prices, Tokens as TokensOf};
+
 /// The definite causes, in the order in which the first that fits is the cause.
 const DEFINITE: &[Definite] = &[
-    alone(Cause::RatioDrift, ratio_drift),
-    alone(Cause::Rounding, rounding),
-    alone(Cause::MinimumCharge, minimum_charge),
-    definite(Cause::GroupRatioOmitted, group_ratio_omitted),
-    definite(Cause::GroupRatioOther, group_ratio_other),
-    definite(Cause::ModelRatioFallback, model_ratio_fallback),
-    alone(Cause::ModelPriceOther, upstream_price),
-    definite(Cause::CompletionRatioOmitted, completion_ratio_omitted),
-    definite(Cause::CompletionRatioDiffers, completion_ratio_known),
-    definite(Cause::CacheRatioOmitted, cache_ratio_omitted),
-    definite(Cause::CacheFree, cache_free),
-    definite(Cause::CacheDoubleCounted, cache_double_counted),
-    definite(Cause::CacheSubtracted, cache_subtracted),
-    definite(Cause::CacheWriteOmitted, cache_write_omitted),
-    definite(Cause::CacheWriteRatioDiffers, cache_write_ratio_known),
-    definite(Cause::OutputOmitted, output_omitted),
-    definite(Cause::InputOmitted, input_omitted),
-    definite(Cause::PerCallAsTokens, per_call_as_tokens),
-    definite(Cause::TokensAsPerCall, tokens_as_per_call),
-    definite(Cause::MultiplierOmitted, multiplier_omitted),
-    definite(Cause::MultiplierDiffers, multiplier_whole),
-    definite(Cause::ToolSurchargeOmitted, tool_surcharge_omitted),
-    definite(Cause::ToolSurchargeDiffers, tool_price_known),
-    alone(Cause::ToolSurchargeDiffers, tool_calls),
-    definite(Cause::AudioRatioOmitted, audio_ratio_omitted),
-    definite(Cause::ImageRatioOmitted, image_ratio_omitted),
-    definite(Cause::TierOther, tier_other),
-    alone(Cause::PreConsumedKept, pre_consumed_kept),
-    alone(Cause::ZeroCharge, zero_charge),
+    alone(Cause::RatioDrift, Other(ratio_drift)),
+    alone(Cause::Rounding, PointsOf(rounding)),
+    alone(Cause::MinimumCharge, PointsOf(minimum_charge)),
+    definite(Cause::GroupRatioOmitted, Prices(group_ratio_omitted)),
+    definite(Cause::GroupRatioOther, Prices(group_ratio_other)),
+    definite(Cause::ModelRatioFallback, Prices(model_ratio_fallback)),
+    alone(Cause::ModelPriceOther, Prices(upstream_price)),
+    definite(Cause::CompletionRatioOmitted, Prices(completion_ratio_omitted)),
+    definite(Cause::CompletionRatioDiffers, Prices(completion_ratio_known)),
+    definite(Cause::CacheRatioOmitted, Prices(cache_ratio_omitted)),
+    definite(Cause::CacheFree, TokensOf(cache_free)),
+    definite(Cause::CacheDoubleCounted, TokensOf(cache_double_counted)),
+    definite(Cause::CacheSubtracted, TokensOf(cache_subtracted)),
+    definite(Cause::CacheWriteOmitted, TokensOf(cache_write_omitted)),
+    definite(Cause::CacheWriteRatioDiffers, Prices(cache_write_ratio_known)),
+    definite(Cause::OutputOmitted, TokensOf(output_omitted)),
+    definite(Cause::InputOmitted, TokensOf(input_omitted)),
+    definite(Cause::PerCallAsTokens, Prices(per_call_as_tokens)),
+    definite(Cause::TokensAsPerCall, Prices(tokens_as_per_call)),
+    definite(Cause::MultiplierOmitted, Other(multiplier_omitted)),
+    definite(Cause::MultiplierDiffers, Other(multiplier_whole)),
+    definite(Cause::ToolSurchargeOmitted, Other(tool_surcharge_omitted)),
+    definite(Cause::ToolSurchargeDiffers, Other(tool_price_known)),
+    alone(Cause::ToolSurchargeDiffers, Other(tool_calls)),
+    definite(Cause::AudioRatioOmitted, Other(audio_ratio_omitted)),
+    definite(Cause::ImageRatioOmitted, Prices(image_ratio_omitted)),
+    definite(Cause::TierOther, Other(tier_other)),
+    alone(Cause::PreConsumedKept, PointsOf(pre_consumed_kept)),
+    alone(Cause::ZeroCharge, PointsOf(zero_charge)),
 ];
 
 /// Shows all definite changes of a case, in order. A row that prints the gateway's fallback is one of it before anything else.
 pub fn definite_changes(case: &Case<'_>, see: &mut See<'_>) {
+    let mut changed = case.terms.clone();
     if case.prints_fallback() {
-        make(case, case.terms, Cause::ModelRatioFallback, model_ratio_fallback, see);
+        show(case, case.terms, (Cause::ModelRatioFallback, Prices(model_ratio_fallback)), &mut changed, see);
     }
     for definite in DEFINITE {
-        make(case, case.terms, definite.cause, definite.make, see);
+        show(case, case.terms, (definite.cause, definite.make), &mut changed, see);
     }
 }
 
 /// Shows the changes that may take part in a pair, of terms that may be changed already; only causes behind `after`.
 pub fn pairable_changes(case: &Case<'_>, terms: &Terms, after: Option<Cause>, see: &mut See<'_>) {
+    let mut changed = terms.clone();
     for definite in DEFINITE.iter().filter(|definite| definite.pairs && after.is_none_or(|after| definite.cause > after)) {
-        make(case, terms, definite.cause, definite.make, see);
+        show(case, terms, (definite.cause, definite.make), &mut changed, see);
     }
 }
 
-fn make(case: &Case<'_>, terms: &Terms, cause: Cause, make: Make, see: &mut See<'_>) {
-    make(case, terms, &mut Changes { cause, see: &mut |change| see(change) });
+fn show(case: &Case<'_>, terms: &Terms, (cause, make): (Cause, Make), changed: &mut Terms, see: &mut See<'_>) {
+    let mut changes = Changes { cause, changed, see: &mut |change| see(change) };
+    match make {
+        Prices(make) | PointsOf(make) | Other(make) => make(case, terms, &mut changes),
+        TokensOf(count) => {
+            let tokens = Tokens { usage: &terms.usage, prompt: case.prompt, mode: terms.formula.mode() };
+            count(&tokens, &mut |counted| {
+                changes.push_usage(case, terms, |changed| match counted {
+                    Counted::Free(classes) => used(terms, classes).for_each(|class| changed.set_free(class)),
+                    Counted::As(usage) => changed.usage = usage,
+                });
+            });
+        }
+    }
 }
 
 const READS: [Class; 2] = [Class::Cached, Class::CacheRead];
 const WRITES: [Class; 3] = [Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h];
+const CACHE: [Class; 5] = [Class::Cached, Class::CacheRead, Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h];
+const OUTPUTS: [Class; 5] = [Class::Output, Class::AudioOutput, Class::TextOutput, Class::ImageOutput, Class::Reasoning];
 
 fn used<'t>(terms: &'t Terms, classes: &'t [Class]) -> impl Iterator<Item = Class> + 't {
     classes.iter().copied().filter(|class| terms.usage[*class] != 0)
 }
 
-fn tokens_of(terms: &Terms, classes: &[Class]) -> i64 {
-    used(terms, classes).map(|class| terms.usage[class]).fold(0, i64::saturating_add)
+fn tokens_of(usage: &PerClass<i64>, classes: &[Class]) -> i64 {
+    classes.iter().map(|class| usage[*class]).fold(0, i64::saturating_add)
+}
+
+/// The same counts but for one class.
+fn with_count(usage: &PerClass<i64>, class: Class, tokens: i64) -> Counted {
+    let mut usage = *usage;
+    usage[class] = tokens;
+    Counted::As(usage)
 }
 
 fn by_tokens(terms: &Terms) -> bool {
@@ -203,12 +276,15 @@ fn counted_as(terms: &Terms, classes: &[Class], other: Class) -> Option<Terms> {
     Some(rest.fold(moved(terms.clone(), first), moved))
 }
 
-/// The terms with some classes priced like the input; by an expression they are counted as input.
-fn like_input(terms: &Terms, classes: &[Class]) -> Option<Terms> {
+/// Some classes priced like the input; by an expression they are counted as input.
+fn push_like_input(terms: &Terms, classes: &[Class], changes: &mut Changes<'_>) {
     if by_expression(terms) {
-        return counted_as(terms, classes, Class::Input);
+        counted_as(terms, classes, Class::Input).into_iter().for_each(|terms| changes.push(terms));
+    } else if used(terms, classes).next().is_some() {
+        changes.push_with(terms, None, |changed| {
+            used(terms, classes).for_each(|class| changed.rates[class] = terms.rate_of_input(class));
+        });
     }
-    each(terms, classes, |terms, class| terms.rates[class] = terms.rate_of_input(class))
 }
 
 /// The terms with the same change made to each class that has tokens; none where no class has any.
@@ -267,20 +343,20 @@ fn minimum_charge(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
 
 fn group_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     if terms.group_ratio != Ratio::ONE {
-        changes.push(terms.with(Slot::GroupRatio, Ratio::ONE));
+        changes.push_with(terms, None, |terms| terms.group_ratio = Ratio::ONE);
     }
 }
 
 fn group_ratio_other(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     for (group, ratio) in case.related().groups.iter().filter(|(_, ratio)| !ratio.is_zero() && *ratio != terms.group_ratio) {
-        changes.push_implied(terms.with(Slot::GroupRatio, *ratio), "group", group);
+        changes.push_with(terms, Some(("group", group)), |terms| terms.group_ratio = *ratio);
     }
 }
 
 fn model_ratio_fallback(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     let Some(fallback) = case.related().fallback.filter(|_| by_tokens(terms)) else { return };
     if fallback != terms.model_ratio {
-        changes.push_implied(terms.with_fallback(fallback), "model_ratio", fallback);
+        changes.push_with(terms, Some(("model_ratio", &fallback)), |terms| terms.set_fallback(fallback));
     }
 }
 
@@ -292,69 +368,60 @@ fn upstream_price(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
 }
 
 fn completion_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    if let Some(changed) = like_input(terms, &[Class::Output]) {
-        changes.push(changed);
-    }
+    push_like_input(terms, &[Class::Output], changes);
 }
 
 fn completion_ratio_known(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     let known = case.related().completions.iter().filter(|ratio| **ratio != terms.rates[Class::Output]);
     if by_tokens(terms) && terms.usage[Class::Output] != 0 {
-        known.for_each(|ratio| changes.push_implied(terms.with(Slot::Rate(Class::Output), *ratio), "completion_ratio", ratio));
+        known.for_each(|ratio| {
+            changes.push_with(terms, Some(("completion_ratio", ratio)), |terms| terms.rates[Class::Output] = *ratio);
+        });
     }
 }
 
 fn cache_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    if let Some(changed) = like_input(terms, &READS) {
-        changes.push(changed);
-    }
+    push_like_input(terms, &READS, changes);
 }
 
-fn cache_free(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    if let Some(changed) = each(terms, &READS, Terms::set_free) {
-        changes.push_usage(case, terms, changed);
+fn cache_free(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
+    if READS.iter().any(|class| tokens.usage[*class] != 0) {
+        count(Counted::Free(&READS));
     }
 }
 
 /// Where more is cached and written than the prompt holds, what is left in is the prompt without the other classes.
-fn cache_double_counted(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    let cached = tokens_of(terms, &READS);
+fn cache_double_counted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
+    let usage = tokens.usage;
+    let cached = tokens_of(usage, &READS);
     if cached == 0 {
         return;
     }
-    let input = terms.usage[Class::Input];
-    let others = terms.usage.iter().filter(|(class, _)| !class.is_output() && !READS.contains(class) && *class != Class::Input);
-    let rest = others.fold(case.prompt, |rest, (_, tokens)| rest.saturating_sub(tokens)).max(0);
+    let input = usage[Class::Input];
+    let others = usage.iter().filter(|(class, _)| !class.is_output() && !READS.contains(class) && *class != Class::Input);
+    let rest = others.fold(tokens.prompt, |rest, (_, tokens)| rest.saturating_sub(tokens)).max(0);
     let held = (input <= 0 && rest > 0).then_some(rest);
     for counted in [Some(input.saturating_add(cached)), held].into_iter().flatten() {
-        let mut changed = terms.clone();
-        changed.usage[Class::Input] = counted;
-        changes.push_usage(case, terms, changed);
+        count(with_count(usage, Class::Input, counted));
     }
 }
 
-fn cache_subtracted(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    for classes in [&READS[..], &[Class::Cached, Class::CacheRead, Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h]] {
-        let cached = tokens_of(terms, classes);
-        let left = terms.usage[Class::Input].saturating_sub(cached);
-        for left in [left, left.max(0)] {
-            if left != terms.usage[Class::Input] {
-                let mut changed = terms.clone();
-                changed.usage[Class::Input] = left;
-                changes.push_usage(case, terms, changed);
-            }
+fn cache_subtracted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
+    let input = tokens.usage[Class::Input];
+    for classes in [&READS[..], &CACHE] {
+        let left = input.saturating_sub(tokens_of(tokens.usage, classes));
+        for left in [left, left.max(0)].into_iter().filter(|left| *left != input) {
+            count(with_count(tokens.usage, Class::Input, left));
         }
     }
 }
 
-fn cache_write_omitted(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    if let Some(changed) = each(terms, &WRITES, Terms::set_free) {
-        changes.push_usage(case, terms, changed);
-    }
-    for class in used(terms, &WRITES) {
-        let mut changed = terms.clone();
-        changed.set_free(class);
-        changes.push_usage(case, terms, changed);
+/// All writes, and each kind of them.
+fn cache_write_omitted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
+    for classes in [&WRITES[..], &WRITES[..1], &WRITES[1..2], &WRITES[2..]] {
+        if classes.iter().any(|class| tokens.usage[*class] != 0) {
+            count(Counted::Free(classes));
+        }
     }
 }
 
@@ -395,27 +462,26 @@ fn writes_in_proportion(terms: &Terms) -> Option<Terms> {
     })
 }
 
-fn output_omitted(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    let outputs = [Class::Output, Class::AudioOutput, Class::TextOutput, Class::ImageOutput, Class::Reasoning];
-    if (by_tokens(terms) || by_expression(terms)) && tokens_of(terms, &outputs) != 0 {
-        let mut changed = terms.clone();
-        changed.usage[Class::Output] = 0;
-        if tokens_of(&changed, &outputs) != 0 {
-            changes.push(changed.clone());
-            outputs.into_iter().for_each(|class| changed.usage[class] = 0);
-        }
-        changes.push_usage(case, terms, changed);
+fn output_omitted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
+    if !matches!(tokens.mode, Mode::Tokens | Mode::Expression) || tokens_of(tokens.usage, &OUTPUTS) == 0 {
+        return;
     }
+    let mut usage = *tokens.usage;
+    usage[Class::Output] = 0;
+    if tokens_of(&usage, &OUTPUTS) != 0 {
+        count(Counted::As(usage));
+        OUTPUTS.into_iter().for_each(|class| usage[class] = 0);
+    }
+    count(Counted::As(usage));
 }
 
-fn input_omitted(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    if by_tokens(terms) || by_expression(terms) {
-        let mut changed = terms.clone();
-        changed.usage[Class::Input] = 0;
-        changes.push_usage(case, terms, changed.clone());
-        let inputs = Class::ALL.into_iter().filter(|class| !class.is_output());
-        inputs.for_each(|class| changed.usage[class] = 0);
-        changes.push_usage(case, terms, changed);
+fn input_omitted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
+    if matches!(tokens.mode, Mode::Tokens | Mode::Expression) {
+        let mut usage = *tokens.usage;
+        usage[Class::Input] = 0;
+        count(Counted::As(usage));
+        Class::ALL.into_iter().filter(|class| !class.is_output()).for_each(|class| usage[class] = 0);
+        count(Counted::As(usage));
     }
 }
 
@@ -454,10 +520,10 @@ const MOST_FACTOR: i64 = 10_000;
 
 /// A whole factor on a charge that has multipliers; a price per call counts as one. The factor may stand behind the rounding.
 fn multiplier_whole(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    let mut base = terms.clone();
-    if base.multipliers.is_empty() && terms.formula.mode() != Mode::Call {
+    if terms.multipliers.is_empty() && terms.formula.mode() != Mode::Call {
         return;
     }
+    let mut base = terms.clone();
     if base.multipliers.is_empty() {
         base.multipliers.push(Multiplier { name: "n".to_owned(), value: Ratio::ONE });
         if let Formula::Product(product) = &mut base.formula {
@@ -548,7 +614,7 @@ fn tool_calls(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
 fn audio_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     if by_expression(terms) {
         audio_as_text(terms).into_iter().for_each(|terms| changes.push(terms));
-    } else if tokens_of(terms, &[Class::AudioInput, Class::AudioOutput]) != 0 {
+    } else if tokens_of(&terms.usage, &[Class::AudioInput, Class::AudioOutput]) != 0 {
         audio_at_rates(terms).into_iter().flatten().for_each(|terms| changes.push(terms));
     }
     for (index, _) in tools(terms).filter(|(_, surcharge)| surcharge.multiplied) {
@@ -585,9 +651,7 @@ fn audio_at_rates(terms: &Terms) -> [Option<Terms>; 6] {
 }
 
 fn image_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    if let Some(changed) = like_input(terms, &[Class::ImageInput]) {
-        changes.push(changed);
-    }
+    push_like_input(terms, &[Class::ImageInput], changes);
 }
 
 fn tier_other(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {

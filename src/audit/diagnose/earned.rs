@@ -25,7 +25,7 @@ pub struct Wrong<'w> {
 impl Wrong<'_> {
     /// Whether other terms give the charge.
     pub fn is_given_by(&self, terms: &Terms) -> bool {
-        may_give(terms, self.charged) && agrees(terms, &price(terms), self.written, 0)
+        may_give(terms, self.written, self.charged) && agrees(terms, &price(terms), self.written, 0)
     }
 }
 
