@@ -50,6 +50,11 @@ impl Estimate {
         self.is_within(0.5, points)
     }
 
+    /// Whether the amount may be rounded to these points where each of some summands is rounded by itself, in units of `unit`.
+    pub fn may_round_in_steps_to(self, points: Points, summands: usize, unit: Ratio) -> bool {
+        self.is_within(2.0 + summands as f64 * (1.0 + about(unit).abs()), points)
+    }
+
     fn is_within(self, distance: f64, points: Points) -> bool {
         let target = points.0 as f64;
         let found = (self.value - target).abs();
@@ -69,6 +74,50 @@ fn about(ratio: Ratio) -> f64 {
         _ if exponent == 0 => mantissa,
         Some(power) => mantissa * power,
         None => of(ratio),
+    }
+}
+
+/// A sum over token counts, nearly: what a token of each of some classes adds to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weights {
+    constant: f64,
+    weights: Box<[f64]>,
+}
+
+/// So many classes have tokens, at most.
+const MOST_CLASSES: usize = 14;
+
+/// Token counts of some classes, as floats.
+#[derive(Clone, Copy, Debug)]
+pub struct Counts([f64; MOST_CLASSES]);
+
+impl Counts {
+    pub fn of(counts: impl Iterator<Item = i64>) -> Counts {
+        let mut floats = [0.0; MOST_CLASSES];
+        floats.iter_mut().zip(counts).for_each(|(float, count)| *float = count as f64);
+        Counts(floats)
+    }
+}
+
+impl Weights {
+    /// Weights over a common denominator.
+    pub fn of(constant: i128, weights: impl Iterator<Item = i128>, denominator: i128) -> Weights {
+        let part = |number: i128| number as f64 / denominator as f64;
+        Weights { constant: part(constant), weights: weights.map(part).collect() }
+    }
+
+    pub fn estimate(&self, counts: &Counts) -> Estimate {
+        let nothing = Estimate { value: self.constant, size: self.constant.abs() };
+        self.weights.iter().zip(&counts.0).fold(nothing, |sum, (weight, count)| {
+            let part = weight * count;
+            Estimate { value: sum.value + part, size: sum.size + part.abs() }
+        })
+    }
+
+    /// What one token of the class at an index adds.
+    pub fn part(&self, index: usize, count: i64) -> Estimate {
+        let value = self.weights.get(index).copied().unwrap_or(0.0) * count as f64;
+        Estimate { value, size: value.abs() }
     }
 }
 

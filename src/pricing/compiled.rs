@@ -5,9 +5,10 @@
 //! negative, `round half away (V / S) = q` says the same as `0 ≤ 2 V + S − 2 S q < 2 S`.
 
 use super::price::{Rounding, price};
-use super::terms::{Formula, Terms};
+use super::terms::{Formula, Minimum, Terms};
 use super::usage::{Class, PerClass};
 use crate::exact::{Exact, Points};
+use crate::float::estimate::Weights;
 
 /// Coefficients and denominators stay below this, tokens below [`MOST_TOKENS`]: 14 products and their double then fit 128 bits.
 const MOST: i128 = 1 << 80;
@@ -19,11 +20,29 @@ pub struct Compiled {
     constant: i128,
     coefficients: Vec<(Class, i128)>,
     denominator: i128,
+    /// None where a ratio is 0, so that it does not act.
+    minimum: Minimum,
+    saturates: bool,
+}
+
+/// A sum over tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Come {
+    /// Above 0, whatever it is rounded to.
+    pub is_positive: bool,
+    /// Rounded half away, before any rule.
+    pub whole: i64,
+    pub points: i64,
 }
 
 impl Compiled {
     /// Compiles terms by pricing them; none where their charge is no sum over tokens, or its numbers are too long.
     pub fn of(terms: &Terms) -> Option<Compiled> {
+        Compiled::of_classes(terms, &Class::ALL)
+    }
+
+    /// The same for rows that have tokens of some classes alone.
+    pub fn of_classes(terms: &Terms, classes: &[Class]) -> Option<Compiled> {
         let is_sum = matches!(terms.formula, Formula::Decimal | Formula::DecimalPrice);
         let is_bare = terms.surcharges.is_empty() && terms.multipliers.is_empty() && terms.advance == 0;
         if !is_sum || !is_bare || terms.credit || terms.no_usage {
@@ -31,7 +50,7 @@ impl Compiled {
         }
         let constant = amount(terms, None)?;
         let mut amounts = Vec::new();
-        for class in Class::ALL {
+        for class in classes.iter().copied() {
             amounts.push((class, amount(terms, Some(class))? - constant.clone()));
         }
         let scale = amounts.iter().map(|(_, amount)| amount.decimals()).chain([constant.decimals()]).max()?;
@@ -42,7 +61,40 @@ impl Compiled {
         }
         coefficients.retain(|(_, coefficient)| *coefficient != 0);
         let denominator = small(&Exact::from(1)).filter(|_| scale < 25)?;
-        Some(Compiled { constant: small(&constant)?, coefficients, denominator })
+        let minimum = if terms.has_ratio() { terms.minimum } else { Minimum::NONE };
+        Some(Compiled { constant: small(&constant)?, coefficients, denominator, minimum, saturates: terms.saturates })
+    }
+
+    /// What so many tokens come to; none where the numbers are too long. Tokens of other classes than it was compiled for must be 0.
+    pub fn come(&self, tokens: &PerClass<i64>) -> Option<Come> {
+        let mut sum = self.constant;
+        for (class, coefficient) in &self.coefficients {
+            let count = tokens[*class];
+            if count.abs() >= MOST_TOKENS {
+                return None;
+            }
+            sum += i128::from(count) * coefficient;
+        }
+        let size = (2 * sum.abs() + self.denominator) / (2 * self.denominator);
+        let whole = i64::try_from(if sum < 0 { -size } else { size }).ok()?;
+        let (low, high) = Points::INT32;
+        let points = match self.minimum.acts(sum > 0, whole > 0) {
+            true => 1,
+            false if self.saturates => whole.clamp(low.0, high.0),
+            false => whole,
+        };
+        Some(Come { is_positive: sum > 0, whole, points })
+    }
+
+    /// No usage comes to less, but none at all.
+    pub fn least_points(&self) -> i64 {
+        if self.minimum.before_rounding && self.minimum.after_rounding { 1 } else { i64::MIN }
+    }
+
+    /// What a token of a class costs, and what is charged without any, nearly.
+    pub fn weights(&self, classes: &[Class]) -> Weights {
+        let coefficient = |class: &Class| self.coefficients.iter().find(|(own, _)| own == class).map_or(0, |(_, number)| *number);
+        Weights::of(self.constant, classes.iter().map(coefficient), self.denominator)
     }
 
     /// Whether so many tokens come to this charge by the formula alone: no minimum, no limit had to be asked.
@@ -118,6 +170,21 @@ mod tests {
             let charge = price(&terms);
             let given = Compiled::of(&terms).unwrap().gives(&terms.usage, charge.points.0 + off);
             prop_assert_eq!(given, off == 0 && charge.points.0 > 0 && charge.adjustment.is_none());
+        }
+
+        /// Whatever the tokens are, with and without rules.
+        #[test]
+        fn it_comes_to_what_price_says(
+            model in 0_i64..100_000, group in 0_i64..3_000, counts in [-1_000_i64..100_000, 0_i64..100_000, -9_i64..100_000],
+            rules in [any::<bool>(), any::<bool>(), any::<bool>()], scale in 0_i16..4,
+        ) {
+            let mut terms = terms(Ratio::new(model, -scale), Ratio::new(group, -3), counts);
+            terms.minimum = Minimum { before_rounding: rules[0], after_rounding: rules[1], for_free_groups: false };
+            terms.saturates = rules[2];
+            let charge = price(&terms);
+            let come = Compiled::of_classes(&terms, &[Class::Input, Class::Cached, Class::Output]).unwrap().come(&terms.usage).unwrap();
+            prop_assert_eq!((come.points, come.is_positive), (charge.points.0, charge.amount.is_positive()));
+            prop_assert_eq!(Some(come.whole), charge.amount.round_half_away().to_i64());
         }
     }
 }

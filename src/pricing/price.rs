@@ -196,9 +196,7 @@ fn settle(terms: &Terms, amount: &Exact, whole: &Whole, no_usage: bool) -> (Poin
     if no_usage && !is_tool_charged(terms) {
         return (Points(0), Some(Adjustment::NoUsage));
     }
-    let minimum = terms.minimum;
-    let comes_to_nothing = (minimum.before_rounding && !amount.is_positive()) || (minimum.after_rounding && !whole.is_positive());
-    if comes_to_nothing && terms.has_ratio() {
+    if terms.minimum.acts(amount.is_positive(), whole.is_positive()) && terms.has_ratio() {
         return (Points(1), Some(Adjustment::Minimum));
     }
     saturate(terms, whole)

@@ -223,6 +223,11 @@ impl Minimum {
     pub const BOTH: Minimum = Minimum { before_rounding: true, after_rounding: true, for_free_groups: false };
     pub const BEFORE: Minimum = Minimum { after_rounding: false, ..Minimum::BOTH };
     pub const AFTER: Minimum = Minimum { before_rounding: false, ..Minimum::BOTH };
+
+    /// Whether it acts on an amount, and the whole number that it was rounded to.
+    pub(super) fn acts(self, is_amount_positive: bool, is_whole_positive: bool) -> bool {
+        (self.before_rounding && !is_amount_positive) || (self.after_rounding && !is_whole_positive)
+    }
 }
 
 /// A further factor of the price: number of images, seconds, size.

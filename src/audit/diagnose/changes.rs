@@ -80,10 +80,9 @@ impl Changes<'_> {
     /// Terms with other token counts. A request that is left without any is free by the gateway's rule, and a price expression may
     /// take the other counts into the length of the prompt.
     fn push_usage(&mut self, case: &Case<'_>, before: &Terms, change: impl FnOnce(&mut Terms)) {
-        let is_left = |(class, tokens): (Class, i64)| tokens != 0 && (class.is_output() || case.prompt > 0);
         self.changed.take_numbers(before);
         change(self.changed);
-        if !self.changed.usage.iter().any(is_left) {
+        if !is_any_left(&self.changed.usage, case.prompt) {
             self.changed.no_usage = true;
             self.show_changed(None);
             self.changed.no_usage = before.no_usage;
@@ -108,17 +107,22 @@ impl Changes<'_> {
     }
 }
 
+/// Whether anything is left of a usage by which the gateway would not say that there was none.
+pub fn is_any_left(usage: &PerClass<i64>, prompt: i64) -> bool {
+    usage.iter().any(|(class, tokens)| tokens != 0 && (class.is_output() || prompt > 0))
+}
+
 /// A definite cause.
-struct Definite {
-    cause: Cause,
+pub struct Definite {
+    pub cause: Cause,
     /// Whether it takes part in pairs.
     pairs: bool,
-    make: Make,
+    pub make: Make,
 }
 
 /// How the changes of a cause are made.
 #[derive(Clone, Copy)]
-enum Make {
+pub enum Make {
     /// Other prices. Of the tokens they hang on nothing but which classes have any.
     Prices(Changing),
     /// Other tokens at the same prices.
@@ -129,8 +133,8 @@ enum Make {
     Other(Changing),
 }
 
-type Changing = fn(&Case<'_>, &Terms, &mut Changes<'_>);
-type Counting = fn(&Tokens<'_>, &mut dyn FnMut(Counted));
+pub type Changing = fn(&Case<'_>, &Terms, &mut Changes<'_>);
+pub type Counting = fn(&Tokens<'_>, &mut dyn FnMut(Counted));
 
 /// Token counts that may be counted in another way.
 #[derive(Clone, Copy, Debug)]
@@ -143,7 +147,7 @@ pub struct Tokens<'t> {
 
 /// Other token counts.
 #[derive(Clone, Copy, Debug)]
-enum Counted {
+pub enum Counted {
     /// These classes cost nothing.
     Free(&'static [Class]),
     As(PerClass<i64>),
@@ -160,7 +164,7 @@ const fn alone(cause: Cause, make: Make) -> Definite {
 use Make::{Other, Points as PointsOf, Prices, Tokens as TokensOf};
 
 /// The definite causes, in the order in which the first that fits is the cause.
-const DEFINITE: &[Definite] = &[
+pub const DEFINITE: &[Definite] = &[
     alone(Cause::RatioDrift, Other(ratio_drift)),
     alone(Cause::Rounding, PointsOf(rounding)),
     alone(Cause::MinimumCharge, PointsOf(minimum_charge)),
@@ -211,7 +215,8 @@ pub fn pairable_changes(case: &Case<'_>, terms: &Terms, after: Option<Cause>, se
     }
 }
 
-fn show(case: &Case<'_>, terms: &Terms, (cause, make): (Cause, Make), changed: &mut Terms, see: &mut See<'_>) {
+/// Shows the changes of one cause. `changed` are the terms too, to be changed for as long as they are shown.
+pub fn show(case: &Case<'_>, terms: &Terms, (cause, make): (Cause, Make), changed: &mut Terms, see: &mut See<'_>) {
     let mut changes = Changes { cause, changed, see: &mut |change| see(change) };
     match make {
         Prices(make) | PointsOf(make) | Other(make) => make(case, terms, &mut changes),
@@ -662,14 +667,19 @@ fn tier_other(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
 
 /// The estimate before the request: at least 500 tokens of the prompt, and no output, since no log has `max_tokens`.
 fn pre_consumed_kept(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    const LEAST: i64 = 500;
     if !by_tokens(terms) || case.prompt <= 0 {
         return;
     }
-    for tokens in [case.prompt.max(LEAST), LEAST, case.prompt.saturating_add(LEAST)] {
+    for tokens in estimated_tokens(case.prompt) {
         let amount = Exact::from(tokens) * terms.model_ratio * terms.rates[Class::Input] * terms.group_ratio;
         changes.push_points(Points::saturating(&amount.truncate()));
     }
+}
+
+/// The tokens of the estimate, as different versions count them.
+pub fn estimated_tokens(prompt: i64) -> [i64; 3] {
+    const LEAST: i64 = 500;
+    [prompt.max(LEAST), LEAST, prompt.saturating_add(LEAST)]
 }
 
 fn zero_charge(_: &Case<'_>, _: &Terms, changes: &mut Changes<'_>) {
