@@ -1,18 +1,18 @@
 //! What is known of rows: kinds of them, what their charges follow from, and what is told of those that are right.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 
 use super::Stranger;
-use super::round::{OutcomeId, Seen};
+use super::key::{Key, Table};
+use super::lookout::{OutcomeId, Seen};
 use super::scan::{Facts, Scan};
 use super::sorted::Sorter;
 use super::template::{Quoting, Template};
-use crate::audit::{Class, Lesson, RequestKey, Verdict};
-use crate::config::Timeline;
+use crate::audit::{CauseSet, Class, CompiledCauses, Lesson, RequestKey, Verdict};
+use crate::config::Stretches;
 use crate::exact::Points;
 use crate::log::LogEntry;
-use crate::pricing::{Compiled, PerClass, Reason};
+use crate::pricing::{Compiled, Reason};
 use crate::profile::{Counts, Profile, Shape};
 
 /// So many keys, templates of a key, and kinds of rows of a template are kept; what is beyond them goes the general way.
@@ -20,15 +20,16 @@ const MOST_KIN: usize = 4_096;
 const MOST_BRANCHES: usize = 16;
 const MOST_KNOWN: usize = 16;
 
-/// All that was learnt.
-#[derive(Debug, Default)]
+/// All that was learnt. A copy shares what it can.
+#[derive(Clone, Debug, Default)]
 pub struct Kinds {
-    kin: HashMap<Box<[u64]>, Kin, BuildHasherDefault<Mix>>,
-    outcomes: Vec<Outcome>,
+    kin: Table<Kin>,
+    /// How many compiled causes there are.
+    wrong: usize,
 }
 
 /// Rows with the same key.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Kin {
     branches: Vec<Branch>,
     /// Branches whose templates are those of texts with their keys in order.
@@ -39,74 +40,102 @@ struct Kin {
 const MOST_ORDERS: usize = 8;
 
 /// Rows with the same key whose `other` fits a template.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Branch {
     template: Template,
     quoting: Quoting,
+    /// The line ends in each `other`.
+    lines: usize,
     /// The counts are those of the columns: the details are empty.
     of_columns: bool,
     known: Vec<Known>,
 }
 
 /// Rows of a branch in which the same counts are 0.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Known {
     filled: u8,
     shape: Shape,
     prices: Compiled,
     /// By the classes that have tokens: what is told of the rows.
-    proven: Vec<(u16, OutcomeId)>,
+    proven: Vec<(u8, OutcomeId)>,
+    wrong: Vec<Wrong>,
 }
 
-/// What is told of rows that are right.
-#[derive(Debug, PartialEq)]
+/// Wrong rows that have tokens of the same classes.
+#[derive(Clone, Debug)]
+struct Wrong {
+    classes: u8,
+    causes: Arc<CompiledCauses>,
+    /// By the causes: what is told of the rows.
+    proven: Vec<(CauseSet, OutcomeId)>,
+}
+
+/// So many compiled causes are kept.
+const MOST_WRONG: usize = 2_048;
+
+/// What is told of rows that are right, or wrong by the same causes.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     pub model: String,
     pub group: String,
     pub profile: Profile,
     pub presumed: Option<Reason>,
-    is_request: bool,
+    /// The rows are requests, which must not be charged twice.
+    pub is_request: bool,
+    /// Why the rows are wrong, if they are.
+    pub causes: Option<CauseSet>,
 }
 
-/// How a row is looked at; the same for all threads of a round.
-#[derive(Clone, Copy, Debug)]
-pub struct Look<'a> {
-    scan: &'a Scan,
-    timeline: &'a Timeline,
-    known: &'a Kinds,
-    /// Prices hold for all times: none has to be known to know the key.
-    is_timeless: bool,
+/// What is told of a row, and what it should have been charged.
+pub type Told = (OutcomeId, i64);
+
+/// How a row is looked at. A copy stays what it is while the original learns.
+#[derive(Clone, Debug)]
+pub struct Look {
+    scan: Arc<Scan>,
+    stretches: Arc<Stretches>,
+    pub known: Arc<Kinds>,
 }
 
-impl<'a> Look<'a> {
-    pub fn new(scan: &'a Scan, timeline: &'a Timeline, known: &'a Kinds) -> Look<'a> {
-        Look { scan, timeline, known, is_timeless: timeline.configs().len() == 1 }
+impl Look {
+    pub fn new(scan: Scan, stretches: Stretches) -> Look {
+        Look { scan: Arc::new(scan), stretches: Arc::new(stretches), known: Arc::default() }
+    }
+
+    /// Knows no rows any more.
+    pub fn forget(&mut self) {
+        self.known = Arc::default();
     }
 
     /// What is seen of the row at the start of the bytes; none where nobody knows here where it ends.
     pub fn at(&self, bytes: &[u8], facts: &mut Facts) -> Option<Seen> {
         self.read(bytes, facts).or_else(|| {
             let length = u32::try_from(self.scan.unread_row(bytes)?).ok()?;
-            Some(Seen { outcome: None, length, lines: 1, charged: 0, time: None, request: None })
+            Some(Seen { outcome: None, length, lines: 1, charged: 0, expected: 0, time: None, request: None })
         })
     }
 
     /// What is seen of a row that can be read here.
     fn read(&self, bytes: &[u8], facts: &mut Facts) -> Option<Seen> {
+        // The time is a part of the key, but not known yet when `other` is at hand.
+        let is_timeless = self.stretches.is_one();
         let mut fitted = None;
         let length = self.scan.row(bytes, facts, |key, details, quoting| {
-            let (length, branch, counts) = self.known.kin.get(key).filter(|_| self.is_timeless)?.fit(details, quoting)?;
+            let (length, branch, counts) = self.known.kin.get(key).filter(|_| is_timeless)?.fit(details, quoting)?;
             fitted = Some((branch, counts));
-            Some(length)
+            Some((length, branch.lines))
         })?;
-        if !self.is_timeless {
-            facts.key.push(self.timeline.stretch(facts.time) as u64);
+        if !is_timeless {
+            facts.key.push(self.stretches.at(facts.time) as u64);
         }
         let details = &bytes[facts.details.clone()];
+        let told = self.known.told(facts, details, fitted).or_else(|| self.known.told_if_sorted(facts, details));
         Some(Seen {
-            outcome: self.known.outcome(facts, details, fitted).or_else(|| self.known.outcome_if_sorted(facts, details)),
+            outcome: told.map(|(outcome, _)| outcome),
+            expected: told.map_or(facts.charged, |(_, expected)| expected),
             length: u32::try_from(length).ok()?,
-            lines: u32::try_from(memchr::memchr_iter(b'\n', &bytes[..length]).count()).ok()?,
+            lines: 1 + u32::try_from(facts.inner_lines).ok()?,
             charged: facts.charged,
             time: facts.time,
             request: RequestKey::of(&bytes[facts.request.clone()], Points(facts.charged)),
@@ -114,8 +143,9 @@ impl<'a> Look<'a> {
     }
 
     /// What is told of a row that was new when it was seen, if it is known by now.
-    pub fn again(&self, bytes: &[u8], row: &Seen) -> Option<OutcomeId> {
-        self.read(bytes.get(..row.length as usize)?, &mut Facts::default())?.outcome
+    pub fn again(&self, bytes: &[u8], row: &Seen) -> Option<Told> {
+        let seen = self.read(bytes.get(..row.length as usize)?, &mut Facts::default())?;
+        seen.outcome.map(|outcome| (outcome, seen.expected))
     }
 
     /// A row that goes the general way.
@@ -123,50 +153,44 @@ impl<'a> Look<'a> {
         let mut facts = Facts::default();
         let is_read = self.read(row, &mut facts).is_some();
         let details = (is_read && self.known.has_room(&facts.key)).then(|| row[facts.details.clone()].to_vec());
-        Stranger { facts, details }
-    }
-
-    /// The length of the rows that are whole: see [`Scan::whole_rows`].
-    pub fn whole_rows(&self, bytes: &[u8], with_care: bool) -> usize {
-        self.scan.whole_rows(bytes, with_care)
-    }
-
-    /// Whether the rows are requests, which must not be charged twice.
-    pub fn is_request(&self, outcome: OutcomeId) -> bool {
-        self.known.outcomes[outcome.number()].is_request
+        let asks = details.as_ref().is_some_and(|details| self.known.asks(&mut facts, details));
+        Stranger { facts, details, asks }
     }
 }
 
 impl Kinds {
-    pub fn outcomes(&self) -> &[Outcome] {
-        &self.outcomes
+    /// What is told of a row; none where that is not known.
+    fn told(&self, facts: &Facts, details: &[u8], fitted: Option<(&Branch, [i64; 4])>) -> Option<Told> {
+        let (branch, held) = fitted.or_else(|| self.fit(facts, details))?;
+        branch.told(facts, held)
     }
 
-    /// Knows no rows any more. The outcomes stay, since rows were counted for them.
-    pub fn forget(&mut self) {
-        self.kin.clear();
+    fn fit(&self, facts: &Facts, details: &[u8]) -> Option<(&Branch, [i64; 4])> {
+        let (length, branch, counts) = self.kin.get(&facts.key)?.fit(details, facts.quoting)?;
+        (length == details.len()).then_some((branch, counts))
     }
 
-    /// What is told of a row if it is right; none where that is not known.
-    fn outcome(&self, facts: &Facts, details: &[u8], fitted: Option<(&Branch, [i64; 4])>) -> Option<OutcomeId> {
-        let find = || {
-            let (length, branch, counts) = self.kin.get(facts.key.as_slice())?.fit(details, facts.quoting)?;
-            (length == details.len()).then_some((branch, counts))
-        };
-        let (branch, held) = fitted.or_else(find)?;
-        branch.outcome(facts, held)
+    /// Whether the causes of a row would be new, if it is wrong.
+    fn asks(&self, facts: &mut Facts, details: &[u8]) -> bool {
+        let fitted = self.fit(facts, details).or_else(|| self.fit_sorted(facts, details));
+        let is_known = fitted.is_some_and(|(branch, held)| branch.knows_causes(facts, held));
+        !is_known && self.wrong < MOST_WRONG
     }
 
     /// The same, of the text with its keys in order.
-    fn outcome_if_sorted(&self, facts: &mut Facts, details: &[u8]) -> Option<OutcomeId> {
-        let kin = self.kin.get(facts.key.as_slice()).filter(|kin| !kin.sorted.is_empty())?;
-        let sorted = facts.sorter.sort(details, facts.quoting)?;
-        let fits = |branch: &Branch| branch.template.fit(sorted).filter(|(length, _)| *length == sorted.len());
-        let (branch, held) = kin.sorted.iter().find_map(|branch| Some((branch, fits(branch)?.1)))?;
-        branch.outcome(facts, held)
+    fn told_if_sorted(&self, facts: &mut Facts, details: &[u8]) -> Option<Told> {
+        let (branch, held) = self.fit_sorted(facts, details)?;
+        branch.told(facts, held)
     }
 
-    /// Keeps what a row teaches; none where rows like it may differ in more than their counts.
+    fn fit_sorted(&self, facts: &mut Facts, details: &[u8]) -> Option<(&Branch, [i64; 4])> {
+        let kin = self.kin.get(&facts.key).filter(|kin| !kin.sorted.is_empty())?;
+        let sorted = facts.sorter.sort(details, facts.quoting)?;
+        let fits = |branch: &Branch| branch.template.fit(sorted).filter(|(length, _)| *length == sorted.len());
+        kin.sorted.iter().find_map(|branch| Some((branch, fits(branch)?.1)))
+    }
+
+    /// Keeps what a row teaches under a number; none where rows like it may differ in more than their counts.
     pub fn learn(
         &mut self,
         facts: &Facts,
@@ -174,27 +198,31 @@ impl Kinds {
         entry: &LogEntry<'_>,
         verdict: &Verdict,
         lesson: &Lesson<'_>,
-    ) -> Option<()> {
-        let judged = verdict.charge.as_deref().filter(|_| verdict.class == Class::Matched)?;
+        id: OutcomeId,
+    ) -> Option<Outcome> {
+        let judged = verdict.charge.as_deref()?;
         let expected = judged.expected.as_ref().filter(|expected| expected.adjustment.is_none())?;
         let is_plain = judged.drift.is_empty() && judged.notices.is_empty() && judged.quirk.is_none();
-        if !is_plain || judged.charged != expected.points || judged.charged.0 != facts.charged {
+        let is_right = verdict.class == Class::Matched && judged.charged == expected.points;
+        let causes = judged.diagnosis.as_ref().and_then(CauseSet::of);
+        if !is_plain || is_right == causes.is_some() || judged.charged.0 != facts.charged {
             return None;
         }
         let terms = judged.terms.as_ref()?;
         let prices = Compiled::of(terms)?;
-        let sorts = self.kin.get(facts.key.as_slice()).is_some_and(|kin| kin.branches.len() >= MOST_ORDERS);
+        let sorts = self.kin.get(&facts.key).is_some_and(|kin| kin.branches.len() >= MOST_ORDERS);
         let mut sorter = Sorter::default();
         let (details, quoting) =
             if sorts { (sorter.sort(details, facts.quoting)?, Quoting::Bare) } else { (details, facts.quoting) };
         let template =
             if sorts { Template::sorted(&lesson.details) } else { Template::new(entry.details, &lesson.details, quoting) };
         let (_, held) = template.fit(details).filter(|(length, _)| *length == details.len())?;
-        let new = Branch { template, quoting, of_columns: lesson.details.is_empty(), known: Vec::new() };
+        let new = Branch { lines: template.lines(), template, quoting, of_columns: lesson.details.is_empty(), known: Vec::new() };
         let counts = new.counts(facts, held);
         let tokens = lesson.shape.tokens(&counts, 0);
         // What was read here must be what the general way read.
-        if tokens != terms.usage || !prices.gives(&tokens, facts.charged) {
+        let is_read = lesson.shape.all_tokens(&counts, 0) == terms.usage && entry.tokens.prompt.unwrap_or(0) == counts.prompt;
+        if !is_read || !prices.gives(&Shape::CLASSES, &tokens, expected.points.0) {
             return None;
         }
         let outcome = Outcome {
@@ -203,29 +231,47 @@ impl Kinds {
             profile: verdict.profile?,
             presumed: judged.reason,
             is_request: lesson.is_request,
+            causes,
         };
-        let id = OutcomeId::of(self.outcomes.len())?;
-        let known = Known { filled: filled(&counts), shape: lesson.shape, prices, proven: vec![(classes(&tokens), id)] };
+        let mut known = Known { filled: filled(&counts), shape: lesson.shape, prices, proven: Vec::new(), wrong: Vec::new() };
+        let classes = classes(&tokens);
+        if let Some(set) = causes {
+            let known_branch = self.known_branch(&facts.key, &new, sorts);
+            if known_branch.is_some_and(|branch| branch.add_causes(&known, classes, (set, id)).is_some()) {
+                return Some(outcome);
+            }
+            let compiled = lesson.causes.as_ref().filter(|_| self.wrong < MOST_WRONG)?;
+            if compiled.explain(&terms.usage, counts.prompt, judged.charged)? != (set, expected.points) {
+                return None;
+            }
+            known.wrong.push(Wrong { classes, causes: Arc::new(compiled.clone()), proven: vec![(set, id)] });
+        } else {
+            known.proven.push((classes, id));
+        }
         self.branch(&facts.key, new, sorts)?.add(known)?;
-        self.outcomes.push(outcome);
-        Some(())
+        self.wrong += usize::from(causes.is_some());
+        Some(outcome)
     }
 
-    fn has_room(&self, key: &[u64]) -> bool {
+    fn has_room(&self, key: &Key) -> bool {
         let is_full =
             |kin: &Kin| kin.sorted.len() >= MOST_BRANCHES && kin.sorted.iter().all(|branch| branch.known.len() >= MOST_KNOWN);
         self.kin.get(key).map_or(self.kin.len() < MOST_KIN, |kin| !is_full(kin))
     }
 
-    /// The branch of a key with the same template; the new one, where there is none yet and room for one.
-    fn branch(&mut self, key: &[u64], new: Branch, sorted: bool) -> Option<&mut Branch> {
-        if !self.kin.contains_key(key) {
-            self.kin.insert(key.into(), Kin::default());
-        }
-        let kin = self.kin.get_mut(key)?;
+    /// The branch of a key with the same template.
+    fn known_branch(&mut self, key: &Key, like: &Branch, sorted: bool) -> Option<&mut Branch> {
+        self.kin.get(key)?;
+        let kin = self.kin.get_or_insert(key);
         let branches = if sorted { &mut kin.sorted } else { &mut kin.branches };
-        let same = |branch: &Branch| branch.template == new.template && branch.quoting == new.quoting;
-        let at = match branches.iter().position(same) {
+        branches.iter_mut().find(|branch| branch.is_like(like))
+    }
+
+    /// The branch of a key with the same template; the new one, where there is none yet and room for one.
+    fn branch(&mut self, key: &Key, new: Branch, sorted: bool) -> Option<&mut Branch> {
+        let kin = self.kin.get_or_insert(key);
+        let branches = if sorted { &mut kin.sorted } else { &mut kin.branches };
+        let at = match branches.iter().position(|branch| branch.is_like(&new)) {
             Some(at) => at,
             None if branches.len() >= MOST_BRANCHES => return None,
             None => {
@@ -250,13 +296,17 @@ impl Kin {
 }
 
 impl Branch {
+    fn is_like(&self, other: &Branch) -> bool {
+        self.template == other.template && self.quoting == other.quoting
+    }
+
     /// The counts of a row: where it has details, all but prompt and completion stand there.
     fn counts(&self, facts: &Facts, [cached, writes, writes_5m, writes_1h]: [i64; 4]) -> Counts {
         if self.of_columns { facts.counts } else { Counts { cached, writes, writes_5m, writes_1h, ..facts.counts } }
     }
 
-    /// What is told of a row whose details hold such counts, if it is right; none where that is not known.
-    fn outcome(&self, facts: &Facts, held: [i64; 4]) -> Option<OutcomeId> {
+    /// What is told of a row whose details hold such counts; none where that is not known.
+    fn told(&self, facts: &Facts, held: [i64; 4]) -> Option<Told> {
         let counts = self.counts(facts, held);
         if counts.prompt + counts.completion == 0 {
             return None;
@@ -264,8 +314,30 @@ impl Branch {
         let known = self.known(filled(&counts))?;
         let tokens = known.shape.tokens(&counts, 0);
         let classes = classes(&tokens);
-        let (_, outcome) = known.proven.iter().find(|(proven, _)| *proven == classes)?;
-        known.prices.gives(&tokens, facts.charged).then_some(*outcome)
+        if known.prices.gives(&Shape::CLASSES, &tokens, facts.charged) {
+            let (_, outcome) = known.proven.iter().find(|(proven, _)| *proven == classes)?;
+            return Some((*outcome, facts.charged));
+        }
+        known.told_of_wrong(&counts, classes, facts.charged)
+    }
+
+    /// Whether the causes of a row whose details hold such counts are compiled.
+    fn knows_causes(&self, facts: &Facts, held: [i64; 4]) -> bool {
+        let counts = self.counts(facts, held);
+        let is_known = |known: &Known| {
+            let classes = classes(&known.shape.tokens(&counts, 0));
+            known.wrong.iter().any(|wrong| wrong.classes == classes)
+        };
+        self.known(filled(&counts)).is_some_and(is_known)
+    }
+
+    /// Adds what is told of rows with some causes, where these are compiled; none where they are not.
+    fn add_causes(&mut self, new: &Known, classes: u8, told: (CauseSet, OutcomeId)) -> Option<()> {
+        let known = self.known.iter_mut().find(|known| known.filled == new.filled)?;
+        let is_same = known.shape == new.shape && known.prices == new.prices;
+        let wrong = known.wrong.iter_mut().find(|wrong| is_same && wrong.classes == classes)?;
+        let is_known = wrong.proven.iter().any(|(causes, _)| *causes == told.0);
+        (!is_known).then(|| wrong.proven.push(told))
     }
 
     fn known(&self, filled: u8) -> Option<&Known> {
@@ -277,48 +349,36 @@ impl Branch {
         match self.known.iter_mut().find(|known| known.filled == new.filled) {
             Some(known) if known.shape != new.shape || known.prices != new.prices => None,
             Some(known) => {
-                let is_known = known.proven.iter().any(|(classes, _)| new.proven.iter().any(|(other, _)| classes == other));
-                (!is_known).then(|| known.proven.extend(new.proven))
+                let is_known = known.proven.iter().any(|(classes, _)| new.proven.iter().any(|(other, _)| classes == other))
+                    || known.wrong.iter().any(|wrong| new.wrong.iter().any(|other| wrong.classes == other.classes));
+                (!is_known).then(|| {
+                    known.proven.extend(new.proven);
+                    known.wrong.extend(new.wrong);
+                })
             }
             None => (self.known.len() < MOST_KNOWN).then(|| self.known.push(new)),
         }
     }
 }
 
+impl Known {
+    /// What is told of a row that is not charged what the formula gives.
+    fn told_of_wrong(&self, counts: &Counts, classes: u8, charged: i64) -> Option<Told> {
+        let wrong = self.wrong.iter().find(|wrong| wrong.classes == classes)?;
+        let usage = self.shape.all_tokens(counts, 0);
+        let (causes, expected) = wrong.causes.explain(&usage, counts.prompt, Points(charged))?;
+        let (_, outcome) = wrong.proven.iter().find(|(proven, _)| *proven == causes)?;
+        Some((*outcome, expected.0))
+    }
+}
+
 /// Which counts are not 0, a bit for each.
 fn filled(counts: &Counts) -> u8 {
     let Counts { prompt, completion, cached, writes, writes_5m, writes_1h } = *counts;
-    let bits = [prompt, completion, cached, writes, writes_5m, writes_1h].into_iter().enumerate();
-    bits.fold(0, |bits, (at, count)| bits | u8::from(count != 0) << at)
+    classes(&[prompt, completion, cached, writes, writes_5m, writes_1h])
 }
 
-/// Which classes have tokens, a bit for each.
-fn classes(tokens: &PerClass<i64>) -> u16 {
-    tokens.iter().fold(0, |bits, (class, count)| bits | u16::from(count != 0) << class as u16)
-}
-
-/// A hash of few operations. Keys are compared whole, so that a collision costs time alone.
-#[derive(Debug, Default)]
-struct Mix(u64);
-
-impl Hasher for Mix {
-    fn write(&mut self, bytes: &[u8]) {
-        let mut words = bytes.chunks_exact(8);
-        for word in &mut words {
-            self.write_u64(word.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
-        }
-        self.write_u64(words.remainder().iter().fold(1, |word, byte| word << 8 | u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
-    }
-
-    fn write_usize(&mut self, word: usize) {
-        self.write_u64(word as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0 ^ self.0 >> 32
-    }
+/// Which of the numbers are not 0, a bit for each.
+fn classes(numbers: &[i64; 6]) -> u8 {
+    numbers.iter().enumerate().fold(0, |bits, (at, count)| bits | u8::from(*count != 0) << at)
 }

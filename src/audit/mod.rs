@@ -24,15 +24,15 @@ pub use balances::{Balances, Imbalance, Opening};
 pub use cause::{Cause, Causes, Kind as CauseKind};
 pub use compare::{Amount, Compared, Comparison, Target, groups};
 pub use diagnose::{Case, ClassCauses, Diagnosis, Explanation, Look, diagnose};
-pub use diagnose::{ClassKey, OfRow, Told};
+pub use diagnose::{CauseSet, ClassKey, CompiledCauses, OfRow, Told};
 pub use drift::{Difference, differences};
 pub use filter::Filter;
 pub use finding::{Figures, Finding, Ranked, ToldCause};
 pub use infer::{Cell, Inferred, Interval, ModelFit, Observed, Said, Samples, Solved, SolvedRate, Special, Stretch};
 pub use policy::{Level, Policies, Policy};
 pub use redact::{Hides, Names, Redaction};
-pub use repeats::{Repeats, RequestKey};
-pub use summary::{By, CaseTally, Cases, DriftKey, Plain, QuirkKey, Span, Summary, Tally, Totals};
+pub use repeats::{Hint, Repeats, RequestKey};
+pub use summary::{By, CaseTally, Cases, DriftKey, Plain, PlainWrong, QuirkKey, Span, Summary, Tally, Totals};
 pub use watch::Watch;
 
 use std::borrow::Cow;
@@ -151,13 +151,22 @@ impl Past {
     }
 }
 
-/// What rows like a matched one have in common with it: the way of its counts, and its details with what mattered of them.
+/// What rows like a matched or wrong one have in common with it: the way of its counts, and its details with what mattered of them.
 #[derive(Debug)]
 pub struct Lesson<'a> {
     pub shape: Shape,
+    /// The causes of wrong rows like it, where they were asked for.
+    pub causes: Option<CompiledCauses>,
     pub details: Details<'a>,
     /// It is a user's request: see [`Watch`].
     pub is_request: bool,
+}
+
+/// What is to be learnt from a row.
+#[derive(Debug)]
+struct Wanted<'a> {
+    with_causes: bool,
+    lesson: Option<Lesson<'a>>,
 }
 
 /// How rows are judged; the same for a whole run.
@@ -172,19 +181,20 @@ pub struct Auditor {
 impl Auditor {
     /// Judges one row. `past` holds what earlier rows said.
     pub fn judge(&self, entry: &LogEntry<'_>, context: &Context<'_>, past: &mut Past) -> Verdict {
-        self.judge_and_learn(entry, context, past).0
+        self.judge_and_learn(entry, context, past, false).0
     }
 
-    /// Judges one row, and tells what a row like it has in common with it.
+    /// Judges one row, and tells what a row like it has in common with it; with the causes of wrong ones, which take time to compile.
     pub fn judge_and_learn<'a>(
         &self,
         entry: &LogEntry<'a>,
         context: &Context<'_>,
         past: &mut Past,
+        with_causes: bool,
     ) -> (Verdict, Option<Lesson<'a>>) {
-        let mut lesson = None;
+        let mut lesson = Wanted { with_causes, lesson: None };
         let verdict = self.try_judge(entry, context, past, &mut lesson).unwrap_or_else(Verdict::malformed);
-        (verdict, lesson)
+        (verdict, lesson.lesson)
     }
 
     fn try_judge<'a>(
@@ -192,7 +202,7 @@ impl Auditor {
         entry: &LogEntry<'a>,
         context: &Context<'_>,
         past: &mut Past,
-        lesson: &mut Option<Lesson<'a>>,
+        wanted: &mut Wanted<'a>,
     ) -> Result<Verdict, RowError> {
         let name = if entry.marks.contains(Field::Metadata) { "metadata" } else { "other" };
         let details = Details::parse(name, entry.details)?;
@@ -214,17 +224,24 @@ impl Auditor {
         let shape = rated.shape;
         let look = Lookup { profile, entry, details: &details, context, known: &past.related };
         let prompt = entry.tokens.prompt.unwrap_or(0);
-        let (class, mut judged) = self.weigh(*rated, context, prompt, &look);
+        let mut causes = wanted.with_causes.then_some(None);
+        let (class, mut judged) = self.weigh(*rated, context, prompt, (&look, causes.as_mut()));
         judged.notices = past.watch.see(entry, &details, context, judged.charged);
         judged.notices.extend(notices(entry, context, class, &judged));
-        if let Some(shape) = shape.filter(|_| class == Class::Matched) {
+        if let Some(shape) = shape.filter(|_| class == Class::Matched || class.is_mismatch()) {
             let is_request = watch::is_request(entry, &details);
-            *lesson = Some(Lesson { shape, details, is_request });
+            wanted.lesson = Some(Lesson { shape, causes: causes.flatten(), details, is_request });
         }
         Ok(Verdict { class, profile: Some(profile), charge: Some(Box::new(judged)), skip: None, noted: None, error: None })
     }
 
-    fn weigh(&self, rated: Rated, context: &Context<'_>, prompt: i64, look: &dyn Look) -> (Class, Judged) {
+    fn weigh(
+        &self,
+        rated: Rated,
+        context: &Context<'_>,
+        prompt: i64,
+        (look, causes): (&dyn Look, Option<&mut Option<CompiledCauses>>),
+    ) -> (Class, Judged) {
         let Rated { charged, terms, own, departures, shape: _ } = rated;
         let terms = match terms {
             Ok(terms) => terms,
@@ -242,6 +259,9 @@ impl Auditor {
         let diagnosis = class.is_mismatch().then(|| {
             let case = Case::new(&terms, own.as_ref(), &expected, (&charged, points), prompt, look);
             let mut diagnosis = diagnose(&case);
+            if let Some(causes) = causes.filter(|_| self.tolerance == 0 && CauseSet::of(&diagnosis).is_some()) {
+                *causes = CompiledCauses::of(&case);
+            }
             // What is open in the row's own terms is open for drift, too.
             let by_own = own.as_ref().map(|own| judge(own, &charged, self.tolerance).standing);
             if by_own.is_some_and(|standing| standing != Standing::Mismatch) {

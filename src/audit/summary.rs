@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::diagnose::{ClassCauses, ClassKey, Classes, Examples, Told};
+use super::diagnose::{CauseSet, ClassCauses, ClassKey, Classes, Examples, Told};
 use super::finding::{Finding, Ranked, rank};
 use super::policy::Policies;
 use super::watch::{group_of, who};
@@ -211,6 +211,23 @@ pub struct Plain<'a> {
     pub span: Span,
 }
 
+/// Rows of one model and group that are wrong by the same definite causes, with nothing else to tell of them.
+#[derive(Clone, Copy, Debug)]
+pub struct PlainWrong<'a> {
+    pub model: &'a str,
+    pub group: &'a str,
+    pub profile: Profile,
+    pub causes: CauseSet,
+    pub rows: u64,
+    pub points: i128,
+    /// The points charged beyond the expected ones, less those that were not charged.
+    pub net: i128,
+    /// The overcharged rows, and what they were charged beyond the expected points.
+    pub over: u64,
+    pub over_points: i128,
+    pub span: Span,
+}
+
 /// What a run found.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Summary {
@@ -314,14 +331,43 @@ impl Summary {
             *self.presumed.entry(reason).or_default() += part.rows;
         }
         let tally = Tally { rows: part.rows, charged_points: part.points, expected_points: part.points, mismatched: 0 };
-        for (by, key) in [(By::Model, part.model), (By::Group, part.group)] {
+        self.add_tally(part.model, part.group, &tally);
+    }
+
+    /// Whether rows of a model and group that are wrong by definite causes need no more than to be counted, where they are not among
+    /// the largest: rows with the same causes were seen, and enough of them to ask for numbers.
+    pub fn takes_plain_wrong(&self, model: &str, group: &str) -> bool {
+        self.classes.counts_alone(&ClassKey { model: model.to_owned(), group: group.to_owned() })
+    }
+
+    /// Counts rows that are wrong; only where [`Summary::takes_plain_wrong`].
+    pub fn add_plain_wrong(&mut self, part: &PlainWrong<'_>) {
+        let expected = part.points - part.net;
+        self.totals.rows += part.rows;
+        self.totals.overcharged += part.over;
+        self.totals.undercharged += part.rows - part.over;
+        self.totals.charged_points += part.points;
+        self.totals.expected_points += expected;
+        self.totals.over_points += part.over_points;
+        self.totals.under_points += part.over_points - part.net;
+        self.period.merge(part.span);
+        *self.profiles.entry(part.profile).or_default() += part.rows;
+        let tally = Tally { rows: part.rows, charged_points: part.points, expected_points: expected, mismatched: part.rows };
+        self.add_tally(part.model, part.group, &tally);
+        let key = ClassKey { model: part.model.to_owned(), group: part.group.to_owned() };
+        self.classes.add_alike(key, part.causes, &Told { tally, span: part.span, over: part.over });
+        self.causes = OnceLock::new();
+    }
+
+    fn add_tally(&mut self, model: &str, group: &str, tally: &Tally) {
+        for (by, key) in [(By::Model, model), (By::Group, group)] {
             if let Some(parts) = self.by.get_mut(&by) {
-                parts.entry(key.to_owned()).or_default().merge(&tally);
+                parts.entry(key.to_owned()).or_default().merge(tally);
             }
         }
         if let Some(cases) = &mut self.cases {
-            let case = cases.entry(part.model.to_owned()).or_default().entry(part.group.to_owned()).or_default();
-            case.tally.merge(&tally);
+            let case = cases.entry(model.to_owned()).or_default().entry(group.to_owned()).or_default();
+            case.tally.merge(tally);
         }
     }
 
@@ -330,6 +376,15 @@ impl Summary {
         if let Some(parts) = self.by.get_mut(&By::Day) {
             let tally = Tally { rows, charged_points: points, expected_points: points, mismatched: 0 };
             parts.entry(day).or_default().merge(&tally);
+        }
+    }
+
+    /// Tells that so many of the rows of a day are wrong, by so many points.
+    pub fn add_plain_wrong_of_day(&mut self, day: String, rows: u64, net: i128) {
+        if let Some(parts) = self.by.get_mut(&By::Day) {
+            let tally = parts.entry(day).or_default();
+            tally.expected_points -= net;
+            tally.mismatched += rows;
         }
     }
 
@@ -440,11 +495,19 @@ impl Summary {
 
     /// Keeps a finding if it is among the largest.
     fn keep(&mut self, entry: &LogEntry<'_>, verdict: &Verdict) {
-        let is_smaller = |least: &Reverse<Ranked>| rank(verdict) <= rank(&least.0.0.verdict);
-        if self.limit == 0 || (self.worst.len() >= self.limit && self.worst.peek().is_some_and(is_smaller)) {
+        if self.omits().is_some_and(|most| rank(verdict) <= most) {
             return;
         }
         self.push(Ranked(Finding::new(entry.place, Some(entry), verdict.clone())));
+    }
+
+    /// Differences of at most so many points are not among the largest any more; none while all are.
+    pub fn omits(&self) -> Option<u128> {
+        match self.limit {
+            0 => Some(u128::MAX),
+            limit if self.worst.len() < limit => None,
+            _ => self.worst.peek().map(|least| rank(&least.0.0.verdict)),
+        }
     }
 
     fn push(&mut self, finding: Ranked) {

@@ -16,7 +16,7 @@ use super::redact::RedactArgs;
 use super::statements::Statements;
 use super::{Chosen, Common};
 use crate::alike::Alike;
-use crate::audit::{Auditor, Balances, Filter, Finding, Past, Policy, Redaction, Repeats, Span, Summary, Verdict};
+use crate::audit::{Auditor, Balances, Class, Filter, Finding, Past, Policy, Redaction, Repeats, Span, Summary, Verdict};
 use crate::details::Details;
 use crate::log::{LogEntry, Place};
 use crate::partial::{PartInput, Partial, Settings};
@@ -313,9 +313,11 @@ impl Visitor for Rows<'_, '_> {
             Ok(entry) => entry,
         };
         let context = row.pricing.context(entry.time);
-        let (verdict, lesson) = self.run.auditor.judge_and_learn(entry, &context, &mut self.kept.past);
+        let counts_wrong = || self.report.summary.takes_plain_wrong(entry.model, entry.group) && !self.run.gate.wants_rows();
+        let asks = self.alike.as_ref().is_some_and(Alike::asks) && counts_wrong();
+        let (verdict, lesson) = self.run.auditor.judge_and_learn(entry, &context, &mut self.kept.past, asks);
         if let Some(alike) = &mut self.alike {
-            alike.learn(entry, &verdict, lesson);
+            alike.learn(entry, &verdict, lesson.filter(|_| verdict.class == Class::Matched || counts_wrong()));
         }
         if !self.kept.books.is_empty() && verdict.skip != Some(Skip::Repeated) {
             book(entry, &context, &mut self.kept.books);
@@ -324,7 +326,7 @@ impl Visitor for Rows<'_, '_> {
     }
 
     fn pass(&mut self, rows: &mut dyn ReadRows, pricing: &Pricing) -> u64 {
-        self.alike.as_mut().map_or(0, |alike| alike.pass(rows, &pricing.timeline, &mut self.kept.past))
+        self.alike.as_mut().map_or(0, |alike| alike.pass(rows, &pricing.timeline, &mut self.kept.past, self.report.summary.omits()))
     }
 }
 

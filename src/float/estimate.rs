@@ -50,9 +50,10 @@ impl Estimate {
         self.is_within(0.5, points)
     }
 
-    /// Whether the amount may be rounded to these points where each of some summands is rounded by itself, in units of `unit`.
-    pub fn may_round_in_steps_to(self, points: Points, summands: usize, unit: Ratio) -> bool {
-        self.is_within(2.0 + summands as f64 * (1.0 + about(unit).abs()), points)
+    /// Whether the amount may be rounded to these points where each of some summands is rounded by itself, in units of a product.
+    pub fn may_round_in_steps_to(self, points: Points, summands: usize, unit: [Ratio; 2]) -> bool {
+        let unit: f64 = unit.into_iter().map(about).product();
+        self.is_within(2.0 + summands as f64 * (1.0 + unit.abs()), points)
     }
 
     fn is_within(self, distance: f64, points: Points) -> bool {
@@ -101,8 +102,8 @@ impl Counts {
 
 impl Weights {
     /// Weights over a common denominator.
-    pub fn of(constant: i128, weights: impl Iterator<Item = i128>, denominator: i128) -> Weights {
-        let part = |number: i128| number as f64 / denominator as f64;
+    pub fn of(constant: u128, weights: impl Iterator<Item = u128>, denominator: u128) -> Weights {
+        let part = |number: u128| number as f64 / denominator as f64;
         Weights { constant: part(constant), weights: weights.map(part).collect() }
     }
 

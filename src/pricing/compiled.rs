@@ -11,24 +11,25 @@ use crate::exact::{Exact, Points};
 use crate::float::estimate::Weights;
 
 /// Coefficients and denominators stay below this, tokens below [`MOST_TOKENS`]: 14 products and their double then fit 128 bits.
-const MOST: i128 = 1 << 80;
-const MOST_TOKENS: i64 = 1 << 40;
+/// A difference below 0 is then far above every denominator.
+const MOST: u128 = 1 << 80;
+const MOST_TOKENS: u64 = 1 << 40;
 
 /// The prices of terms, whatever their tokens are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compiled {
-    constant: i128,
-    coefficients: Vec<(Class, i128)>,
-    denominator: i128,
+    constant: u128,
+    coefficients: [u128; Class::ALL.len()],
+    denominator: u128,
     /// None where a ratio is 0, so that it does not act.
     minimum: Minimum,
     saturates: bool,
 }
 
-/// A sum over tokens.
+/// What tokens come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Come {
-    /// Above 0, whatever it is rounded to.
+    /// The amount is above 0, whatever it is rounded to.
     pub is_positive: bool,
     /// Rounded half away, before any rule.
     pub whole: i64,
@@ -54,12 +55,11 @@ impl Compiled {
             amounts.push((class, amount(terms, Some(class))? - constant.clone()));
         }
         let scale = amounts.iter().map(|(_, amount)| amount.decimals()).chain([constant.decimals()]).max()?;
-        let small = |amount: &Exact| amount.scaled(scale).filter(|number| (0..MOST).contains(number));
-        let mut coefficients = Vec::new();
+        let small = |amount: &Exact| u128::try_from(amount.scaled(scale)?).ok().filter(|number| *number < MOST);
+        let mut coefficients = [0; Class::ALL.len()];
         for (class, amount) in &amounts {
-            coefficients.push((*class, small(amount)?));
+            coefficients[*class as usize] = small(amount)?;
         }
-        coefficients.retain(|(_, coefficient)| *coefficient != 0);
         let denominator = small(&Exact::from(1)).filter(|_| scale < 25)?;
         let minimum = if terms.has_ratio() { terms.minimum } else { Minimum::NONE };
         Some(Compiled { constant: small(&constant)?, coefficients, denominator, minimum, saturates: terms.saturates })
@@ -67,16 +67,16 @@ impl Compiled {
 
     /// What so many tokens come to; none where the numbers are too long. Tokens of other classes than it was compiled for must be 0.
     pub fn come(&self, tokens: &PerClass<i64>) -> Option<Come> {
-        let mut sum = self.constant;
-        for (class, coefficient) in &self.coefficients {
-            let count = tokens[*class];
-            if count.abs() >= MOST_TOKENS {
+        let mut sum = self.constant.cast_signed();
+        for (count, coefficient) in tokens.values().iter().zip(&self.coefficients) {
+            if count.unsigned_abs() >= MOST_TOKENS {
                 return None;
             }
-            sum += i128::from(count) * coefficient;
+            sum += i128::from(*count) * coefficient.cast_signed();
         }
-        let size = (2 * sum.abs() + self.denominator) / (2 * self.denominator);
-        let whole = i64::try_from(if sum < 0 { -size } else { size }).ok()?;
+        let size = (2 * sum.unsigned_abs() + self.denominator) / (2 * self.denominator);
+        let size = i64::try_from(size).ok()?;
+        let whole = if sum < 0 { -size } else { size };
         let (low, high) = Points::INT32;
         let points = match self.minimum.acts(sum > 0, whole > 0) {
             true => 1,
@@ -86,34 +86,34 @@ impl Compiled {
         Some(Come { is_positive: sum > 0, whole, points })
     }
 
-    /// No usage comes to less, but none at all.
+    /// The least that any usage comes to.
     pub fn least_points(&self) -> i64 {
         if self.minimum.before_rounding && self.minimum.after_rounding { 1 } else { i64::MIN }
     }
 
-    /// What a token of a class costs, and what is charged without any, nearly.
+    /// What a token of each class costs, and what is charged without any, nearly.
     pub fn weights(&self, classes: &[Class]) -> Weights {
-        let coefficient = |class: &Class| self.coefficients.iter().find(|(own, _)| own == class).map_or(0, |(_, number)| *number);
-        Weights::of(self.constant, classes.iter().map(coefficient), self.denominator)
+        Weights::of(self.constant, classes.iter().map(|class| self.coefficients[*class as usize]), self.denominator)
     }
 
-    /// Whether so many tokens come to this charge by the formula alone: no minimum, no limit had to be asked.
+    /// Whether so many tokens of these classes, and none of others, come to this charge by the formula alone: no minimum, no limit had to
+    /// be asked.
     ///
     /// False says nothing: the charge may be wrong, or one for the rules that are not looked at here.
-    pub fn gives(&self, tokens: &PerClass<i64>, points: i64) -> bool {
-        if points < 1 || points >= Points::INT32.1.0 {
+    #[inline]
+    pub fn gives<const N: usize>(&self, classes: &[Class; N], tokens: &[i64; N], points: i64) -> bool {
+        // A number below 0 has all of its high bits set.
+        let bits = tokens.iter().fold(0, |bits, count| bits | count.cast_unsigned());
+        if bits >= MOST_TOKENS || points < 1 || points >= Points::INT32.1.0 {
             return false;
         }
-        let mut sum = self.constant;
-        for (class, coefficient) in &self.coefficients {
-            let count = tokens[*class];
-            if !(0..MOST_TOKENS).contains(&count) {
-                return false;
-            }
-            sum += i128::from(count) * coefficient;
-        }
-        let distance = 2 * sum + self.denominator - 2 * self.denominator * i128::from(points);
-        (0..2 * self.denominator).contains(&distance)
+        let products = classes.iter().zip(tokens).map(|(class, count)| {
+            let coefficient = self.coefficients[*class as usize];
+            u128::from(count.cast_unsigned()) * coefficient
+        });
+        let sum = products.fold(self.constant, |sum, product| sum + product);
+        let (amount, charged) = (2 * sum + self.denominator, 2 * self.denominator * u128::from(points.cast_unsigned()));
+        amount.wrapping_sub(charged) < 2 * self.denominator
     }
 }
 
@@ -146,8 +146,8 @@ mod tests {
     fn halves_are_rounded_away() {
         let half = terms(Ratio::new(5, -1), Ratio::ONE, [3, 0, 0]);
         let compiled = Compiled::of(&half).unwrap();
-        assert!(compiled.gives(&half.usage, 2));
-        assert!(!compiled.gives(&half.usage, 1) && !compiled.gives(&half.usage, 3));
+        let given: Vec<i64> = (0..5).filter(|points| compiled.gives(&[Class::Input], &[3], *points)).collect();
+        assert_eq!(given, [2]);
     }
 
     #[test]
@@ -168,7 +168,8 @@ mod tests {
         ) {
             let terms = terms(Ratio::new(model, -4), Ratio::new(group, -3), counts);
             let charge = price(&terms);
-            let given = Compiled::of(&terms).unwrap().gives(&terms.usage, charge.points.0 + off);
+            let tokens = Class::ALL.map(|class| terms.usage[class]);
+            let given = Compiled::of(&terms).unwrap().gives(&Class::ALL, &tokens, charge.points.0 + off);
             prop_assert_eq!(given, off == 0 && charge.points.0 > 0 && charge.adjustment.is_none());
         }
 

@@ -196,6 +196,12 @@ pub const DEFINITE: &[Definite] = &[
     alone(Cause::ZeroCharge, PointsOf(zero_charge)),
 ];
 
+/// The definite causes, each once, in their order.
+pub fn causes() -> impl Iterator<Item = Cause> {
+    let is_first = |at: &usize| *at == 0 || DEFINITE[*at - 1].cause != DEFINITE[*at].cause;
+    (0..DEFINITE.len()).filter(is_first).map(|at| DEFINITE[at].cause)
+}
+
 /// Shows all definite changes of a case, in order. A row that prints the gateway's fallback is one of it before anything else.
 pub fn definite_changes(case: &Case<'_>, see: &mut See<'_>) {
     let mut changed = case.terms.clone();

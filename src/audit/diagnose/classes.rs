@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::Diagnosis;
+use super::{CauseSet, Diagnosis};
 use super::earned::{self, Interval, Number, Wrong, word};
 use crate::audit::cause::{Cause, Causes, Kind};
 use crate::audit::{Judged, Span, Tally, Word, pairs};
@@ -262,23 +262,27 @@ impl Shared {
 
 impl Aside {
     fn add(&mut self, row: impl FnOnce() -> Unasked) {
-        self.seen += 1;
-        if self.seen <= MOST_ASIDE {
+        self.see(1);
+        if !self.is_full() {
             self.rows.push(row());
         }
-        self.drop_if_too_many();
     }
 
     fn merge(&mut self, other: Aside) {
-        self.seen += other.seen;
         self.rows.extend(other.rows);
-        self.drop_if_too_many();
+        self.see(other.seen);
     }
 
-    fn drop_if_too_many(&mut self) {
-        if self.seen > MOST_ASIDE {
+    /// Counts rows up to one too many: how many there are beyond does not matter.
+    fn see(&mut self, rows: usize) {
+        self.seen = self.seen.saturating_add(rows).min(MOST_ASIDE + 1);
+        if self.is_full() {
             self.rows = Vec::new();
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.seen > MOST_ASIDE
     }
 }
 
@@ -320,6 +324,22 @@ impl Classes {
         if before <= MOST_CLASSES && !self.keeps_aside() {
             self.drop_aside();
         }
+    }
+
+    /// Whether rows of a class with definite causes need no more than to be counted: none of them is kept aside.
+    pub fn counts_alone(&self, key: &ClassKey) -> bool {
+        self.classes.get(key).is_some_and(|class| class.aside.is_full() || !self.keeps_aside())
+    }
+
+    /// Counts rows with the same definite causes, of a class that [counts them alone](Classes::counts_alone).
+    pub fn add_alike(&mut self, key: ClassKey, causes: CauseSet, told: &Told) {
+        let Some(own) = causes.iter().next() else { return };
+        let class = self.classes.entry(key).or_default();
+        class.rows += told.tally.rows;
+        class.by_own.add(own, told);
+        let before = class.explained.len();
+        causes.iter().for_each(|causes| class.explain(Shared { causes, number: None, name: None }, own, told));
+        self.shared += class.explained.len() - before;
     }
 
     fn keeps_aside(&self) -> bool {
@@ -480,7 +500,7 @@ impl Class {
 
     /// Whether the rows that were kept aside have been asked.
     fn is_asked(&self) -> bool {
-        self.aside.rows.is_empty() && self.aside.seen <= MOST_ASIDE
+        self.aside.rows.is_empty() && !self.aside.is_full()
     }
 
     /// What explains most rows, and at least two; definite before earned before pairs at equal counts.

@@ -37,13 +37,6 @@ struct Priced {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct CauseSet(u64);
 
-/// Why a row is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Explained {
-    pub causes: CauseSet,
-    pub expected: Points,
-}
-
 /// A row to be explained.
 #[derive(Clone, Copy, Debug)]
 struct Row<'r> {
@@ -110,9 +103,9 @@ impl CompiledCauses {
         Some(CompiledCauses { terms: terms.clone(), classes, right, changed })
     }
 
-    /// Why a row with such tokens is charged otherwise than it should be; none where the general way must say it. All classes that
+    /// Why a row with such tokens is charged otherwise than it should be, and what it should be charged; none where the general way must say it. All classes that
     /// have tokens must be those of the case that was compiled.
-    pub fn explain(&self, usage: &PerClass<i64>, prompt: i64, charged: Points) -> Option<Explained> {
+    pub fn explain(&self, usage: &PerClass<i64>, prompt: i64, charged: Points) -> Option<(CauseSet, Points)> {
         let right = self.right.exactly.come(usage)?;
         let is_by_formula = right.whole >= 1 && right.points == right.whole && right.points < Points::INT32.1.0;
         if charged.0 < 0 || charged >= Points::INT32.1 || !is_by_formula || charged.0 == right.points {
@@ -128,7 +121,7 @@ impl CompiledCauses {
                 _ => {}
             }
         }
-        (causes != CauseSet::default()).then_some(Explained { causes, expected: Points(right.points) })
+        (causes != CauseSet::default()).then_some((causes, Points(right.points)))
     }
 
     fn counts(&self, usage: &PerClass<i64>) -> Counts {
@@ -183,7 +176,7 @@ impl CompiledCauses {
 
     fn may_be_rounding(&self, row: Row<'_>) -> bool {
         let amount = self.right.nearly.estimate(&self.counts(row.usage));
-        let unit = self.right.nearly.unit(self.terms.model_ratio, self.terms.group_ratio);
+        let unit = [self.terms.model_ratio, self.terms.group_ratio];
         amount.may_round_in_steps_to(row.charged, self.classes.len(), unit)
     }
 
@@ -248,5 +241,114 @@ impl Look for Blind {
 
     fn other_mode(&self) -> Option<Terms> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::diagnose;
+    use super::*;
+    use crate::exact::Ratio;
+    use crate::pricing::Charge;
+    use proptest::prelude::*;
+
+    /// A config with some groups, completion ratios and a price per call.
+    struct Prices;
+
+    impl Look for Prices {
+        fn related(&self, _: &Terms) -> Rc<Related> {
+            let groups = [("a", 5), ("b", 10), ("c", 8), ("free", 0)];
+            let groups = groups.map(|(name, tenths)| (name.to_owned(), Ratio::new(tenths, -1)));
+            let completions = vec![Ratio::from(3), Ratio::new(457, -2)];
+            Rc::new(Related { groups: groups.into(), fallback: Some(Ratio::new(375, -1)), completions, ..Related::default() })
+        }
+
+        fn models(&self, _: &Terms) -> Rc<Vec<RelatedModel>> {
+            Rc::default()
+        }
+
+        fn own_model(&self) -> Option<&str> {
+            None
+        }
+
+        fn other_mode(&self) -> Option<Terms> {
+            let call = Terms { formula: Formula::DecimalPrice, price: Ratio::new(2, -3), ..Terms::tokens(Ratio::ONE, Ratio::ONE) };
+            Some(call)
+        }
+    }
+
+    fn case<'c>(terms: &'c Terms, expected: &'c Charge, written: &'c Charged, prompt: i64) -> Case<'c> {
+        Case::new(terms, None, expected, (written, written.points(terms.quota_per_unit)), prompt, &Prices)
+    }
+
+    const CLASSES: [Class; 6] =
+        [Class::Input, Class::Cached, Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h, Class::Output];
+
+    fn usage(counts: [i64; 6]) -> PerClass<i64> {
+        let mut usage = PerClass::default();
+        CLASSES.into_iter().zip(counts).for_each(|(class, count)| usage[class] = count);
+        usage
+    }
+
+    /// All that the changes of a row come to.
+    fn charges(case: &Case<'_>) -> Vec<Points> {
+        let mut charges = Vec::new();
+        changes::definite_changes(case, &mut |change| {
+            charges.push(match change.to {
+                To::Terms(terms) => price(terms).points,
+                To::Points(points) => points,
+            });
+        });
+        charges
+    }
+
+    fn terms(model: i64, group: usize, rates: [i64; 6], usage: PerClass<i64>) -> Terms {
+        let group = [Ratio::ONE, Ratio::new(5, -1), Ratio::new(6_666_667, -8), Ratio::ZERO][group];
+        let mut terms = Terms::tokens(Ratio::new(model, -3), group);
+        CLASSES.into_iter().zip(rates).for_each(|(class, rate)| terms.rates[class] = Ratio::new(rate, -2));
+        terms.usage = usage;
+        terms
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        /// Rows of a kind are explained as they are one by one, whatever change they were charged by.
+        #[test]
+        fn it_explains_as_the_general_way_does(
+            model in prop::sample::select(vec![1_i64, 75, 125, 1_250, 15_000, 37_500]), group in 0_usize..4,
+            rates in [100_i64..101, 0_i64..101, 100_i64..126, 100_i64..126, 150_i64..201, 100_i64..500],
+            has in [any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()],
+            rows in prop::collection::vec(([1_i64..3_000, 1_i64..2_000, 1_i64..500, 1_i64..9, 1_i64..400, 1_i64..3_000], 0_i64..5_000, -3_i64..60), 1..6),
+        ) {
+            let counts = |counts: [i64; 6]| {
+                let mut own = counts;
+                own.iter_mut().zip(has).filter(|(_, has)| !has).for_each(|(count, _)| *count = 0);
+                usage(own)
+            };
+            let with_prompt = |counts: &PerClass<i64>, more: i64| counts[Class::Input] + counts[Class::Cached] + more % 3;
+            let first = terms(model, group, rates, counts(rows[0].0));
+            let (expected, written) = (price(&first), Charged::Points(Points(7)));
+            let prompt = with_prompt(&first.usage, rows[0].1);
+            // A proportion of writes may have too many digits.
+            let Some(compiled) = CompiledCauses::of(&case(&first, &expected, &written, prompt)) else {
+                prop_assert!(has[4]);
+                return Ok(());
+            };
+            for (own, more, off) in rows {
+                let terms = terms(model, group, rates, counts(own));
+                let (expected, prompt) = (price(&terms), with_prompt(&terms.usage, more));
+                let mut all = charges(&case(&terms, &expected, &written, prompt));
+                all.extend([expected.points.0 + off, expected.points.0 - off, more].map(Points));
+                for charged in all.into_iter().filter(|charged| *charged != expected.points) {
+                    let written = Charged::Points(charged);
+                    let found = compiled.explain(&terms.usage, prompt, charged);
+                    let one_by_one = CauseSet::of(&diagnose(&case(&terms, &expected, &written, prompt)));
+                    let is_plain = expected.adjustment.is_none() && expected.points.0 > 0 && charged.0 >= 0 && charged < Points::INT32.1;
+                    let told = one_by_one.filter(|_| is_plain).map(|causes| (causes, expected.points));
+                    prop_assert_eq!(found, told, "{} for {}", charged, expected.points);
+                }
+            }
+        }
     }
 }

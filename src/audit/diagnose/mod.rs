@@ -6,6 +6,7 @@
 
 mod changes;
 mod classes;
+mod compiled;
 mod earned;
 mod examples;
 
@@ -16,6 +17,7 @@ use std::rc::Rc;
 
 pub use changes::{Change, To};
 pub use classes::{ClassCauses, ClassKey, Classes, OfRow, Told};
+pub use compiled::{CauseSet, CompiledCauses};
 pub use earned::{Interval, Number, Wrong, word};
 pub use examples::Examples;
 
