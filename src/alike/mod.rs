@@ -246,12 +246,18 @@ impl Alike {
         self.new.as_ref().is_some_and(|new| new.asks)
     }
 
+    /// A row could only go the general way, but rows like it will not have to.
+    pub fn excuse(&mut self) {
+        self.luck.looked_at = self.luck.looked_at.saturating_sub(1);
+    }
+
     /// Learns from a row that went the general way.
     pub fn learn(&mut self, entry: &LogEntry<'_>, verdict: &Verdict, lesson: Option<Lesson<'_>>) {
         let (Some(Stranger { facts, details: Some(details), .. }), Some(lesson)) = (self.new.take(), lesson) else { return };
         let (Eye::Open(open), Some(id)) = (&mut self.eye, OutcomeId::of(self.outcomes.len())) else { return };
         let known = Arc::make_mut(&mut open.look.known);
         if let Some(outcome) = known.learn(&facts, &details, entry, verdict, &lesson, id) {
+            self.luck.looked_at = self.luck.looked_at.saturating_sub(1);
             self.outcomes.push(outcome);
             self.tallies.push(Tally::default());
             open.is_ahead = true;

@@ -317,7 +317,11 @@ impl Visitor for Rows<'_, '_> {
         let asks = self.alike.as_ref().is_some_and(Alike::asks) && counts_wrong();
         let (verdict, lesson) = self.run.auditor.judge_and_learn(entry, &context, &mut self.kept.past, asks);
         if let Some(alike) = &mut self.alike {
-            alike.learn(entry, &verdict, lesson.filter(|_| verdict.class == Class::Matched || counts_wrong()));
+            if verdict.class == Class::Matched || counts_wrong() {
+                alike.learn(entry, &verdict, lesson);
+            } else if lesson.is_some_and(|lesson| lesson.is_explained) {
+                alike.excuse();
+            }
         }
         if !self.kept.books.is_empty() && verdict.skip != Some(Skip::Repeated) {
             book(entry, &context, &mut self.kept.books);

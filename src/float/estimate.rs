@@ -1,7 +1,7 @@
 //! A quick look at an amount, to spare the exact one where it cannot come near. Nothing is ever decided by it but what lies far from
 //! any doubt: "too far away", "between these whole numbers".
 
-use std::ops::RangeInclusive;
+use std::ops::{Add, RangeInclusive, Sub};
 
 use super::{POWERS, of};
 use crate::exact::{Points, Ratio};
@@ -50,12 +50,6 @@ impl Estimate {
         self.is_within(0.5, points)
     }
 
-    /// Whether the amount may be rounded to these points where each of some summands is rounded by itself, in units of a product.
-    pub fn may_round_in_steps_to(self, points: Points, summands: usize, unit: [Ratio; 2]) -> bool {
-        let unit: f64 = unit.into_iter().map(about).product();
-        self.is_within(2.0 + summands as f64 * (1.0 + unit.abs()), points)
-    }
-
     fn is_within(self, distance: f64, points: Points) -> bool {
         let target = points.0 as f64;
         let found = (self.value - target).abs();
@@ -78,47 +72,114 @@ fn about(ratio: Ratio) -> f64 {
     }
 }
 
-/// A sum over token counts, nearly: what a token of each of some classes adds to it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Weights {
-    constant: f64,
-    weights: Box<[f64]>,
-}
-
 /// So many classes have tokens, at most.
 const MOST_CLASSES: usize = 14;
 
-/// Token counts of some classes, as floats.
-#[derive(Clone, Copy, Debug)]
-pub struct Counts([f64; MOST_CLASSES]);
+/// A sum over token counts, nearly: what a token of each class adds to it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weights {
+    constant: f64,
+    weights: [f64; MOST_CLASSES],
+}
 
-impl Counts {
-    pub fn of(counts: impl Iterator<Item = i64>) -> Counts {
-        let mut floats = [0.0; MOST_CLASSES];
-        floats.iter_mut().zip(counts).for_each(|(float, count)| *float = count as f64);
-        Counts(floats)
+/// Weights of some classes alone, one sum behind the other.
+#[derive(Clone, Debug)]
+pub struct Sums {
+    classes: usize,
+    /// The constant and the weights of each.
+    numbers: Box<[f64]>,
+}
+
+/// A sum over tokens, nearly.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Amount(f64);
+
+impl Add for Amount {
+    type Output = Amount;
+    fn add(self, other: Amount) -> Amount {
+        Amount(self.0 + other.0)
+    }
+}
+
+impl Sub for Amount {
+    type Output = Amount;
+    fn sub(self, other: Amount) -> Amount {
+        Amount(self.0 - other.0)
+    }
+}
+
+/// What an amount must be near to.
+#[derive(Clone, Copy, Debug)]
+pub struct Near {
+    low: f64,
+    high: f64,
+}
+
+impl Near {
+    /// What may be rounded to these points, halves either way. `most` is an amount that other parts may be taken off from.
+    pub fn rounded(points: Points, most: Amount) -> Near {
+        let slack = 0.5 + (points.0.abs() as f64 + most.0.abs()) * 1e-9;
+        Near { low: points.0 as f64 - slack, high: points.0 as f64 + slack }
+    }
+
+    /// What may be cut to these points, or is one below or above by the last bit of a float.
+    pub fn cut(points: Points) -> Near {
+        let slack = 1e-3 + points.0.abs() as f64 * 1e-9;
+        Near { low: points.0 as f64 - slack, high: points.0 as f64 + 1.0 + slack }
+    }
+
+    /// What may come to these points where each of some summands is rounded by itself, in units of a product.
+    pub fn in_steps(points: Points, summands: usize, unit: [Ratio; 2]) -> Near {
+        let unit: f64 = unit.into_iter().map(about).product();
+        let slack = 2.0 + summands as f64 * (1.0 + unit.abs()) + points.0.abs() as f64 * 1e-9;
+        Near { low: points.0 as f64 - slack, high: points.0 as f64 + slack }
+    }
+
+    #[inline]
+    pub fn has(self, amount: Amount) -> bool {
+        // What is no number is not known to be far away.
+        let is_away = amount.0 < self.low || amount.0 > self.high;
+        !is_away
     }
 }
 
 impl Weights {
     /// Weights over a common denominator.
-    pub fn of(constant: u128, weights: impl Iterator<Item = u128>, denominator: u128) -> Weights {
+    pub fn of(constant: u128, weights: &[u128; MOST_CLASSES], denominator: u128) -> Weights {
         let part = |number: u128| number as f64 / denominator as f64;
-        Weights { constant: part(constant), weights: weights.map(part).collect() }
+        Weights { constant: part(constant), weights: weights.map(part) }
     }
 
-    pub fn estimate(&self, counts: &Counts) -> Estimate {
-        let nothing = Estimate { value: self.constant, size: self.constant.abs() };
-        self.weights.iter().zip(&counts.0).fold(nothing, |sum, (weight, count)| {
-            let part = weight * count;
-            Estimate { value: sum.value + part, size: sum.size + part.abs() }
-        })
+    /// The amount of so many tokens of each class.
+    pub fn amount(&self, counts: &[i64]) -> Amount {
+        Amount(self.weights.iter().zip(counts).fold(self.constant, |sum, (weight, count)| sum + weight * *count as f64))
     }
 
-    /// What one token of the class at an index adds.
-    pub fn part(&self, index: usize, count: i64) -> Estimate {
-        let value = self.weights.get(index).copied().unwrap_or(0.0) * count as f64;
-        Estimate { value, size: value.abs() }
+    /// What so many tokens of the class at an index add.
+    #[inline]
+    pub fn part(&self, index: usize, count: i64) -> Amount {
+        Amount(self.weights.get(index).map_or(0.0, |weight| weight * count as f64))
+    }
+}
+
+impl Sums {
+    /// The classes are those at these indexes.
+    pub fn of(classes: &[usize], sums: &[Weights]) -> Sums {
+        let numbers = |sum: &Weights| {
+            let weights = classes.iter().map(|index| sum.weights.get(*index).copied().unwrap_or(0.0));
+            [sum.constant].into_iter().chain(weights).collect::<Vec<f64>>()
+        };
+        Sums { classes: classes.len(), numbers: sums.iter().flat_map(numbers).collect() }
+    }
+
+    /// The numbers of those sums that are near, for so many tokens of the classes.
+    pub fn near(&self, counts: impl Iterator<Item = i64>, near: Near) -> impl Iterator<Item = usize> {
+        let mut floats = [1.0; MOST_CLASSES + 1];
+        floats[1..].iter_mut().zip(counts).for_each(|(float, count)| *float = count as f64);
+        let sums = self.numbers.chunks_exact(self.classes + 1).enumerate();
+        let amount =
+            move |numbers: &[f64]| Amount(numbers.iter().zip(&floats).fold(0.0, |sum, (number, count)| sum + number * count));
+        sums.filter(move |(_, numbers)| near.has(amount(numbers))).map(|(index, _)| index)
     }
 }
 

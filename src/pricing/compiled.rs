@@ -69,13 +69,15 @@ impl Compiled {
     pub fn come(&self, tokens: &PerClass<i64>) -> Option<Come> {
         let mut sum = self.constant.cast_signed();
         for (count, coefficient) in tokens.values().iter().zip(&self.coefficients) {
+            if *count == 0 {
+                continue;
+            }
             if count.unsigned_abs() >= MOST_TOKENS {
                 return None;
             }
             sum += i128::from(*count) * coefficient.cast_signed();
         }
-        let size = (2 * sum.unsigned_abs() + self.denominator) / (2 * self.denominator);
-        let size = i64::try_from(size).ok()?;
+        let size = i64::try_from(quotient(2 * sum.unsigned_abs() + self.denominator, 2 * self.denominator)).ok()?;
         let whole = if sum < 0 { -size } else { size };
         let (low, high) = Points::INT32;
         let points = match self.minimum.acts(sum > 0, whole > 0) {
@@ -92,8 +94,8 @@ impl Compiled {
     }
 
     /// What a token of each class costs, and what is charged without any, nearly.
-    pub fn weights(&self, classes: &[Class]) -> Weights {
-        Weights::of(self.constant, classes.iter().map(|class| self.coefficients[*class as usize]), self.denominator)
+    pub fn weights(&self) -> Weights {
+        Weights::of(self.constant, &self.coefficients, self.denominator)
     }
 
     /// Whether so many tokens of these classes, and none of others, come to this charge by the formula alone: no minimum, no limit had to
@@ -114,6 +116,14 @@ impl Compiled {
         let sum = products.fold(self.constant, |sum, product| sum + product);
         let (amount, charged) = (2 * sum + self.denominator, 2 * self.denominator * u128::from(points.cast_unsigned()));
         amount.wrapping_sub(charged) < 2 * self.denominator
+    }
+}
+
+/// Most numbers fit 64 bits, which are divided faster.
+fn quotient(number: u128, divisor: u128) -> u128 {
+    match (u64::try_from(number), u64::try_from(divisor)) {
+        (Ok(number), Ok(divisor)) => u128::from(number / divisor),
+        _ => number / divisor,
     }
 }
 

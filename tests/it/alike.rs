@@ -20,6 +20,8 @@ struct Style {
     unsorted: bool,
     unique: bool,
     crlf: bool,
+    /// Nearly all charges are wrong.
+    wrong: bool,
 }
 
 /// A generator of few lines: the same numbers each time.
@@ -86,6 +88,29 @@ fn cells(id: u64, random: &mut Random, style: Style) -> [String; 15] {
     let tokens = (prompt - cached) * one + cached * cache + output * completion;
     let charge = (2 * tokens * model * group_ratio + one.pow(3)) / (2 * one.pow(3));
     let charge = if charge == 0 && group_ratio > 0 { 1 } else { charge } + u128::from(random.below(400) == 0);
+    let priced = |tokens: u128, group: u128| (2 * tokens * model * group + one.pow(3)) / (2 * one.pow(3));
+    let uncached = (prompt - cached) * one;
+    let charge = if !style.wrong {
+        charge
+    } else {
+        match random.below(20) {
+            0 => charge,
+            1 => charge + u128::from(random.below(50)),
+            2 => charge.saturating_sub(random.below(50).into()),
+            3 => 0,
+            4 => tokens * model * group_ratio / one.pow(3),
+            5 => prompt.max(500) * one * model * group_ratio / one.pow(3),
+            6 | 7 => priced(uncached + output * completion, group_ratio),
+            8 | 9 => priced(prompt * one + output * completion, group_ratio),
+            10 | 11 => priced(uncached + cached * cache, group_ratio),
+            12 | 13 => priced(uncached + cached * cache + output * one, group_ratio),
+            14 => priced(cached * cache + output * completion, group_ratio),
+            15 => priced(prompt * one + cached * cache + output * completion, group_ratio),
+            16 => priced(uncached + output * completion, one),
+            17 => priced(tokens, 85_000_000),
+            _ => priced(tokens, one),
+        }
+    };
     let short = |ratio: u128| format!("{}", quota::exact::Ratio::new(ratio as i64, -8));
     let mut keys = vec![
         "\"admin_info\":{\"use_channel\":[\"1\"]}".to_owned(),
@@ -175,6 +200,25 @@ fn logs_of_all_styles() {
     check(log(4_000, Style { quoted: true, ..plain }), "quoted");
     check(log(4_000, Style { unsorted: true, ..plain }), "unsorted");
     check(log(4_000, Style { unique: true, crlf: true, ..plain }), "unique, CRLF");
+}
+
+/// Rows that are wrong by definite causes are counted together, but for those that may be told one by one.
+#[test]
+fn logs_of_wrong_rows() {
+    let wrong = Style { wrong: true, ..Style::default() };
+    let folder = tempfile::tempdir().unwrap();
+    let (path, config) = (folder.path().join("logs.csv"), folder.path().join("config.json"));
+    std::fs::write(&config, CONFIG).unwrap();
+    let flags = ["--config", config.to_str().unwrap()];
+    std::fs::write(&path, log(9_000, wrong)).unwrap();
+    for more in [&[][..], &["--limit", "0"], &["--limit", "7"], &["--limit", "100000"], &["--tolerance", "3"]] {
+        same(&path, &[&flags, more].concat(), &format!("wrong, {more:?}"));
+    }
+    same(&path, &["--limit", "20"], "wrong, by the ratios of the rows");
+    std::fs::write(&path, log(6_000, Style { unsorted: true, unique: true, ..wrong })).unwrap();
+    same(&path, &[&flags[..], &["--limit", "20"]].concat(), "wrong, unsorted");
+    std::fs::write(&path, lines(6_000, wrong, true)).unwrap();
+    same(&path, &[&flags[..], &["--limit", "20"]].concat(), "wrong, NDJSON");
 }
 
 #[test]

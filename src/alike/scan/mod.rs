@@ -121,13 +121,7 @@ fn role(field: Field, by_user: bool) -> Option<Role> {
         Field::ModelRatio | Field::CompletionRatio | Field::CacheRatio => Role::Key,
         Field::CacheWriteRatio | Field::GroupRatio | Field::ModelPrice => Role::Key,
         Field::User if by_user => Role::Key,
-        Field::Id
-        | Field::User
-        | Field::UserId
-        | Field::Token
-        | Field::TokenId
-        | Field::Channel
-        | Field::ChannelUuid => Role::Idle,
+        Field::Id | Field::User | Field::UserId | Field::Token | Field::TokenId | Field::Channel | Field::ChannelUuid => Role::Idle,
         Field::CostUsd => Role::Idle,
         Field::CacheWrite5mTokens | Field::CacheWrite1hTokens => Role::Zero,
         Field::AudioInputTokens | Field::AudioOutputTokens | Field::ImageInputTokens => Role::Zero,

@@ -133,6 +133,16 @@ pub enum Make {
     Other(Changing),
 }
 
+impl Make {
+    pub fn counting(self) -> Option<Counting> {
+        if let TokensOf(count) = self { Some(count) } else { None }
+    }
+
+    pub fn pointing(self) -> Option<Changing> {
+        if let PointsOf(make) = self { Some(make) } else { None }
+    }
+}
+
 pub type Changing = fn(&Case<'_>, &Terms, &mut Changes<'_>);
 pub type Counting = fn(&Tokens<'_>, &mut dyn FnMut(Counted));
 
@@ -150,7 +160,10 @@ pub struct Tokens<'t> {
 pub enum Counted {
     /// These classes cost nothing.
     Free(&'static [Class]),
-    As(PerClass<i64>),
+    /// There are no tokens of these classes.
+    Without(&'static [Class]),
+    /// So many tokens of a class.
+    With(Class, i64),
 }
 
 const fn definite(cause: Cause, make: Make) -> Definite {
@@ -231,7 +244,8 @@ pub fn show(case: &Case<'_>, terms: &Terms, (cause, make): (Cause, Make), change
             count(&tokens, &mut |counted| {
                 changes.push_usage(case, terms, |changed| match counted {
                     Counted::Free(classes) => used(terms, classes).for_each(|class| changed.set_free(class)),
-                    Counted::As(usage) => changed.usage = usage,
+                    Counted::Without(classes) => classes.iter().for_each(|class| changed.usage[*class] = 0),
+                    Counted::With(class, tokens) => changed.usage[class] = tokens,
                 });
             });
         }
@@ -241,6 +255,17 @@ pub fn show(case: &Case<'_>, terms: &Terms, (cause, make): (Cause, Make), change
 const READS: [Class; 2] = [Class::Cached, Class::CacheRead];
 const WRITES: [Class; 3] = [Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h];
 const CACHE: [Class; 5] = [Class::Cached, Class::CacheRead, Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h];
+const INPUTS: [Class; 9] = [
+    Class::Input,
+    Class::Cached,
+    Class::CacheWrite,
+    Class::CacheWrite5m,
+    Class::CacheWrite1h,
+    Class::CacheRead,
+    Class::TextInput,
+    Class::ImageInput,
+    Class::AudioInput,
+];
 const OUTPUTS: [Class; 5] = [Class::Output, Class::AudioOutput, Class::TextOutput, Class::ImageOutput, Class::Reasoning];
 
 fn used<'t>(terms: &'t Terms, classes: &'t [Class]) -> impl Iterator<Item = Class> + 't {
@@ -249,13 +274,6 @@ fn used<'t>(terms: &'t Terms, classes: &'t [Class]) -> impl Iterator<Item = Clas
 
 fn tokens_of(usage: &PerClass<i64>, classes: &[Class]) -> i64 {
     classes.iter().map(|class| usage[*class]).fold(0, i64::saturating_add)
-}
-
-/// The same counts but for one class.
-fn with_count(usage: &PerClass<i64>, class: Class, tokens: i64) -> Counted {
-    let mut usage = *usage;
-    usage[class] = tokens;
-    Counted::As(usage)
 }
 
 fn by_tokens(terms: &Terms) -> bool {
@@ -413,7 +431,7 @@ fn cache_double_counted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
     let rest = others.fold(tokens.prompt, |rest, (_, tokens)| rest.saturating_sub(tokens)).max(0);
     let held = (input <= 0 && rest > 0).then_some(rest);
     for counted in [Some(input.saturating_add(cached)), held].into_iter().flatten() {
-        count(with_count(usage, Class::Input, counted));
+        count(Counted::With(Class::Input, counted));
     }
 }
 
@@ -422,7 +440,7 @@ fn cache_subtracted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
     for classes in [&READS[..], &CACHE] {
         let left = input.saturating_sub(tokens_of(tokens.usage, classes));
         for left in [left, left.max(0)].into_iter().filter(|left| *left != input) {
-            count(with_count(tokens.usage, Class::Input, left));
+            count(Counted::With(Class::Input, left));
         }
     }
 }
@@ -474,25 +492,20 @@ fn writes_in_proportion(terms: &Terms) -> Option<Terms> {
 }
 
 fn output_omitted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
-    if !matches!(tokens.mode, Mode::Tokens | Mode::Expression) || tokens_of(tokens.usage, &OUTPUTS) == 0 {
+    let others = tokens_of(tokens.usage, &OUTPUTS[1..]);
+    if !matches!(tokens.mode, Mode::Tokens | Mode::Expression) || others.saturating_add(tokens.usage[Class::Output]) == 0 {
         return;
     }
-    let mut usage = *tokens.usage;
-    usage[Class::Output] = 0;
-    if tokens_of(&usage, &OUTPUTS) != 0 {
-        count(Counted::As(usage));
-        OUTPUTS.into_iter().for_each(|class| usage[class] = 0);
+    if others != 0 {
+        count(Counted::With(Class::Output, 0));
     }
-    count(Counted::As(usage));
+    count(Counted::Without(&OUTPUTS));
 }
 
 fn input_omitted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
     if matches!(tokens.mode, Mode::Tokens | Mode::Expression) {
-        let mut usage = *tokens.usage;
-        usage[Class::Input] = 0;
-        count(Counted::As(usage));
-        Class::ALL.into_iter().filter(|class| !class.is_output()).for_each(|class| usage[class] = 0);
-        count(Counted::As(usage));
+        count(Counted::With(Class::Input, 0));
+        count(Counted::Without(&INPUTS));
     }
 }
 
@@ -505,7 +518,9 @@ fn tokens_as_per_call(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>)
 }
 
 fn other_mode(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>, from: Mode) {
-    if terms.formula.mode() != from {
+    // In a pair the same price was tried already, unless the group is another.
+    let is_tried = !std::ptr::eq(terms, case.terms) && terms.group_ratio == case.terms.group_ratio;
+    if terms.formula.mode() != from || is_tried {
         return;
     }
     if let Some(other) = case.other_mode() {

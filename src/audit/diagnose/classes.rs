@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CauseSet, Diagnosis};
 use super::earned::{self, Interval, Number, Wrong, word};
+use super::{CauseSet, Diagnosis};
 use crate::audit::cause::{Cause, Causes, Kind};
 use crate::audit::{Judged, Span, Tally, Word, pairs};
 use crate::exact::{Charged, Points, Ratio};

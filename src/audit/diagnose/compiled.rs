@@ -7,11 +7,11 @@
 
 use std::rc::Rc;
 
-use super::changes::{self, Counted, Counting, Make, To};
+use super::changes::{self, Changing, Counted, Counting, Make, To};
 use super::{Case, Diagnosis, Look};
 use crate::audit::cause::{Cause, Causes, Kind};
 use crate::exact::{Charged, Points};
-use crate::float::estimate::{Counts, Weights};
+use crate::float::estimate::{Amount, Near, Sums, Weights};
 use crate::pricing::{Class, Come, Compiled, Formula, Mode, PerClass, Terms, price};
 use crate::profile::{Related, RelatedModel};
 
@@ -22,15 +22,13 @@ pub struct CompiledCauses {
     terms: Terms,
     /// The classes that have tokens, or may get some by a change.
     classes: Box<[Class]>,
-    right: Priced,
-    changed: Box<[(Cause, Priced)]>,
-}
-
-/// Prices, and the same nearly.
-#[derive(Clone, Debug)]
-struct Priced {
-    exactly: Compiled,
-    nearly: Weights,
+    right: Compiled,
+    weights: Weights,
+    /// The prices of the causes that change them, and the same nearly.
+    changed: Box<[(Cause, Compiled)]>,
+    nearly: Sums,
+    counting: Box<[(Cause, Counting)]>,
+    pointing: Box<[(Cause, Changing)]>,
 }
 
 /// Definite causes that explain a row, a bit for each.
@@ -44,6 +42,9 @@ struct Row<'r> {
     prompt: i64,
     charged: Points,
     right: Come,
+    /// The right amount, nearly.
+    amount: Amount,
+    near: Near,
 }
 
 impl CauseSet {
@@ -72,22 +73,6 @@ impl CauseSet {
     }
 }
 
-impl Priced {
-    fn of(terms: &Terms, classes: &[Class]) -> Option<Priced> {
-        let exactly = Compiled::of_classes(terms, classes)?;
-        let nearly = exactly.weights(classes);
-        Some(Priced { exactly, nearly })
-    }
-
-    /// Whether tokens come to a charge; none where that cannot be said.
-    fn gives(&self, usage: &PerClass<i64>, counts: &Counts, charged: Points) -> Option<bool> {
-        if charged.0 < self.exactly.least_points() || (charged.0 > 1 && !self.nearly.estimate(counts).may_round_to(charged)) {
-            return Some(false);
-        }
-        Some(self.exactly.come(usage)?.points == charged.0)
-    }
-}
-
 impl CompiledCauses {
     /// Compiles the causes of a case; none where its rows must be asked one by one.
     pub fn of(case: &Case<'_>) -> Option<CompiledCauses> {
@@ -98,40 +83,56 @@ impl CompiledCauses {
         }
         let has_tokens = |class: &Class| *class == Class::Input || terms.usage[*class] != 0;
         let classes: Box<[Class]> = Class::ALL.into_iter().filter(has_tokens).collect();
-        let right = Priced::of(terms, &classes)?;
-        let changed = changed_prices(case, &classes)?.into();
-        Some(CompiledCauses { terms: terms.clone(), classes, right, changed })
+        let right = Compiled::of_classes(terms, &classes)?;
+        let changed = changed_prices(case, &classes)?;
+        let weights: Vec<Weights> = changed.iter().map(|(_, prices)| prices.weights()).collect();
+        let indexes: Vec<usize> = classes.iter().map(|class| *class as usize).collect();
+        let all = changes::DEFINITE.iter();
+        Some(CompiledCauses {
+            terms: terms.clone(),
+            weights: right.weights(),
+            right,
+            nearly: Sums::of(&indexes, &weights),
+            changed: changed.into(),
+            classes,
+            counting: all.clone().filter_map(|definite| definite.make.counting().map(|count| (definite.cause, count))).collect(),
+            pointing: all.filter_map(|definite| definite.make.pointing().map(|make| (definite.cause, make))).collect(),
+        })
     }
 
-    /// Why a row with such tokens is charged otherwise than it should be, and what it should be charged; none where the general way must say it. All classes that
-    /// have tokens must be those of the case that was compiled.
+    /// Why a row with such tokens is charged otherwise than it should be, and what it should be charged; none where the general way must
+    /// say it. All classes that have tokens must be those of the case that was compiled.
     pub fn explain(&self, usage: &PerClass<i64>, prompt: i64, charged: Points) -> Option<(CauseSet, Points)> {
-        let right = self.right.exactly.come(usage)?;
+        let right = self.right.come(usage)?;
         let is_by_formula = right.whole >= 1 && right.points == right.whole && right.points < Points::INT32.1.0;
-        if charged.0 < 0 || charged >= Points::INT32.1 || !is_by_formula || charged.0 == right.points {
+        let is_usual = (0..Points::INT32.1.0).contains(&charged.0) && self.classes.iter().all(|class| usage[*class] >= 0);
+        if !is_by_formula || !is_usual || charged.0 == right.points {
             return None;
         }
-        let row = Row { usage, prompt, charged, right };
+        let amount = self.weights.amount(usage.values());
+        let row = Row { usage, prompt, charged, right, amount, near: Near::rounded(charged, amount) };
         let mut causes = CauseSet::default();
         self.add_prices(row, &mut causes)?;
-        for definite in changes::DEFINITE {
-            match definite.make {
-                Make::Tokens(count) if self.is_given_by_tokens(row, count)? => causes.add(definite.cause),
-                Make::Points(_) if self.is_given_by_points(row, definite) => causes.add(definite.cause),
-                _ => {}
+        for (cause, count) in &self.counting {
+            if self.is_given_by_tokens(row, *count)? {
+                causes.add(*cause);
+            }
+        }
+        for (cause, make) in &self.pointing {
+            if self.may_be(row, *cause) && self.is_shown(row, (*cause, *make)) {
+                causes.add(*cause);
             }
         }
         (causes != CauseSet::default()).then_some((causes, Points(right.points)))
     }
 
-    fn counts(&self, usage: &PerClass<i64>) -> Counts {
-        Counts::of(self.classes.iter().map(|class| usage[*class]))
-    }
-
+    /// Prices that are charged at 1 point and less are asked one by one, since a minimum may have made them.
     fn add_prices(&self, row: Row<'_>, causes: &mut CauseSet) -> Option<()> {
-        let counts = self.counts(row.usage);
-        for (cause, priced) in &self.changed {
-            if !causes.has(*cause) && priced.gives(row.usage, &counts, row.charged)? {
+        let near = self.nearly.near(self.classes.iter().map(|class| row.usage[*class]), row.near);
+        let all = if row.charged.0 <= 1 { 0..self.changed.len() } else { 0..0 };
+        for index in near.filter(|_| row.charged.0 > 1).chain(all) {
+            let (cause, prices) = self.changed.get(index)?;
+            if !causes.has(*cause) && row.charged.0 >= prices.least_points() && prices.come(row.usage)?.points == row.charged.0 {
                 causes.add(*cause);
             }
         }
@@ -142,61 +143,66 @@ impl CompiledCauses {
         let tokens = changes::Tokens { usage: row.usage, prompt: row.prompt, mode: Mode::Tokens };
         let mut found = Some(false);
         count(&tokens, &mut |counted| {
-            if found == Some(false) {
+            if found == Some(false) && (row.charged.0 <= 1 || row.near.has(self.amount_counted(row, counted))) {
                 found = self.gives_counted(row, counted);
             }
         });
         found
     }
 
-    fn gives_counted(&self, row: Row<'_>, counted: Counted) -> Option<bool> {
-        let usage = match counted {
-            Counted::As(usage) => usage,
-            Counted::Free(classes) => {
-                let mut usage = *row.usage;
-                classes.iter().for_each(|class| usage[*class] = 0);
-                usage
+    /// What other counts come to, nearly.
+    fn amount_counted(&self, row: Row<'_>, counted: Counted) -> Amount {
+        let part = |class: Class, tokens: i64| self.weights.part(class as usize, tokens);
+        match counted {
+            Counted::With(class, tokens) => row.amount + part(class, tokens.saturating_sub(row.usage[class])),
+            Counted::Free(classes) | Counted::Without(classes) => {
+                classes.iter().fold(row.amount, |amount, class| amount - part(*class, row.usage[*class]))
             }
-        };
-        let is_free = row.charged.0 == 0 && !changes::is_any_left(&usage, row.prompt);
-        if is_free { Some(true) } else { self.right.gives(&usage, &self.counts(&usage), row.charged) }
+        }
     }
 
-    /// Only what may be is asked.
-    fn is_given_by_points(&self, row: Row<'_>, definite: &changes::Definite) -> bool {
-        let may_be = match definite.cause {
-            Cause::Rounding => self.may_be_rounding(row),
-            Cause::PreConsumedKept => self.may_be_estimate(row),
+    fn gives_counted(&self, row: Row<'_>, counted: Counted) -> Option<bool> {
+        let mut usage = *row.usage;
+        match counted {
+            Counted::With(class, tokens) => usage[class] = tokens,
+            Counted::Free(classes) | Counted::Without(classes) => classes.iter().for_each(|class| usage[*class] = 0),
+        }
+        let is_free = row.charged.0 == 0 && !changes::is_any_left(&usage, row.prompt);
+        if is_free { Some(true) } else { Some(self.right.come(&usage)?.points == row.charged.0) }
+    }
+
+    /// Whether points of a cause may be those that were charged: the others need not be asked.
+    fn may_be(&self, row: Row<'_>, cause: Cause) -> bool {
+        match cause {
+            Cause::Rounding => {
+                let unit = [self.terms.model_ratio, self.terms.group_ratio];
+                Near::in_steps(row.charged, self.classes.len(), unit).has(row.amount)
+            }
+            Cause::PreConsumedKept => {
+                let amount = |tokens: i64| self.weights.part(Class::Input as usize, tokens);
+                changes::estimated_tokens(row.prompt).into_iter().any(|tokens| Near::cut(row.charged).has(amount(tokens)))
+            }
             Cause::MinimumCharge => row.charged.0 <= 1 || row.right.points <= 1,
             Cause::ZeroCharge => row.charged.0 == 0,
             _ => true,
-        };
-        may_be && self.is_shown(row, definite)
-    }
-
-    fn may_be_rounding(&self, row: Row<'_>) -> bool {
-        let amount = self.right.nearly.estimate(&self.counts(row.usage));
-        let unit = [self.terms.model_ratio, self.terms.group_ratio];
-        amount.may_round_in_steps_to(row.charged, self.classes.len(), unit)
-    }
-
-    fn may_be_estimate(&self, row: Row<'_>) -> bool {
-        changes::estimated_tokens(row.prompt).into_iter().any(|tokens| self.right.nearly.part(0, tokens).is_near(row.charged))
+        }
     }
 
     /// Whether the general way finds the charge among the points of a cause.
-    fn is_shown(&self, row: Row<'_>, definite: &changes::Definite) -> bool {
+    fn is_shown(&self, row: Row<'_>, (cause, make): (Cause, Changing)) -> bool {
         let terms = Terms { usage: *row.usage, ..self.terms.clone() };
         let (expected, written) = (price(&terms), Charged::Points(row.charged));
         let case = Case::new(&terms, None, &expected, (&written, row.charged), row.prompt, &Blind);
         let mut is_shown = false;
-        changes::show(&case, &terms, (definite.cause, definite.make), &mut terms.clone(), &mut |change| is_shown |= case.gives(&change));
+        changes::show(&case, &terms, (cause, Make::Points(make)), &mut terms.clone(), &mut |change| {
+            is_shown |= case.gives(&change)
+        });
         is_shown
     }
 }
 
 /// The compiled prices of the causes that change prices; none where any change is of another kind.
-fn changed_prices(case: &Case<'_>, classes: &[Class]) -> Option<Vec<(Cause, Priced)>> {
+fn changed_prices(case: &Case<'_>, classes: &[Class]) -> Option<Vec<(Cause, Compiled)>> {
     let mut found = Some(Vec::new());
     let mut changed = case.terms.clone();
     for definite in changes::DEFINITE {
@@ -206,7 +212,7 @@ fn changed_prices(case: &Case<'_>, classes: &[Class]) -> Option<Vec<(Cause, Pric
         let is_of_prices = matches!(definite.make, Make::Prices(_));
         changes::show(case, case.terms, (definite.cause, definite.make), &mut changed, &mut |change| {
             let priced = match change.to {
-                To::Terms(terms) if is_of_prices && is_plain(terms, case.terms) => Priced::of(terms, classes),
+                To::Terms(terms) if is_of_prices && is_plain(terms, case.terms) => Compiled::of_classes(terms, classes),
                 _ => None,
             };
             match (&mut found, priced) {
