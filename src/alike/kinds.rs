@@ -8,23 +8,23 @@ use super::lookout::{OutcomeId, Seen};
 use super::scan::{Facts, Scan};
 use super::sorted::Sorter;
 use super::template::{Quoting, Template};
-use crate::audit::{CauseSet, Class, CompiledCauses, Lesson, RequestKey, Verdict};
+use crate::audit::{CauseSet, Class, ClassKey, CompiledCauses, Lesson, RequestKey, Verdict};
 use crate::config::Stretches;
 use crate::exact::Points;
 use crate::log::LogEntry;
-use crate::pricing::{Compiled, Reason};
+use crate::pricing::{Compiled, Only, Reason, Terms};
 use crate::profile::{Counts, Profile, Shape};
 
 /// So many keys, templates of a key, and kinds of rows of a template are kept; what is beyond them goes the general way.
 const MOST_KIN: usize = 4_096;
 const MOST_BRANCHES: usize = 16;
-const MOST_KNOWN: usize = 16;
+const MOST_KNOWN: usize = 32;
 
 /// All that was learnt. A copy shares what it can.
 #[derive(Clone, Debug, Default)]
 pub struct Kinds {
     kin: Table<Kin>,
-    /// How many compiled causes there are.
+    /// How many kinds have compiled causes.
     wrong: usize,
 }
 
@@ -51,27 +51,27 @@ struct Branch {
     known: Vec<Known>,
 }
 
-/// Rows of a branch in which the same counts are 0.
+/// Rows of a branch in which the same counts are 0, and the same classes of tokens.
 #[derive(Clone, Debug)]
 struct Known {
     filled: u8,
+    classes: u8,
     shape: Shape,
-    prices: Compiled,
-    /// By the classes that have tokens: what is told of the rows.
-    proven: Vec<(u8, OutcomeId)>,
-    wrong: Vec<Wrong>,
+    /// What is told of right ones; none while none was seen.
+    outcome: Option<OutcomeId>,
+    wrong: Option<Wrong>,
+    prices: Only<{ Shape::CLASSES.len() }>,
 }
 
-/// Wrong rows that have tokens of the same classes.
+/// The wrong ones among rows of a kind.
 #[derive(Clone, Debug)]
 struct Wrong {
-    classes: u8,
-    causes: Arc<CompiledCauses>,
+    compiled: Arc<CompiledCauses>,
     /// By the causes: what is told of the rows.
     proven: Vec<(CauseSet, OutcomeId)>,
 }
 
-/// So many compiled causes are kept.
+/// So many kinds have compiled causes.
 const MOST_WRONG: usize = 2_048;
 
 /// What is told of rows that are right, or wrong by the same causes.
@@ -85,6 +85,12 @@ pub struct Outcome {
     pub is_request: bool,
     /// Why the rows are wrong, if they are.
     pub causes: Option<CauseSet>,
+}
+
+impl Outcome {
+    pub fn class(&self) -> ClassKey {
+        ClassKey { model: self.model.clone(), group: self.group.clone() }
+    }
 }
 
 /// What is told of a row, and what it should have been charged.
@@ -127,9 +133,9 @@ impl Look {
             Some((length, branch.lines))
         })?;
         if !is_timeless {
-            facts.key.push(self.stretches.at(facts.time) as u64);
+            facts.key.add(self.stretches.at(facts.time) as u64)?;
         }
-        let details = &bytes[facts.details.clone()];
+        let details = facts.details.of(bytes);
         let told = self.known.told(facts, details, fitted).or_else(|| self.known.told_if_sorted(facts, details));
         Some(Seen {
             outcome: told.map(|(outcome, _)| outcome),
@@ -138,7 +144,7 @@ impl Look {
             lines: 1 + u32::try_from(facts.inner_lines).ok()?,
             charged: facts.charged,
             time: facts.time,
-            request: RequestKey::of(&bytes[facts.request.clone()], Points(facts.charged)),
+            request: RequestKey::of(facts.request.of(bytes), Points(facts.charged)),
         })
     }
 
@@ -148,11 +154,18 @@ impl Look {
         seen.outcome.map(|outcome| (outcome, seen.expected))
     }
 
+    /// What the charge of a wrong row should have followed from.
+    pub fn terms(&self, bytes: &[u8], row: &Seen) -> Option<Terms> {
+        let (bytes, mut facts) = (bytes.get(..row.length as usize)?, Facts::default());
+        self.read(bytes, &mut facts)?;
+        self.known.terms(&mut facts, bytes)
+    }
+
     /// A row that goes the general way.
     pub fn stranger(&self, row: &[u8]) -> Stranger {
         let mut facts = Facts::default();
         let is_read = self.read(row, &mut facts).is_some();
-        let details = (is_read && self.known.has_room(&facts.key)).then(|| row[facts.details.clone()].to_vec());
+        let details = (is_read && self.known.has_room(&facts.key)).then(|| facts.details.of(row).to_vec());
         let asks = details.as_ref().is_some_and(|details| self.known.asks(&mut facts, details));
         Stranger { facts, details, asks }
     }
@@ -170,13 +183,6 @@ impl Kinds {
         (length == details.len()).then_some((branch, counts))
     }
 
-    /// Whether the causes of a row would be new, if it is wrong.
-    fn asks(&self, facts: &mut Facts, details: &[u8]) -> bool {
-        let fitted = self.fit(facts, details).or_else(|| self.fit_sorted(facts, details));
-        let is_known = fitted.is_some_and(|(branch, held)| branch.knows_causes(facts, held));
-        !is_known && self.wrong < MOST_WRONG
-    }
-
     /// The same, of the text with its keys in order.
     fn told_if_sorted(&self, facts: &mut Facts, details: &[u8]) -> Option<Told> {
         let (branch, held) = self.fit_sorted(facts, details)?;
@@ -188,6 +194,27 @@ impl Kinds {
         let sorted = facts.sorter.sort(details, facts.quoting)?;
         let fits = |branch: &Branch| branch.template.fit(sorted).filter(|(length, _)| *length == sorted.len());
         kin.sorted.iter().find_map(|branch| Some((branch, fits(branch)?.1)))
+    }
+
+    /// Whether the causes of a row would be new, if it is wrong.
+    fn asks(&self, facts: &mut Facts, details: &[u8]) -> bool {
+        let fitted = self.fit(facts, details).or_else(|| self.fit_sorted(facts, details));
+        let is_known = fitted.is_some_and(|(branch, held)| branch.wrong(&branch.counts(facts, held)).is_some());
+        !is_known && self.wrong < MOST_WRONG
+    }
+
+    /// Whether it is known what is told of a row that is wrong by some causes.
+    fn knows(&self, facts: &Facts, details: &[u8], causes: CauseSet) -> bool {
+        let wrong = self.fit(facts, details).and_then(|(branch, held)| branch.wrong(&branch.counts(facts, held)));
+        wrong.is_some_and(|(_, wrong)| wrong.proven.iter().any(|(proven, _)| *proven == causes))
+    }
+
+    fn terms(&self, facts: &mut Facts, bytes: &[u8]) -> Option<Terms> {
+        let details = facts.details.of(bytes);
+        let (branch, held) = self.fit(facts, details).or_else(|| self.fit_sorted(facts, details))?;
+        let counts = branch.counts(facts, held);
+        let (known, wrong) = branch.wrong(&counts)?;
+        Some(wrong.compiled.terms(&known.shape.all_tokens(&counts, 0)))
     }
 
     /// Keeps what a row teaches under a number; none where rows like it may differ in more than their counts.
@@ -208,8 +235,11 @@ impl Kinds {
         if !is_plain || is_right == causes.is_some() || judged.charged.0 != facts.charged {
             return None;
         }
+        if causes.is_some_and(|causes| self.knows(facts, details, causes)) {
+            return None;
+        }
         let terms = judged.terms.as_ref()?;
-        let prices = Compiled::of(terms)?;
+        let prices = Compiled::of(terms)?.only(&Shape::CLASSES);
         let sorts = self.kin.get(&facts.key).is_some_and(|kin| kin.branches.len() >= MOST_ORDERS);
         let mut sorter = Sorter::default();
         let (details, quoting) =
@@ -222,7 +252,7 @@ impl Kinds {
         let tokens = lesson.shape.tokens(&counts, 0);
         // What was read here must be what the general way read.
         let is_read = lesson.shape.all_tokens(&counts, 0) == terms.usage && entry.tokens.prompt.unwrap_or(0) == counts.prompt;
-        if !is_read || !prices.gives(&Shape::CLASSES, &tokens, expected.points.0) {
+        if !is_read || !prices.gives(&tokens, expected.points.0) {
             return None;
         }
         let outcome = Outcome {
@@ -233,20 +263,19 @@ impl Kinds {
             is_request: lesson.is_request,
             causes,
         };
-        let mut known = Known { filled: filled(&counts), shape: lesson.shape, prices, proven: Vec::new(), wrong: Vec::new() };
-        let classes = classes(&tokens);
-        if let Some(set) = causes {
-            let known_branch = self.known_branch(&facts.key, &new, sorts);
-            if known_branch.is_some_and(|branch| branch.add_causes(&known, classes, (set, id)).is_some()) {
+        let (filled, classes) = (filled(&counts), classes(&tokens));
+        let mut known = Known { filled, classes, shape: lesson.shape, outcome: Some(id), wrong: None, prices };
+        if let Some(causes) = causes {
+            known.outcome = None;
+            let branch = self.known_branch(&facts.key, &new, sorts);
+            if branch.is_some_and(|branch| branch.add_causes(&known, (causes, id)).is_some()) {
                 return Some(outcome);
             }
             let compiled = lesson.causes.as_ref().filter(|_| self.wrong < MOST_WRONG)?;
-            if compiled.explain(&terms.usage, counts.prompt, judged.charged)? != (set, expected.points) {
+            if compiled.explain(&terms.usage, counts.prompt, judged.charged)? != (causes, expected.points) {
                 return None;
             }
-            known.wrong.push(Wrong { classes, causes: Arc::new(compiled.clone()), proven: vec![(set, id)] });
-        } else {
-            known.proven.push((classes, id));
+            known.wrong = Some(Wrong { compiled: Arc::new(compiled.clone()), proven: vec![(causes, id)] });
         }
         self.branch(&facts.key, new, sorts)?.add(known)?;
         self.wrong += usize::from(causes.is_some());
@@ -296,10 +325,6 @@ impl Kin {
 }
 
 impl Branch {
-    fn is_like(&self, other: &Branch) -> bool {
-        self.template == other.template && self.quoting == other.quoting
-    }
-
     /// The counts of a row: where it has details, all but prompt and completion stand there.
     fn counts(&self, facts: &Facts, [cached, writes, writes_5m, writes_1h]: [i64; 4]) -> Counts {
         if self.of_columns { facts.counts } else { Counts { cached, writes, writes_5m, writes_1h, ..facts.counts } }
@@ -311,62 +336,68 @@ impl Branch {
         if counts.prompt + counts.completion == 0 {
             return None;
         }
-        let known = self.known(filled(&counts))?;
-        let tokens = known.shape.tokens(&counts, 0);
-        let classes = classes(&tokens);
-        if known.prices.gives(&Shape::CLASSES, &tokens, facts.charged) {
-            let (_, outcome) = known.proven.iter().find(|(proven, _)| *proven == classes)?;
-            return Some((*outcome, facts.charged));
+        let (known, tokens) = self.known(&counts)?;
+        if known.prices.gives(&tokens, facts.charged) {
+            return known.outcome.map(|outcome| (outcome, facts.charged));
         }
-        known.told_of_wrong(&counts, classes, facts.charged)
+        known.told_of_wrong(&counts, facts.charged)
     }
 
-    /// Whether the causes of a row whose details hold such counts are compiled.
-    fn knows_causes(&self, facts: &Facts, held: [i64; 4]) -> bool {
-        let counts = self.counts(facts, held);
-        let is_known = |known: &Known| {
-            let classes = classes(&known.shape.tokens(&counts, 0));
-            known.wrong.iter().any(|wrong| wrong.classes == classes)
-        };
-        self.known(filled(&counts)).is_some_and(is_known)
+    #[inline(always)]
+    fn known(&self, counts: &Counts) -> Option<(&Known, [i64; 6])> {
+        let filled = filled(counts);
+        self.known.iter().filter(|known| known.filled == filled).find_map(|known| {
+            let tokens = known.shape.tokens(counts, 0);
+            (classes(&tokens) == known.classes).then_some((known, tokens))
+        })
+    }
+
+    /// The compiled causes for wrong rows with such counts.
+    fn wrong(&self, counts: &Counts) -> Option<(&Known, &Wrong)> {
+        let (known, _) = self.known(counts)?;
+        Some((known, known.wrong.as_ref()?))
+    }
+
+    fn is_like(&self, other: &Branch) -> bool {
+        self.template == other.template && self.quoting == other.quoting
     }
 
     /// Adds what is told of rows with some causes, where these are compiled; none where they are not.
-    fn add_causes(&mut self, new: &Known, classes: u8, told: (CauseSet, OutcomeId)) -> Option<()> {
-        let known = self.known.iter_mut().find(|known| known.filled == new.filled)?;
-        let is_same = known.shape == new.shape && known.prices == new.prices;
-        let wrong = known.wrong.iter_mut().find(|wrong| is_same && wrong.classes == classes)?;
+    fn add_causes(&mut self, new: &Known, told: (CauseSet, OutcomeId)) -> Option<()> {
+        let known = self.known.iter_mut().find(|known| known.is_like(new) && known.classes == new.classes)?;
+        let wrong = known.wrong.as_mut()?;
         let is_known = wrong.proven.iter().any(|(causes, _)| *causes == told.0);
         (!is_known).then(|| wrong.proven.push(told))
     }
 
-    fn known(&self, filled: u8) -> Option<&Known> {
-        self.known.iter().find(|known| known.filled == filled)
-    }
-
     /// Adds rows with other counts, or other classes of them; none where there is no room, or the same counts mean something else.
     fn add(&mut self, new: Known) -> Option<()> {
-        match self.known.iter_mut().find(|known| known.filled == new.filled) {
-            Some(known) if known.shape != new.shape || known.prices != new.prices => None,
-            Some(known) => {
-                let is_known = known.proven.iter().any(|(classes, _)| new.proven.iter().any(|(other, _)| classes == other))
-                    || known.wrong.iter().any(|wrong| new.wrong.iter().any(|other| wrong.classes == other.classes));
-                (!is_known).then(|| {
-                    known.proven.extend(new.proven);
-                    known.wrong.extend(new.wrong);
-                })
-            }
-            None => (self.known.len() < MOST_KNOWN).then(|| self.known.push(new)),
+        let mut same = self.known.iter().filter(|known| known.filled == new.filled);
+        if !same.all(|known| known.is_like(&new)) {
+            return None;
         }
+        let has_room = self.known.len() < MOST_KNOWN;
+        match self.known.iter_mut().find(|known| known.filled == new.filled && known.classes == new.classes) {
+            Some(known) if known.outcome.is_none() && new.outcome.is_some() => known.outcome = new.outcome,
+            Some(known) if known.wrong.is_none() && new.wrong.is_some() => known.wrong = new.wrong,
+            Some(_) => return None,
+            None if has_room => self.known.push(new),
+            None => return None,
+        }
+        Some(())
     }
 }
 
 impl Known {
+    fn is_like(&self, other: &Known) -> bool {
+        self.filled == other.filled && self.shape == other.shape && self.prices == other.prices
+    }
+
     /// What is told of a row that is not charged what the formula gives.
-    fn told_of_wrong(&self, counts: &Counts, classes: u8, charged: i64) -> Option<Told> {
-        let wrong = self.wrong.iter().find(|wrong| wrong.classes == classes)?;
+    fn told_of_wrong(&self, counts: &Counts, charged: i64) -> Option<Told> {
+        let wrong = self.wrong.as_ref()?;
         let usage = self.shape.all_tokens(counts, 0);
-        let (causes, expected) = wrong.causes.explain(&usage, counts.prompt, Points(charged))?;
+        let (causes, expected) = wrong.compiled.explain(&usage, counts.prompt, Points(charged))?;
         let (_, outcome) = wrong.proven.iter().find(|(proven, _)| *proven == causes)?;
         Some((*outcome, expected.0))
     }

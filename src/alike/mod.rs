@@ -32,6 +32,7 @@ mod lookout;
 mod scan;
 mod sorted;
 mod template;
+mod wrong;
 
 use std::sync::Arc;
 
@@ -39,8 +40,9 @@ use days::Days;
 use kinds::{Look, Outcome};
 use lookout::{Lookout, OutcomeId, Part, Seen};
 use scan::{Facts, Scan};
+use wrong::{Difference, Wrongs};
 
-use crate::audit::{Hint, Lesson, Past, Plain, PlainWrong, Span, Summary, Verdict};
+use crate::audit::{Hint, Lesson, Past, Plain, Span, Summary, Verdict};
 use crate::config::Timeline;
 use crate::log::LogEntry;
 use crate::read::ahead::Scout;
@@ -59,8 +61,7 @@ pub struct Alike {
     /// For each outcome.
     tallies: Vec<Tally>,
     days: Days,
-    /// Of the wrong ones among them, by how many points they are wrong.
-    wrong_days: Days,
+    wrongs: Wrongs,
     /// The next rows, and what is known of their requests.
     part: Part,
     hints: Vec<Hint>,
@@ -98,15 +99,14 @@ struct Stranger {
     asks: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+/// Rows with one outcome. Each was charged less than 2^31 points, so that 64 bits hold the points of 2^32 rows of the dearest.
+#[derive(Clone, Copy, Debug)]
 struct Tally {
     rows: u64,
-    points: i128,
-    span: Span,
-    over: u64,
-    over_points: i128,
-    /// What was charged beyond the expected points, less what was not charged.
-    net: i128,
+    points: i64,
+    /// In reverse where no row has a time.
+    first: i64,
+    last: i64,
 }
 
 /// Rows that stand one behind the other.
@@ -136,7 +136,7 @@ impl Alike {
             valid_from: 0,
             tallies: Vec::new(),
             days: Days::default(),
-            wrong_days: Days::default(),
+            wrongs: Wrongs::default(),
             part: Part::default(),
             hints: Vec::new(),
             luck: Luck::default(),
@@ -218,21 +218,22 @@ impl Alike {
         while let Some((number, row)) = self.part.next() {
             let rest = &bytes[stretch.length..];
             // What was new when the block was looked at may be known by now.
-            let seen = row.outcome.filter(|outcome| outcome.number() >= self.valid_from).map(|outcome| (outcome, row.expected));
-            let told = seen.or_else(|| look.again(rest, &row));
+            let seen = row.outcome.filter(|outcome| outcome.number() >= self.valid_from);
+            let told = seen.map(|outcome| (outcome, row.expected)).or_else(|| look.again(rest, &row));
             let is_again = row.request.is_some_and(|request| past.watch.has_charged(request, self.hints[number]));
-            let is_omitted = |net: i64| net == 0 || omitted.is_some_and(|most| u128::from(net.unsigned_abs()) <= most);
-            let Some((outcome, expected)) = told.filter(|(_, expected)| !is_again && is_omitted(row.charged - expected)) else {
+            let told = told.filter(|_| !is_again).filter(|(outcome, expected)| {
+                let difference = Difference { charged: row.charged, expected: *expected, time: row.time };
+                difference.is_none() || {
+                    let is_omitted = omitted.is_some_and(|most| difference.size() <= most);
+                    is_omitted && self.wrongs.add(outcome.number(), difference, || look.terms(rest, &row)).is_some()
+                }
+            });
+            let Some((outcome, _)) = told else {
                 self.new = Some(look.stranger(&rest[..row.length as usize]));
                 break;
             };
-            let tally = &mut self.tallies[outcome.number()];
-            tally.add(row.charged, row.time);
+            self.tallies[outcome.number()].add(row.charged, row.time);
             self.days.add(row.time, row.charged);
-            if row.charged != expected {
-                tally.add_wrong(row.charged - expected);
-                self.wrong_days.add(row.time, row.charged - expected);
-            }
             if let Some(request) = row.request.filter(|_| self.outcomes[outcome.number()].is_request) {
                 past.watch.remember(request);
             }
@@ -246,40 +247,29 @@ impl Alike {
         self.new.as_ref().is_some_and(|new| new.asks)
     }
 
-    /// A row could only go the general way, but rows like it will not have to.
-    pub fn excuse(&mut self) {
-        self.luck.looked_at = self.luck.looked_at.saturating_sub(1);
-    }
-
     /// Learns from a row that went the general way.
     pub fn learn(&mut self, entry: &LogEntry<'_>, verdict: &Verdict, lesson: Option<Lesson<'_>>) {
         let (Some(Stranger { facts, details: Some(details), .. }), Some(lesson)) = (self.new.take(), lesson) else { return };
         let (Eye::Open(open), Some(id)) = (&mut self.eye, OutcomeId::of(self.outcomes.len())) else { return };
         let known = Arc::make_mut(&mut open.look.known);
         if let Some(outcome) = known.learn(&facts, &details, entry, verdict, &lesson, id) {
+            if outcome.causes.is_some() {
+                self.wrongs.learn(self.outcomes.len(), &outcome);
+            }
+            // That it was new is no bad luck.
             self.luck.looked_at = self.luck.looked_at.saturating_sub(1);
             self.outcomes.push(outcome);
-            self.tallies.push(Tally::default());
+            self.tallies.push(Tally::NONE);
             open.is_ahead = true;
         }
     }
 
     /// Adds what was counted to a summary. `day` names the day of a time.
     pub fn add_to(self, summary: &mut Summary, day: &dyn Fn(i64) -> String) {
-        for (outcome, tally) in self.outcomes.iter().zip(&self.tallies).filter(|(_, tally)| tally.rows > 0) {
-            if let Some(causes) = outcome.causes {
-                summary.add_plain_wrong(&PlainWrong {
-                    model: &outcome.model,
-                    group: &outcome.group,
-                    profile: outcome.profile,
-                    causes,
-                    rows: tally.rows,
-                    points: tally.points,
-                    net: tally.net,
-                    over: tally.over,
-                    over_points: tally.over_points,
-                    span: tally.span,
-                });
+        let counted = self.outcomes.iter().zip(&self.tallies).enumerate();
+        for (number, (outcome, tally)) in counted.filter(|(_, (_, tally))| tally.rows > 0) {
+            if outcome.causes.is_some() {
+                self.wrongs.add_to(number, outcome, (tally.rows, tally.points.into(), tally.span()), summary);
                 continue;
             }
             summary.add_plain(&Plain {
@@ -288,16 +278,14 @@ impl Alike {
                 profile: outcome.profile,
                 presumed: outcome.presumed,
                 rows: tally.rows,
-                points: tally.points,
-                span: tally.span,
+                points: tally.points.into(),
+                span: tally.span(),
             });
         }
         for (time, sum) in self.days.sums() {
             summary.add_plain_of_day(time.map(day).unwrap_or_default(), sum.rows, sum.points);
         }
-        for (time, sum) in self.wrong_days.sums() {
-            summary.add_plain_wrong_of_day(time.map(day).unwrap_or_default(), sum.rows, sum.points);
-        }
+        self.wrongs.end(&self.outcomes, summary, day);
     }
 }
 
@@ -352,18 +340,20 @@ impl Stretch {
 }
 
 impl Tally {
-    fn add_wrong(&mut self, net: i64) {
-        self.net += i128::from(net);
-        self.over += u64::from(net > 0);
-        self.over_points += i128::from(net.max(0));
-    }
+    const NONE: Tally = Tally { rows: 0, points: 0, first: i64::MAX, last: i64::MIN };
 
+    #[inline(always)]
     fn add(&mut self, points: i64, time: Option<i64>) {
         self.rows += 1;
-        self.points += i128::from(points);
+        self.points += points;
         if let Some(time) = time {
-            self.span.first = Some(self.span.first.map_or(time, |first| first.min(time)));
-            self.span.last = Some(self.span.last.map_or(time, |last| last.max(time)));
+            self.first = self.first.min(time);
+            self.last = self.last.max(time);
         }
+    }
+
+    fn span(&self) -> Span {
+        let is_timed = self.first <= self.last;
+        Span { first: is_timed.then_some(self.first), last: is_timed.then_some(self.last) }
     }
 }

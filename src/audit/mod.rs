@@ -157,8 +157,6 @@ pub struct Lesson<'a> {
     pub shape: Shape,
     /// The causes of wrong rows like it, where they were asked for.
     pub causes: Option<CompiledCauses>,
-    /// It is wrong by definite causes.
-    pub is_explained: bool,
     pub details: Details<'a>,
     /// It is a user's request: see [`Watch`].
     pub is_request: bool,
@@ -232,8 +230,7 @@ impl Auditor {
         judged.notices.extend(notices(entry, context, class, &judged));
         if let Some(shape) = shape.filter(|_| class == Class::Matched || class.is_mismatch()) {
             let is_request = watch::is_request(entry, &details);
-            let is_explained = judged.diagnosis.as_ref().and_then(CauseSet::of).is_some();
-            wanted.lesson = Some(Lesson { shape, causes: causes.flatten(), is_explained, details, is_request });
+            wanted.lesson = Some(Lesson { shape, causes: causes.flatten(), details, is_request });
         }
         Ok(Verdict { class, profile: Some(profile), charge: Some(Box::new(judged)), skip: None, noted: None, error: None })
     }

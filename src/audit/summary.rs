@@ -7,14 +7,15 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::diagnose::{CauseSet, ClassCauses, ClassKey, Classes, Examples, Told};
+use super::diagnose::{CauseSet, ClassCauses, ClassKey, Classes, Examples, MOST_ASIDE, MOST_CLASSES, Told};
 use super::finding::{Finding, Ranked, rank};
 use super::policy::Policies;
 use super::watch::{group_of, who};
 use super::wire::{listed, reasons};
 use super::{Causes, Class, Judged, Policy, Verdict, Word, pairs};
+use crate::exact::Points;
 use crate::log::{LogEntry, Place};
-use crate::pricing::Reason;
+use crate::pricing::{Reason, Terms};
 use crate::profile::{Profile, Quirk, Skip};
 
 /// First and last time, unix seconds.
@@ -268,6 +269,10 @@ pub struct Summary {
 const MALFORMED_TOLD: usize = 10;
 
 impl Summary {
+    /// So many wrong rows of a class are kept to be asked for numbers, and only in so many classes.
+    pub const MOST_ASIDE: usize = MOST_ASIDE;
+    pub const MOST_CLASSES_ASIDE: usize = MOST_CLASSES;
+
     /// An empty summary that keeps the `limit` findings with the largest difference and breaks totals down by `by`.
     pub fn new(limit: usize, by: &[By]) -> Summary {
         Summary {
@@ -334,13 +339,7 @@ impl Summary {
         self.add_tally(part.model, part.group, &tally);
     }
 
-    /// Whether rows of a model and group that are wrong by definite causes need no more than to be counted, where they are not among
-    /// the largest: rows with the same causes were seen, and enough of them to ask for numbers.
-    pub fn takes_plain_wrong(&self, model: &str, group: &str) -> bool {
-        self.classes.counts_alone(&ClassKey { model: model.to_owned(), group: group.to_owned() })
-    }
-
-    /// Counts rows that are wrong; only where [`Summary::takes_plain_wrong`].
+    /// Counts rows that are wrong; only where [`Summary::takes_plain`], and a row with the same causes was [added](Summary::add).
     pub fn add_plain_wrong(&mut self, part: &PlainWrong<'_>) {
         let expected = part.points - part.net;
         self.totals.rows += part.rows;
@@ -357,6 +356,20 @@ impl Summary {
         let key = ClassKey { model: part.model.to_owned(), group: part.group.to_owned() };
         self.classes.add_alike(key, part.causes, &Told { tally, span: part.span, over: part.over });
         self.causes = OnceLock::new();
+    }
+
+    /// Keeps one of those rows, as long as there are few: it may be asked for numbers.
+    pub fn keep_aside(
+        &mut self,
+        class: ClassKey,
+        causes: CauseSet,
+        terms: Terms,
+        (charged, expected): (Points, Points),
+        time: Option<i64>,
+    ) {
+        let tally = Tally { rows: 1, charged_points: charged.0.into(), expected_points: expected.0.into(), mismatched: 1 };
+        let told = Told { tally, span: Span::of(time), over: u64::from(charged > expected) };
+        self.classes.keep_aside(&class, causes, (terms, charged), told);
     }
 
     fn add_tally(&mut self, model: &str, group: &str, tally: &Tally) {

@@ -313,15 +313,12 @@ impl Visitor for Rows<'_, '_> {
             Ok(entry) => entry,
         };
         let context = row.pricing.context(entry.time);
-        let counts_wrong = || self.report.summary.takes_plain_wrong(entry.model, entry.group) && !self.run.gate.wants_rows();
-        let asks = self.alike.as_ref().is_some_and(Alike::asks) && counts_wrong();
+        // A gate may want to see each wrong row.
+        let counts_wrong = !self.run.gate.wants_rows();
+        let asks = counts_wrong && self.alike.as_ref().is_some_and(Alike::asks);
         let (verdict, lesson) = self.run.auditor.judge_and_learn(entry, &context, &mut self.kept.past, asks);
         if let Some(alike) = &mut self.alike {
-            if verdict.class == Class::Matched || counts_wrong() {
-                alike.learn(entry, &verdict, lesson);
-            } else if lesson.is_some_and(|lesson| lesson.is_explained) {
-                alike.excuse();
-            }
+            alike.learn(entry, &verdict, lesson.filter(|_| counts_wrong || verdict.class == Class::Matched));
         }
         if !self.kept.books.is_empty() && verdict.skip != Some(Skip::Repeated) {
             book(entry, &context, &mut self.kept.books);

@@ -124,10 +124,10 @@ impl From<AsideAsked> for Aside {
 }
 
 /// More rows of a class are not kept aside.
-const MOST_ASIDE: usize = 50;
+pub const MOST_ASIDE: usize = 50;
 
 /// In a run with more classes no rows are kept aside.
-const MOST_CLASSES: usize = 400;
+pub const MOST_CLASSES: usize = 400;
 
 /// So many different numbers are counted in all classes; beyond, a class counts new ones only while it has few.
 const MOST_SHARED: usize = 30_000;
@@ -321,17 +321,23 @@ impl Classes {
             let row = || Unasked { numbers: Numbers::Unsought(Box::new(charge())), own, told: told.clone() };
             class.aside.add(row);
         }
-        if before <= MOST_CLASSES && !self.keeps_aside() {
+        if before > MOST_CLASSES {
+            class.aside.see(MOST_ASIDE + 1);
+        } else if !self.keeps_aside() {
             self.drop_aside();
         }
     }
 
-    /// Whether rows of a class with definite causes need no more than to be counted: none of them is kept aside.
-    pub fn counts_alone(&self, key: &ClassKey) -> bool {
-        self.classes.get(key).is_some_and(|class| class.aside.is_full() || !self.keeps_aside())
+    /// Keeps a row aside that is [counted with others](Classes::add_alike), as long as there are few.
+    pub fn keep_aside(&mut self, key: &ClassKey, causes: CauseSet, charge: (Terms, Points), told: Told) {
+        let keeps_aside = self.keeps_aside();
+        let (Some(class), Some(own)) = (self.classes.get_mut(key).filter(|_| keeps_aside), causes.iter().next()) else { return };
+        let (terms, charged) = charge;
+        let charge = Charge { terms, written: Charged::Points(charged), charged };
+        class.aside.add(|| Unasked { numbers: Numbers::Unsought(Box::new(charge)), own, told });
     }
 
-    /// Counts rows with the same definite causes, of a class that [counts them alone](Classes::counts_alone).
+    /// Counts rows with the same definite causes. A row with them must have been [added](Classes::add) to their class before.
     pub fn add_alike(&mut self, key: ClassKey, causes: CauseSet, told: &Told) {
         let Some(own) = causes.iter().next() else { return };
         let class = self.classes.entry(key).or_default();
@@ -347,7 +353,7 @@ impl Classes {
     }
 
     fn drop_aside(&mut self) {
-        self.classes.values_mut().for_each(|class| class.aside.rows = Vec::new());
+        self.classes.values_mut().for_each(|class| class.aside.see(MOST_ASIDE + 1));
     }
 
     fn narrow(&mut self, other: &Interval) {

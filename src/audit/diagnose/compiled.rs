@@ -12,7 +12,7 @@ use super::{Case, Diagnosis, Look};
 use crate::audit::cause::{Cause, Causes, Kind};
 use crate::exact::{Charged, Points};
 use crate::float::estimate::{Amount, Near, Sums, Weights};
-use crate::pricing::{Class, Come, Compiled, Formula, Mode, PerClass, Terms, price};
+use crate::pricing::{Charge, Class, Come, Compiled, Formula, Mode, PerClass, Rounding, Terms, price};
 use crate::profile::{Related, RelatedModel};
 
 /// The definite causes of rows that have tokens of the same classes, and else the same terms.
@@ -126,6 +126,11 @@ impl CompiledCauses {
         (causes != CauseSet::default()).then_some((causes, Points(right.points)))
     }
 
+    /// What the charge of a row with such tokens should follow from.
+    pub fn terms(&self, usage: &PerClass<i64>) -> Terms {
+        Terms { usage: *usage, ..self.terms.clone() }
+    }
+
     /// Prices that are charged at 1 point and less are asked one by one, since a minimum may have made them.
     fn add_prices(&self, row: Row<'_>, causes: &mut CauseSet) -> Option<()> {
         let near = self.nearly.near(self.classes.iter().map(|class| row.usage[*class]), row.near);
@@ -188,10 +193,21 @@ impl CompiledCauses {
         }
     }
 
+    /// The right charge, with its amount where a cause looks at it.
+    fn expected(&self, row: Row<'_>, cause: Cause, terms: &Terms) -> Charge {
+        match cause {
+            Cause::PreConsumedKept | Cause::ZeroCharge => {
+                let points = Points(row.right.points);
+                Charge { amount: points.into(), rounding: Rounding::HalfAway, adjustment: None, points }
+            }
+            _ => price(terms),
+        }
+    }
+
     /// Whether the general way finds the charge among the points of a cause.
     fn is_shown(&self, row: Row<'_>, (cause, make): (Cause, Changing)) -> bool {
-        let terms = Terms { usage: *row.usage, ..self.terms.clone() };
-        let (expected, written) = (price(&terms), Charged::Points(row.charged));
+        let terms = self.terms(row.usage);
+        let (expected, written) = (self.expected(row, cause, &terms), Charged::Points(row.charged));
         let case = Case::new(&terms, None, &expected, (&written, row.charged), row.prompt, &Blind);
         let mut is_shown = false;
         changes::show(&case, &terms, (cause, Make::Points(make)), &mut terms.clone(), &mut |change| {
@@ -255,7 +271,6 @@ mod tests {
     use super::super::diagnose;
     use super::*;
     use crate::exact::Ratio;
-    use crate::pricing::Charge;
     use proptest::prelude::*;
 
     /// A config with some groups, completion ratios and a price per call.

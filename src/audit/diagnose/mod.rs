@@ -17,6 +17,7 @@ use std::rc::Rc;
 
 pub use changes::{Change, To};
 pub use classes::{ClassCauses, ClassKey, Classes, OfRow, Told};
+pub use classes::{MOST_ASIDE, MOST_CLASSES};
 pub use compiled::{CauseSet, CompiledCauses};
 pub use earned::{Interval, Number, Wrong, word};
 pub use examples::Examples;

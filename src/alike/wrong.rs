@@ -1,0 +1,122 @@
+//! Wrong rows that are counted together: their sums by outcome and by day, and the first of each class.
+//!
+//! What explains a class of rows is known only at the end of the run, and a number that all rows share may be the better cause. As long as a
+//! class has few rows, they can be asked for numbers, for which the first of them are kept.
+
+use std::collections::HashMap;
+
+use super::days::Days;
+use super::kinds::Outcome;
+use crate::audit::{ClassKey, PlainWrong, Span, Summary};
+use crate::exact::Points;
+use crate::pricing::Terms;
+
+/// So many rows of a class are kept; where there are more, none is asked for numbers.
+const MOST_KEPT: usize = Summary::MOST_ASIDE + 1;
+
+/// The wrong rows that were counted.
+#[derive(Debug, Default)]
+pub struct Wrongs {
+    /// By the number of the outcome.
+    sums: Vec<Sum>,
+    days: Days,
+    /// The number of each class, and its first rows.
+    numbers: HashMap<ClassKey, usize>,
+    kept: Vec<Vec<Kept>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    class: usize,
+    /// What was charged beyond the expected points, less what was not charged.
+    net: i128,
+    over: u64,
+    over_points: i128,
+}
+
+#[derive(Debug)]
+struct Kept {
+    outcome: usize,
+    terms: Terms,
+    charged: i64,
+    expected: i64,
+    time: Option<i64>,
+}
+
+/// A row that is charged otherwise than expected.
+#[derive(Clone, Copy, Debug)]
+pub struct Difference {
+    pub charged: i64,
+    pub expected: i64,
+    pub time: Option<i64>,
+}
+
+impl Difference {
+    pub fn is_none(self) -> bool {
+        self.charged == self.expected
+    }
+
+    pub fn size(self) -> u128 {
+        (self.charged - self.expected).unsigned_abs().into()
+    }
+}
+
+impl Wrongs {
+    /// Knows an outcome; those that are right need not be known.
+    pub fn learn(&mut self, number: usize, outcome: &Outcome) {
+        let next = self.kept.len();
+        let class = *self.numbers.entry(outcome.class()).or_insert(next);
+        if class == next {
+            self.kept.push(Vec::new());
+        }
+        self.sums.resize(number + 1, Sum::default());
+        self.sums[number].class = class;
+    }
+
+    /// Counts a row. `terms` tells what its charge should have followed from, where that is asked; none where that cannot be told, and
+    /// the row is not counted.
+    pub fn add(&mut self, number: usize, row: Difference, terms: impl FnOnce() -> Option<Terms>) -> Option<()> {
+        let sum = self.sums.get_mut(number)?;
+        let kept = &mut self.kept[sum.class];
+        if self.numbers.len() <= Summary::MOST_CLASSES_ASIDE && kept.len() < MOST_KEPT {
+            let Difference { charged, expected, time } = row;
+            kept.push(Kept { outcome: number, terms: terms()?, charged, expected, time });
+        }
+        let net = row.charged - row.expected;
+        sum.net += i128::from(net);
+        sum.over += u64::from(net > 0);
+        sum.over_points += i128::from(net.max(0));
+        self.days.add(row.time, net);
+        Some(())
+    }
+
+    /// Adds the rows of an outcome to a summary.
+    pub fn add_to(&self, number: usize, outcome: &Outcome, (rows, points, span): (u64, i128, Span), summary: &mut Summary) {
+        let (Some(sum), Some(causes)) = (self.sums.get(number), outcome.causes) else { return };
+        summary.add_plain_wrong(&PlainWrong {
+            model: &outcome.model,
+            group: &outcome.group,
+            profile: outcome.profile,
+            causes,
+            rows,
+            points,
+            net: sum.net,
+            over: sum.over,
+            over_points: sum.over_points,
+            span,
+        });
+    }
+
+    /// Adds what was kept of classes and days.
+    pub fn end(self, outcomes: &[Outcome], summary: &mut Summary, day: &dyn Fn(i64) -> String) {
+        for (time, sum) in self.days.sums() {
+            summary.add_plain_wrong_of_day(time.map(day).unwrap_or_default(), sum.rows, sum.points);
+        }
+        for kept in self.kept.into_iter().flatten() {
+            if let Some((outcome, causes)) = outcomes.get(kept.outcome).and_then(|outcome| Some((outcome, outcome.causes?))) {
+                let charges = (Points(kept.charged), Points(kept.expected));
+                summary.keep_aside(outcome.class(), causes, kept.terms, charges, kept.time);
+            }
+        }
+    }
+}
