@@ -239,7 +239,7 @@ impl Kinds {
             return None;
         }
         let terms = judged.terms.as_ref()?;
-        let prices = Compiled::of(terms)?.only(&Shape::CLASSES);
+        let prices = Compiled::of_classes(terms, &Shape::CLASSES)?.only(&Shape::CLASSES);
         let sorts = self.kin.get(&facts.key).is_some_and(|kin| kin.branches.len() >= MOST_ORDERS);
         let mut sorter = Sorter::default();
         let (details, quoting) =

@@ -21,8 +21,9 @@
 //! input, here, by one thread. So what hangs on earlier rows (was this request charged before?) is seen as on the general way, and
 //! nothing depends on how many threads there are.
 //!
-//! Only rows that are right to the point, and of which nothing else is to be told, are counted here. All others (wrong, open,
-//! drifting, by a minimum, of tasks, charged twice, malformed) go the general way, one by one, when their turn comes.
+//! Only rows that are right to the point, or wrong by definite causes ([`CompiledCauses`](crate::audit::CompiledCauses)), and of which
+//! nothing else is to be told, are counted here. All others (wrong in another way or by the most points, open, drifting, by a minimum,
+//! of tasks, charged twice, malformed) go the general way, one by one, when their turn comes.
 
 mod bytes;
 mod days;

@@ -73,7 +73,7 @@ fn about(ratio: Ratio) -> f64 {
 }
 
 /// So many classes have tokens, at most.
-const MOST_CLASSES: usize = 14;
+pub const MOST_CLASSES: usize = 14;
 
 /// A sum over token counts, nearly: what a token of each class adds to it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,6 +115,18 @@ pub struct Near {
     high: f64,
 }
 
+/// By how much a sum may change where each of its parts is rounded by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Steps(f64);
+
+impl Steps {
+    /// For so many parts, in units of a product.
+    pub fn of(parts: usize, unit: [Ratio; 2]) -> Steps {
+        let unit: f64 = unit.into_iter().map(about).product();
+        Steps(2.0 + parts as f64 * (1.0 + unit.abs()))
+    }
+}
+
 impl Near {
     /// What may be rounded to these points, halves either way. `most` is an amount that other parts may be taken off from.
     pub fn rounded(points: Points, most: Amount) -> Near {
@@ -128,10 +140,9 @@ impl Near {
         Near { low: points.0 as f64 - slack, high: points.0 as f64 + 1.0 + slack }
     }
 
-    /// What may come to these points where each of some summands is rounded by itself, in units of a product.
-    pub fn in_steps(points: Points, summands: usize, unit: [Ratio; 2]) -> Near {
-        let unit: f64 = unit.into_iter().map(about).product();
-        let slack = 2.0 + summands as f64 * (1.0 + unit.abs()) + points.0.abs() as f64 * 1e-9;
+    /// What may come to these points in steps.
+    pub fn in_steps(points: Points, steps: Steps) -> Near {
+        let slack = steps.0 + points.0.abs() as f64 * 1e-9;
         Near { low: points.0 as f64 - slack, high: points.0 as f64 + slack }
     }
 
@@ -150,9 +161,14 @@ impl Weights {
         Weights { constant: part(constant), weights: weights.map(part) }
     }
 
-    /// The amount of so many tokens of each class.
-    pub fn amount(&self, counts: &[i64]) -> Amount {
-        Amount(self.weights.iter().zip(counts).fold(self.constant, |sum, (weight, count)| sum + weight * *count as f64))
+    /// What so many tokens of each class add, and the amount of all.
+    pub fn parts(&self, counts: &[i64]) -> ([Amount; MOST_CLASSES], Amount) {
+        let (mut parts, mut sum) = ([Amount(0.0); MOST_CLASSES], self.constant);
+        for ((part, weight), count) in parts.iter_mut().zip(&self.weights).zip(counts).filter(|(_, count)| **count != 0) {
+            part.0 = weight * *count as f64;
+            sum += part.0;
+        }
+        (parts, Amount(sum))
     }
 
     /// What so many tokens of the class at an index add.

@@ -11,7 +11,7 @@ use super::changes::{self, Changing, Counted, Counting, Make, To};
 use super::{Case, Diagnosis, Look};
 use crate::audit::cause::{Cause, Causes, Kind};
 use crate::exact::{Charged, Points};
-use crate::float::estimate::{Amount, Near, Sums, Weights};
+use crate::float::estimate::{Amount, MOST_CLASSES, Near, Steps, Sums, Weights};
 use crate::pricing::{Charge, Class, Come, Compiled, Formula, Mode, PerClass, Rounding, Terms, price};
 use crate::profile::{Related, RelatedModel};
 
@@ -24,6 +24,7 @@ pub struct CompiledCauses {
     classes: Box<[Class]>,
     right: Compiled,
     weights: Weights,
+    steps: Steps,
     /// The prices of the causes that change them, and the same nearly.
     changed: Box<[(Cause, Compiled)]>,
     nearly: Sums,
@@ -42,8 +43,9 @@ struct Row<'r> {
     prompt: i64,
     charged: Points,
     right: Come,
-    /// The right amount, nearly.
+    /// The right amount and what each class adds to it, nearly.
     amount: Amount,
+    parts: &'r [Amount; MOST_CLASSES],
     near: Near,
 }
 
@@ -91,6 +93,7 @@ impl CompiledCauses {
         Some(CompiledCauses {
             terms: terms.clone(),
             weights: right.weights(),
+            steps: Steps::of(classes.len(), [terms.model_ratio, terms.group_ratio]),
             right,
             nearly: Sums::of(&indexes, &weights),
             changed: changed.into(),
@@ -109,8 +112,8 @@ impl CompiledCauses {
         if !is_by_formula || !is_usual || charged.0 == right.points {
             return None;
         }
-        let amount = self.weights.amount(usage.values());
-        let row = Row { usage, prompt, charged, right, amount, near: Near::rounded(charged, amount) };
+        let (parts, amount) = self.weights.parts(usage.values());
+        let row = Row { usage, prompt, charged, right, amount, parts: &parts, near: Near::rounded(charged, amount) };
         let mut causes = CauseSet::default();
         self.add_prices(row, &mut causes)?;
         for (cause, count) in &self.counting {
@@ -157,11 +160,11 @@ impl CompiledCauses {
 
     /// What other counts come to, nearly.
     fn amount_counted(&self, row: Row<'_>, counted: Counted) -> Amount {
-        let part = |class: Class, tokens: i64| self.weights.part(class as usize, tokens);
+        let part = |class: Class| row.parts[class as usize];
         match counted {
-            Counted::With(class, tokens) => row.amount + part(class, tokens.saturating_sub(row.usage[class])),
+            Counted::With(class, tokens) => row.amount - part(class) + self.weights.part(class as usize, tokens),
             Counted::Free(classes) | Counted::Without(classes) => {
-                classes.iter().fold(row.amount, |amount, class| amount - part(*class, row.usage[*class]))
+                classes.iter().fold(row.amount, |amount, class| amount - part(*class))
             }
         }
     }
@@ -179,13 +182,10 @@ impl CompiledCauses {
     /// Whether points of a cause may be those that were charged: the others need not be asked.
     fn may_be(&self, row: Row<'_>, cause: Cause) -> bool {
         match cause {
-            Cause::Rounding => {
-                let unit = [self.terms.model_ratio, self.terms.group_ratio];
-                Near::in_steps(row.charged, self.classes.len(), unit).has(row.amount)
-            }
+            Cause::Rounding => Near::in_steps(row.charged, self.steps).has(row.amount),
             Cause::PreConsumedKept => {
-                let amount = |tokens: i64| self.weights.part(Class::Input as usize, tokens);
-                changes::estimated_tokens(row.prompt).into_iter().any(|tokens| Near::cut(row.charged).has(amount(tokens)))
+                let (near, amount) = (Near::cut(row.charged), |tokens: i64| self.weights.part(Class::Input as usize, tokens));
+                changes::estimated_tokens(row.prompt).into_iter().any(|tokens| near.has(amount(tokens)))
             }
             Cause::MinimumCharge => row.charged.0 <= 1 || row.right.points <= 1,
             Cause::ZeroCharge => row.charged.0 == 0,
