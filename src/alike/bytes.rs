@@ -4,7 +4,6 @@
 //! here for 8 to 64 bytes at once.
 
 use std::ops::Range;
-use std::slice;
 
 use wide::u8x16;
 
@@ -101,91 +100,49 @@ pub fn find(bytes: &[u8], from: usize, set: &impl Set) -> Option<usize> {
     Signs::new(bytes.get(at..)?, set).next().map(|(length, _)| at + length)
 }
 
-/// Texts that others are compared with, one behind the other, 16 bytes at a time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Literals {
-    blocks: Vec<Piece>,
-    /// Of those that are ended, and of the last one: the end of its blocks, and its length.
-    ends: Vec<(usize, usize)>,
+/// Up to 32 bytes of a literal, which are compared at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    halves: [[u8; 16]; 2],
+    /// A bit for each byte that counts.
+    filled: u32,
     length: usize,
 }
 
-/// Up to 16 bytes of a literal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Piece {
-    text: [u8; 16],
-    /// A bit for each byte that counts.
-    filled: u32,
-}
-
-impl Literals {
-    pub fn push(&mut self, byte: u8) {
-        let at = self.length % 16;
-        if at == 0 {
-            self.blocks.push(Piece::default());
-        }
-        if let Some(block) = self.blocks.last_mut() {
-            block.text[at] = byte;
-            block.filled |= 1 << at;
-        }
-        self.length += 1;
-    }
-
-    /// What is pushed from now on belongs to the next one.
-    pub fn end(&mut self) {
-        self.ends.push((self.blocks.len(), std::mem::take(&mut self.length)));
-    }
-
-    /// How often a byte that is not 0 stands in them.
-    pub fn count(&self, byte: u8) -> usize {
-        self.blocks.iter().flat_map(|block| block.text).filter(|other| *other == byte).count()
-    }
-
-    /// Compares a text with each of them in turn; each has to be ended.
-    #[inline(always)]
-    pub fn follow<'l>(&'l self, bytes: &'l [u8]) -> Following<'l> {
-        Following { bytes, blocks: &self.blocks, ends: self.ends.iter(), block: 0 }
-    }
-}
-
-/// The literals that are still to come in a text.
-#[derive(Debug)]
-pub struct Following<'l> {
-    bytes: &'l [u8],
-    blocks: &'l [Piece],
-    ends: slice::Iter<'l, (usize, usize)>,
-    block: usize,
-}
-
-impl Following<'_> {
-    /// What is behind the next literal, where it stands there.
-    #[inline]
-    pub fn next(&mut self, start: usize) -> Option<usize> {
-        let (end, length) = *self.ends.next()?;
-        let pieces = self.blocks.get(self.block..end)?;
-        self.block = end;
-        let is_there = match self.bytes.get(start..start + 16 * pieces.len()) {
-            Some(text) => text.as_chunks().0.iter().zip(pieces).all(|(text, piece)| piece.is_same(text)),
-            None => is_at_end(self.bytes.get(start..)?, pieces, length),
-        };
-        is_there.then_some(start + length)
-    }
-}
-
 impl Piece {
-    #[inline(always)]
-    fn is_same(&self, text: &[u8; 16]) -> bool {
-        let same = u8x16::new(*text).simd_eq(u8x16::new(self.text)).to_bitmask();
-        same & self.filled == self.filled
-    }
-}
+    const MOST: usize = 32;
 
-/// Whether a text begins with pieces, where it is shorter than these are when they are filled up.
-#[cold]
-#[inline(never)]
-fn is_at_end(text: &[u8], pieces: &[Piece], length: usize) -> bool {
-    let literal = pieces.iter().flat_map(|piece| piece.text).take(length);
-    text.len() >= length && literal.eq(text.iter().copied().take(length))
+    /// The pieces of a literal; none of an empty one.
+    pub fn all(literal: &[u8]) -> impl ExactSizeIterator<Item = Piece> {
+        literal.chunks(Piece::MOST).map(|part| {
+            let mut halves = [[0; 16]; 2];
+            halves.as_flattened_mut()[..part.len()].copy_from_slice(part);
+            Piece { halves, filled: u32::MAX >> (Piece::MOST - part.len()), length: part.len() }
+        })
+    }
+
+    /// What is behind it, where it stands there.
+    #[inline(always)]
+    pub fn behind(&self, bytes: &[u8], at: usize) -> Option<usize> {
+        let is_there = match bytes.get(at..at.wrapping_add(Piece::MOST)).and_then(<[u8]>::first_chunk) {
+            Some(text) => self.is_same(text),
+            None => self.is_near_end(bytes, at),
+        };
+        if is_there { Some(at + self.length) } else { None }
+    }
+
+    #[inline(always)]
+    fn is_same(&self, text: &[u8; Piece::MOST]) -> bool {
+        let (halves, _) = text.as_chunks::<16>();
+        let same = |half: usize| u8x16::new(halves[half]).simd_eq(u8x16::new(self.halves[half])).to_bitmask();
+        (same(0) | same(1) << 16) & self.filled == self.filled
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn is_near_end(&self, bytes: &[u8], at: usize) -> bool {
+        bytes.get(at..).is_some_and(|rest| rest.starts_with(&self.halves.as_flattened()[..self.length]))
+    }
 }
 
 /// The 8 bytes from a place on as a number, the first one lowest; what is behind the end is 0.
@@ -323,32 +280,21 @@ mod tests {
         }
 
         #[test]
-        fn literals_are_compared_whole(text in "[ab]{0,90}", cuts in prop::collection::vec(0_usize..40, 1..4), change in 0_usize..90) {
+        fn literals_are_compared_whole(text in "[ab]{0,120}", start in 0_usize..9, length in 0_usize..120, change in 0_usize..120) {
             let bytes = text.as_bytes();
-            let (mut literals, mut ends, mut at) = (Literals::default(), Vec::new(), 0);
-            for length in &cuts {
-                let end = bytes.len().min(at + length);
-                bytes[at..end].iter().for_each(|byte| literals.push(*byte));
-                literals.end();
-                ends.push(end);
-                at = end;
+            let start = start.min(bytes.len());
+            let end = bytes.len().min(start + length);
+            let follow = |text: &[u8]| Piece::all(&bytes[start..end]).try_fold(start, |at, piece| piece.behind(text, at));
+            prop_assert_eq!(follow(bytes), Some(end));
+            prop_assert_eq!(follow(&bytes[..end]), Some(end));
+            if start < end {
+                prop_assert_eq!(follow(&bytes[..end - 1]), None);
             }
-            prop_assert_eq!(literals.count(b'b'), bytes[..at].iter().filter(|byte| **byte == b'b').count());
-            let follow = |text: &[u8]| {
-                let (mut following, mut at, mut found) = (literals.follow(text), 0, Vec::new());
-                while let Some(next) = following.next(at).filter(|_| found.len() < ends.len()) {
-                    found.push(next);
-                    at = next;
-                }
-                found
-            };
-            prop_assert_eq!(&follow(bytes), &ends);
             let mut other = bytes.to_vec();
             if let Some(byte) = other.get_mut(change) {
                 *byte ^= 1;
             }
-            let before: Vec<usize> = ends.iter().copied().take_while(|end| *end <= change).collect();
-            prop_assert_eq!(follow(&other), if change < bytes.len() { before } else { ends });
+            prop_assert_eq!(follow(&other).is_some(), !(start..end).contains(&change));
         }
 
         #[test]

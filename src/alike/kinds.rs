@@ -44,8 +44,6 @@ const MOST_ORDERS: usize = 8;
 struct Branch {
     template: Template,
     quoting: Quoting,
-    /// The line ends in each `other`.
-    lines: usize,
     /// The counts are those of the columns: the details are empty.
     of_columns: bool,
     known: Vec<Known>,
@@ -130,7 +128,7 @@ impl Look {
         let length = self.scan.row(bytes, facts, |key, details, quoting| {
             let (length, branch, counts) = self.known.kin.get(key).filter(|_| is_timeless)?.fit(details, quoting)?;
             fitted = Some((branch, counts));
-            Some((length, branch.lines))
+            Some((length, branch.template.lines))
         })?;
         if !is_timeless {
             facts.key.add(self.stretches.at(facts.time) as u64)?;
@@ -247,7 +245,7 @@ impl Kinds {
         let template =
             if sorts { Template::sorted(&lesson.details) } else { Template::new(entry.details, &lesson.details, quoting) };
         let (_, held) = template.fit(details).filter(|(length, _)| *length == details.len())?;
-        let new = Branch { lines: template.lines(), template, quoting, of_columns: lesson.details.is_empty(), known: Vec::new() };
+        let new = Branch { template, quoting, of_columns: lesson.details.is_empty(), known: Vec::new() };
         let counts = new.counts(facts, held);
         let tokens = lesson.shape.tokens(&counts, 0);
         // What was read here must be what the general way read.

@@ -13,15 +13,18 @@
 
 use memchr::memchr;
 
-use super::bytes::{Literals, digits, find, leading_count};
+use super::bytes::{Piece, digits, find, leading_count};
 use super::scan::TextSigns;
 use crate::details::Details;
 
 /// The keys of the counts that enter a charge, in the order of [`Template::fit`]'s counts.
 pub const COUNTS: [&str; 4] = ["cache_tokens", "cache_creation_tokens", "cache_creation_tokens_5m", "cache_creation_tokens_1h"];
 
+/// What stands behind a piece of a literal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hole {
+enum Then {
+    /// Its next piece, or the end.
+    Literal,
     /// A count of [`COUNTS`].
     Count(usize),
     Number,
@@ -82,68 +85,102 @@ impl Quoting {
 /// A text with holes, as it stands in its row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Template {
-    literals: Literals,
-    holes: Vec<Hole>,
+    pieces: Vec<(Piece, Then)>,
+    /// How many line ends are in each text that fits.
+    pub lines: usize,
+}
+
+/// A template that is being made.
+#[derive(Default)]
+struct Draft {
+    template: Template,
+    /// What stands behind the last hole.
+    literal: Vec<u8>,
+    quoting: Quoting,
 }
 
 impl Template {
     /// The template of a text whose object was asked for what matters.
     pub fn new(text: &str, details: &Details<'_>, quoting: Quoting) -> Template {
-        let mut template = Template::default();
+        let mut draft = Draft { quoting, ..Draft::default() };
         let mut at = 0;
         for (key, value, asked) in details.values() {
             let start = value.as_ptr() as usize - text.as_ptr() as usize;
-            template.push(&text[at..start], quoting);
+            draft.push(&text[at..start]);
             at = start + value.len();
-            template.push_value(key, value, asked, quoting);
+            draft.push_value(key, value, asked);
         }
-        template.push(&text[at..], quoting);
-        template.literals.end();
-        template
+        draft.push(&text[at..]);
+        draft.done()
     }
 
     /// The template of the same object with its keys in order.
     pub fn sorted(details: &Details<'_>) -> Template {
-        let mut template = Template::default();
+        let mut draft = Draft::default();
         let mut values: Vec<_> = details.values().collect();
         // With the quotes behind them, as the rows' keys are compared.
         values.sort_by_key(|(key, ..)| format!("{key}\""));
         for (at, (key, value, asked)) in values.into_iter().enumerate() {
             let sign = if at == 0 { "{" } else { "," };
-            template.push(&format!("{sign}\"{key}\":"), Quoting::Bare);
-            template.push_value(key, value, asked, Quoting::Bare);
+            draft.push(&format!("{sign}\"{key}\":"));
+            draft.push_value(key, value, asked);
         }
-        template.push("}", Quoting::Bare);
-        template.literals.end();
-        template
+        draft.push("}");
+        draft.done()
     }
 
-    fn push_value(&mut self, key: &str, value: &str, asked: bool, quoting: Quoting) {
-        match COUNTS.iter().position(|count| *count == key) {
-            Some(count) if value.bytes().all(|byte| byte.is_ascii_digit()) => self.hole(Hole::Count(count)),
-            None if !asked => self.push_idle(value, quoting),
-            _ => self.push(value, quoting),
+    /// How many of the bytes fit, from their start on, and their counts; none where they do not fit.
+    pub fn fit(&self, bytes: &[u8]) -> Option<(usize, [i64; 4])> {
+        let (mut counts, mut at) = ([0; 4], 0);
+        for (piece, then) in &self.pieces {
+            let start = piece.behind(bytes, at)?;
+            at = match then {
+                Then::Literal => start,
+                Then::Text => find(bytes, start, &TextSigns)?,
+                Then::Number => start + number(bytes, start)?,
+                Then::Count(index) => {
+                    let (length, count) = leading_count(bytes, start)?;
+                    counts[index % COUNTS.len()] = count;
+                    start + length
+                }
+            };
         }
+        Some((at, counts))
     }
+}
 
-    fn push(&mut self, text: &str, quoting: Quoting) {
+impl Draft {
+    fn push(&mut self, text: &str) {
         for byte in text.bytes() {
-            quoting.escape(byte).into_iter().chain([byte]).for_each(|byte| self.literals.push(byte));
+            self.literal.extend(self.quoting.escape(byte));
+            self.literal.push(byte);
         }
     }
 
-    fn hole(&mut self, hole: Hole) {
-        self.literals.end();
-        self.holes.push(hole);
+    /// Ends the literal.
+    fn then(&mut self, then: Then) {
+        let literal = std::mem::take(&mut self.literal);
+        self.template.lines += literal.iter().filter(|byte| **byte == b'\n').count();
+        let pieces = Piece::all(&literal);
+        let last = pieces.len().saturating_sub(1);
+        self.template.pieces.extend(pieces.enumerate().map(|(at, piece)| (piece, if at == last { then } else { Then::Literal })));
     }
 
-    /// How many line ends are in each text that fits.
-    pub fn lines(&self) -> usize {
-        self.literals.count(b'\n')
+    fn done(mut self) -> Template {
+        self.then(Then::Literal);
+        self.template
+    }
+
+    fn push_value(&mut self, key: &str, value: &str, asked: bool) {
+        match COUNTS.iter().position(|count| *count == key) {
+            Some(count) if value.bytes().all(|byte| byte.is_ascii_digit()) => self.then(Then::Count(count)),
+            None if !asked => self.push_idle(value),
+            _ => self.push(value),
+        }
     }
 
     /// A value that nobody looked at: the texts and numbers within it may differ, the names of keys not.
-    fn push_idle(&mut self, value: &str, quoting: Quoting) {
+    fn push_idle(&mut self, value: &str) {
         let mut rest = value;
         while let Some(first) = rest.chars().next() {
             let length = match first {
@@ -156,35 +193,16 @@ impl Template {
             let (token, behind) = rest.split_at(length);
             let is_text = first == '"' && !token.contains('\\') && !behind.trim_start().starts_with(':');
             if is_text {
-                self.push("\"", quoting);
-                self.hole(Hole::Text);
-                self.push("\"", quoting);
+                self.push("\"");
+                self.then(Then::Text);
+                self.push("\"");
             } else if matches!(first, '-' | '0'..='9') {
-                self.hole(Hole::Number);
+                self.then(Then::Number);
             } else {
-                self.push(token, quoting);
+                self.push(token);
             }
             rest = behind;
         }
-    }
-
-    /// How many of the bytes fit, from their start on, and their counts; none where they do not fit.
-    pub fn fit(&self, bytes: &[u8]) -> Option<(usize, [i64; 4])> {
-        let (mut counts, mut at) = ([0; 4], 0);
-        let mut literals = self.literals.follow(bytes);
-        for hole in &self.holes {
-            at = literals.next(at)?;
-            at = match hole {
-                Hole::Text => find(bytes, at, &TextSigns)?,
-                Hole::Number => at + number(bytes, at)?,
-                Hole::Count(index) => {
-                    let (length, count) = leading_count(bytes, at)?;
-                    counts[*index] = count;
-                    at + length
-                }
-            };
-        }
-        Some((literals.next(at)?, counts))
     }
 }
 

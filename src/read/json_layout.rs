@@ -8,19 +8,24 @@ use std::fmt;
 use crate::log::{Field, Fields};
 use crate::read::json_row::Keys;
 use crate::read::vocabulary::Rank;
-use crate::read::{Form, Layout};
+use crate::read::{Form, Layout, ValueKind};
 
 /// The layout of the object at the start of the bytes; none where it is not on one line, or holds more than texts, numbers and details.
 pub fn layout(bytes: &[u8], keys: &mut Keys) -> Option<Layout> {
     let line = bytes.split(|byte| *byte == b'\n').next()?.trim_ascii_end();
     let pairs = Deserializer::from_slice(line).deserialize_map(Pairs).ok()?;
-    let (mut at, mut before, mut cells) = (0, Vec::new(), Vec::new());
+    let (mut at, mut before, mut kinds, mut cells) = (0, Vec::new(), Vec::new(), Vec::new());
     let mut best = [(Rank::MAX, 0); Field::COUNT];
     for (number, (key, value)) in pairs.iter().enumerate() {
         // The value is a part of the line, so this difference is its offset there.
         let start = value.as_ptr().addr() - line.as_ptr().addr();
         before.push(Box::from(line.get(at..start)?));
         at = start + value.len();
+        kinds.push(match value.as_bytes().first() {
+            Some(b'"') => ValueKind::Text,
+            Some(b'-' | b'0'..=b'9') => ValueKind::Number,
+            _ => ValueKind::Other,
+        });
         let known = keys.field(number, key);
         cells.push(known.map(|(field, _)| field));
         if let Some((field, rank)) = known.filter(|(field, rank)| *rank <= best[*field as usize].0) {
@@ -36,7 +41,7 @@ pub fn layout(bytes: &[u8], keys: &mut Keys) -> Option<Layout> {
     for (number, cell) in cells.iter_mut().enumerate() {
         *cell = cell.filter(|field| best[*field as usize].1 == number);
     }
-    Some(Layout { cells, columns, form: Form::Lines { before, end: line.get(at..)?.into() } })
+    Some(Layout { cells, columns, form: Form::Lines { before, kinds, end: line.get(at..)?.into() } })
 }
 
 /// The keys of an object with their values as they stand there.
@@ -74,7 +79,8 @@ mod tests {
         let found = of("{\"channel_name\":\"x\", \"channel_id\": 1,\"quota\":2 }\r\n{").unwrap();
         assert_eq!(found.cells, [None, Some(Field::Channel), Some(Field::Quota)]);
         let before = ["{\"channel_name\":", ", \"channel_id\": ", ",\"quota\":"].map(|text| text.as_bytes().into()).to_vec();
-        assert_eq!(found.form, Form::Lines { before, end: b" }"[..].into() });
+        let kinds = vec![ValueKind::Text, ValueKind::Number, ValueKind::Number];
+        assert_eq!(found.form, Form::Lines { before, kinds, end: b" }"[..].into() });
         assert_eq!(of("{\n\"quota\":2}"), None);
     }
 }

@@ -84,13 +84,23 @@ pub enum Form {
     Csv {
         delimiter: u8,
     },
-    /// Objects, each on a line of its own: what stands before each value, and behind the last one.
+    /// Objects, each on a line of its own: what stands before each value, what values of the first one are, and what stands behind the
+    /// last.
     Lines {
         before: Vec<Box<[u8]>>,
+        kinds: Vec<ValueKind>,
         end: Box<[u8]>,
     },
     /// See [`cells`].
     Cells,
+}
+
+/// What a value of JSON is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueKind {
+    Text,
+    Number,
+    Other,
 }
 
 /// Something at a line that is no row.

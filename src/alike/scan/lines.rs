@@ -1,44 +1,102 @@
 //! A row of NDJSON: an object on a line of its own, with the same keys in the same order, written with the same spaces, as the first one.
 
-use super::{Columns, Facts, Fit, Role, Span, line_end, text_end};
-use crate::alike::bytes::Literals;
+use super::{Columns, Facts, Fit, MOST_COLUMNS, Role, Span, TextSigns, line_end, text_end};
+use crate::alike::bytes::{Piece, find};
 use crate::alike::template::{Quoting, number};
+use crate::read::ValueKind;
 
 /// How the rows of NDJSON are read.
 #[derive(Debug)]
 pub struct LineScan {
     /// What stands before each value, and behind the last.
-    literals: Literals,
+    before: Vec<Box<[u8]>>,
+    end: Box<[u8]>,
+    /// The same, where each value is of the kind that it was in the first row.
+    steps: Vec<(Piece, Then)>,
     columns: Columns,
 }
 
+/// What stands behind a piece of a literal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// Its next piece, or the line end.
+    Literal,
+    /// The inside of a text: its quotes belong to the literals.
+    Text,
+    Number,
+    Value,
+    Details,
+}
+
 impl LineScan {
-    pub fn new(before: &[Box<[u8]>], end: &[u8], columns: Columns) -> LineScan {
-        let mut literals = Literals::default();
-        for text in before {
-            text.iter().for_each(|byte| literals.push(*byte));
-            literals.end();
+    pub fn new(before: &[Box<[u8]>], kinds: &[ValueKind], end: &[u8], columns: Columns) -> LineScan {
+        let then = |(role, kind): (&Role, &ValueKind)| match (role, kind) {
+            (Role::Details, _) => Then::Details,
+            (_, ValueKind::Text) => Then::Text,
+            (_, ValueKind::Number) => Then::Number,
+            (_, ValueKind::Other) => Then::Value,
+        };
+        let (mut steps, mut last) = (Vec::new(), Then::Literal);
+        let behind = columns.roles.iter().zip(kinds).map(then).chain([Then::Literal]);
+        for (text, then) in before.iter().map(|text| &**text).chain([end]).zip(behind) {
+            let literal = [quote(last), text, quote(then)].concat();
+            steps.extend(Piece::all(&literal).map(|piece| (piece, Then::Literal)));
+            steps.last_mut().into_iter().for_each(|(_, behind)| *behind = then);
+            last = then;
         }
-        end.iter().for_each(|byte| literals.push(*byte));
-        literals.end();
-        LineScan { literals, columns }
+        LineScan { before: before.to_vec(), end: end.into(), steps, columns }
     }
 
     /// Reads the row at the start of the bytes; its length, or none where it is not one by the rules.
-    #[inline(always)]
     pub fn row(&self, bytes: &[u8], facts: &mut Facts, mut fit: impl Fit) -> Option<usize> {
         facts.clear();
-        let mut literals = self.literals.follow(bytes);
+        let end = self.like_the_first(bytes, facts, &mut fit).or_else(|| {
+            facts.clear();
+            self.of_other_values(bytes, facts, &mut fit)
+        })?;
+        facts.take(&self.columns, bytes)?;
+        line_end(bytes, end)
+    }
+
+    /// Where the row ends, if its values are of the kinds that they were in the first row, and free of escapes.
+    fn like_the_first(&self, bytes: &[u8], facts: &mut Facts, fit: &mut impl Fit) -> Option<usize> {
+        let (mut at, mut column) = (0, 0);
+        for (piece, then) in &self.steps {
+            let start = piece.behind(bytes, at)?;
+            let (field, behind) = match then {
+                Then::Literal => {
+                    at = start;
+                    continue;
+                }
+                Then::Text => {
+                    let end = find(bytes, start, &TextSigns)?;
+                    (Span { start, end }, end)
+                }
+                Then::Number => {
+                    let end = start + number(bytes, start)?;
+                    (Span { start, end }, end)
+                }
+                Then::Value => value(self.columns.roles[column], bytes, start)?,
+                Then::Details => self.details(bytes, start, facts, fit)?,
+            };
+            facts.fields[column % MOST_COLUMNS] = field;
+            (column, at) = (column + 1, behind);
+        }
+        Some(at)
+    }
+
+    /// Where the row ends, whatever its values are.
+    #[inline(never)]
+    fn of_other_values(&self, bytes: &[u8], facts: &mut Facts, fit: &mut impl Fit) -> Option<usize> {
         let mut at = 0;
-        for (column, role) in self.columns.roles.iter().enumerate() {
-            at = literals.next(at)?;
+        for (column, (role, before)) in self.columns.roles.iter().zip(&self.before).enumerate() {
+            at = behind(bytes, at, before)?;
             (facts.fields[column], at) = match role {
-                Role::Details => self.details(bytes, at, facts, &mut fit)?,
+                Role::Details => self.details(bytes, at, facts, fit)?,
                 _ => value(*role, bytes, at)?,
             };
         }
-        facts.take(&self.columns, bytes)?;
-        line_end(bytes, literals.next(at)?)
+        behind(bytes, at, &self.end)
     }
 
     /// Takes `other`: a text, or the object itself; what is behind it.
@@ -56,6 +114,16 @@ impl LineScan {
         };
         Some((Span { start, end }, if quoting == Quoting::Json { end + 1 } else { end }))
     }
+}
+
+/// What is behind a literal that stands there.
+fn behind(bytes: &[u8], at: usize, literal: &[u8]) -> Option<usize> {
+    bytes.get(at..)?.starts_with(literal).then_some(at + literal.len())
+}
+
+/// The quotes around a value that belong to the literals.
+fn quote(value: Then) -> &'static [u8] {
+    if value == Then::Text { b"\"" } else { b"" }
 }
 
 /// A value that is neither object nor array, and what is behind it.
@@ -107,8 +175,9 @@ mod tests {
     fn scan() -> Scan {
         let cells = vec![None, Some(Field::Model), Some(Field::Quota), Some(Field::Other)];
         let columns: Fields = cells.iter().copied().flatten().collect();
+        let kinds = vec![ValueKind::Text, ValueKind::Text, ValueKind::Number, ValueKind::Text];
         let before = ["{\"x\":", ",\"model\": ", ",\"quota\":", ",\"other\":"].map(|text| text.as_bytes().into()).to_vec();
-        Scan::new(&Layout { cells, columns, form: Form::Lines { before, end: b"}"[..].into() } }, false).unwrap()
+        Scan::new(&Layout { cells, columns, form: Form::Lines { before, kinds, end: b"}"[..].into() } }, false).unwrap()
     }
 
     /// The `other` of a row, and its charge.

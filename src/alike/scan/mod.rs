@@ -122,7 +122,7 @@ impl Scan {
         let columns = Columns::new(roles).filter(|_| layout.columns.contains(Field::Model))?;
         Some(match &layout.form {
             Form::Csv { delimiter } => Scan::Csv(CsvScan::new(*delimiter, columns)),
-            Form::Lines { before, end } => Scan::Lines(LineScan::new(before, end, columns)),
+            Form::Lines { before, kinds, end } => Scan::Lines(LineScan::new(before, kinds, end, columns)),
             Form::Cells => Scan::Cells(CellScan::new(columns)),
         })
     }
