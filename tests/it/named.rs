@@ -112,18 +112,80 @@ fn rows() -> Vec<Wrong> {
     ]
 }
 
+/// `len <= 200000 ? tier("standard", p * 3 + c * 15) : tier("long", p * 6 + c * 22.5)`
+const TIERS: &str = "bGVuIDw9IDIwMDAwMCA/IHRpZXIoInN0YW5kYXJkIiwgcCAqIDMgKyBjICogMTUpIDogdGllcigibG9uZyIsIHAgKiA2ICsgYyAqIDIyLjUp";
+
+/// What the operator has set; the price of `dall-e-3` is the gateway's own.
+fn options() -> Value {
+    let maps = [
+        ("ModelRatio", json!({"called": 1.25, "dall-e-3": 1, "asked": 2, "served": 0.5, "small": 0.1, "free": 1, "plan": 1.25})),
+        ("CompletionRatio", json!({"called": 4, "asked": 4, "served": 3, "plan": 4})),
+        ("ModelPrice", json!({"called": 0.04})),
+        ("billing_setting.billing_mode", json!({"tiered": "tiered_expr"})),
+        (
+            "billing_setting.billing_expr",
+            json!({"tiered": "len <= 200000 ? tier(\"standard\", p * 3 + c * 15) : tier(\"long\", p * 6 + c * 22.5)"}),
+        ),
+        ("GroupRatio", json!({"default": 1, "discount": 0.8, "gratis": 0})),
+    ];
+    let options = maps.map(|(key, map)| json!({"key": key, "value": map.to_string()}));
+    json!({"success": true, "data": options})
+}
+
+/// Rows of the models of [`options`].
+fn rows_of_config() -> Vec<(&'static str, &'static str, Wrong)> {
+    let plan = json!({"model_ratio": 1.25, "completion_ratio": 4, "group_ratio": 0.8, "billing_source": "subscription",
+        "subscription_pre_consumed": 500, "subscription_consumed": 1_250});
+    let called = json!({"model_price": 0.04, "model_ratio": 0, "completion_ratio": 0});
+    let tiers = json!({"billing_mode": "tiered_expr", "expr_b64": TIERS, "matched_tier": "standard", "model_price": 0,
+        "model_ratio": 0, "completion_ratio": 0});
+    let mapped = json!({"model_ratio": 2, "completion_ratio": 4, "is_model_mapped": true, "upstream_model_name": "served"});
+    vec![
+        // 20,000 points a call; (600 + 100 · 4) · 1.25
+        ("called", "default", wrong(today(called), (600, 100), 1_250, "per-call-as-tokens")),
+        // 700 points; 0.04 USD a call.
+        ("dall-e-3", "default", wrong(today(json!({})), (600, 100), 20_000, "tokens-as-per-call")),
+        // (600 · 3 + 100 · 15) / 2 points; in the other tier (600 · 6 + 100 · 22.5) / 2.
+        ("tiered", "default", wrong(today(tiers), (600, 100), 2_925, "tier-other")),
+        // 1,000 · 2 points; (600 + 100 · 3) · 0.5 as the upstream model.
+        ("asked", "default", wrong(today(mapped), (600, 100), 450, "model-price-other")),
+        // 0.2 points are 1.
+        ("small", "default", wrong(today(json!({"model_ratio": 0.1})), (2, 0), 0, "minimum-charge")),
+        // A free group pays nothing.
+        ("free", "gratis", wrong(today(json!({"group_ratio": 0})), (600, 100), 1, "minimum-charge")),
+        // 1,000 · 1.25 · 0.8 points, whoever pays them.
+        ("plan", "discount", wrong(today(plan), (600, 100), 1_250, "group-ratio-omitted")),
+    ]
+}
+
+#[test]
+fn other_prices_of_the_config_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, config) = (folder.path().join("log.ndjson"), folder.path().join("options.json"));
+    let rows = rows_of_config();
+    let lines = rows.iter().enumerate().map(|(id, (model, group, row))| line(id, model, group, row));
+    std::fs::write(&log, lines.collect::<String>()).unwrap();
+    std::fs::write(&config, options().to_string()).unwrap();
+    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
+    let told: Vec<&str> = audited.rows.iter().map(verdict).collect();
+    let made: Vec<&str> = rows.iter().map(|(_, _, row)| row.cause).collect();
+    assert_eq!(told, made, "{:#?}", audited.rows);
+}
+
+fn line(id: usize, model: &str, group: &str, row: &Wrong) -> String {
+    let row = json!({"id": id, "created_at": 1_795_000_000 + id, "type": 2, "content": row.content, "username": "u",
+        "token_name": "t", "model_name": model, "quota": row.charged, "prompt_tokens": row.tokens.0,
+        "completion_tokens": row.tokens.1, "group": group, "other": row.other.to_string()});
+    format!("{row}\n")
+}
+
 #[test]
 fn corners_have_the_cause_that_they_were_made_with() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log.ndjson");
-    let line = |(id, row): (usize, &Wrong)| {
-        let row = json!({"id": id, "created_at": 1_795_000_000 + id, "type": 2, "content": row.content, "username": "u",
-            "token_name": "t", "model_name": format!("m{id}"), "quota": row.charged, "prompt_tokens": row.tokens.0,
-            "completion_tokens": row.tokens.1, "group": "default", "other": row.other.to_string()});
-        format!("{row}\n")
-    };
     let rows = rows();
-    std::fs::write(&log, rows.iter().enumerate().map(line).collect::<String>()).unwrap();
+    std::fs::write(&log, rows.iter().enumerate().map(|(id, row)| line(id, &format!("m{id}"), "default", row)).collect::<String>())
+        .unwrap();
     let audited = audit(&log, &["--basis", "logged"]);
     let told: Vec<&str> = audited.rows.iter().map(verdict).collect();
     let made: Vec<&str> = rows.iter().map(|row| row.cause).collect();
