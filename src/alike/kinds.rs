@@ -1,18 +1,18 @@
 //! What is known of rows: kinds of them, what their charges follow from, and what is told of those that are right.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 
 use super::Stranger;
-use super::round::{OutcomeId, Seen};
+use super::key::{Key, Table};
+use super::lookout::{OutcomeId, Seen};
 use super::scan::{Facts, Scan};
 use super::sorted::Sorter;
 use super::template::{Quoting, Template};
 use crate::audit::{Class, Lesson, RequestKey, Verdict};
-use crate::config::Timeline;
+use crate::config::Stretches;
 use crate::exact::Points;
 use crate::log::LogEntry;
-use crate::pricing::{Compiled, PerClass, Reason};
+use crate::pricing::{Compiled, Reason};
 use crate::profile::{Counts, Profile, Shape};
 
 /// So many keys, templates of a key, and kinds of rows of a template are kept; what is beyond them goes the general way.
@@ -20,15 +20,14 @@ const MOST_KIN: usize = 4_096;
 const MOST_BRANCHES: usize = 16;
 const MOST_KNOWN: usize = 16;
 
-/// All that was learnt.
-#[derive(Debug, Default)]
+/// All that was learnt. A copy shares what it can.
+#[derive(Clone, Debug, Default)]
 pub struct Kinds {
-    kin: HashMap<Box<[u64]>, Kin, BuildHasherDefault<Mix>>,
-    outcomes: Vec<Outcome>,
+    kin: Table<Kin>,
 }
 
 /// Rows with the same key.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Kin {
     branches: Vec<Branch>,
     /// Branches whose templates are those of texts with their keys in order.
@@ -39,48 +38,54 @@ struct Kin {
 const MOST_ORDERS: usize = 8;
 
 /// Rows with the same key whose `other` fits a template.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Branch {
     template: Template,
     quoting: Quoting,
+    /// The line ends in each `other`.
+    lines: usize,
     /// The counts are those of the columns: the details are empty.
     of_columns: bool,
     known: Vec<Known>,
 }
 
 /// Rows of a branch in which the same counts are 0.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Known {
     filled: u8,
     shape: Shape,
     prices: Compiled,
     /// By the classes that have tokens: what is told of the rows.
-    proven: Vec<(u16, OutcomeId)>,
+    proven: Vec<(u8, OutcomeId)>,
 }
 
 /// What is told of rows that are right.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     pub model: String,
     pub group: String,
     pub profile: Profile,
     pub presumed: Option<Reason>,
-    is_request: bool,
+    /// The rows are requests, which must not be charged twice.
+    pub is_request: bool,
 }
 
-/// How a row is looked at; the same for all threads of a round.
-#[derive(Clone, Copy, Debug)]
-pub struct Look<'a> {
-    scan: &'a Scan,
-    timeline: &'a Timeline,
-    known: &'a Kinds,
-    /// Prices hold for all times: none has to be known to know the key.
-    is_timeless: bool,
+/// How a row is looked at. A copy stays what it is while the original learns.
+#[derive(Clone, Debug)]
+pub struct Look {
+    scan: Arc<Scan>,
+    stretches: Arc<Stretches>,
+    pub known: Arc<Kinds>,
 }
 
-impl<'a> Look<'a> {
-    pub fn new(scan: &'a Scan, timeline: &'a Timeline, known: &'a Kinds) -> Look<'a> {
-        Look { scan, timeline, known, is_timeless: timeline.configs().len() == 1 }
+impl Look {
+    pub fn new(scan: Scan, stretches: Stretches) -> Look {
+        Look { scan: Arc::new(scan), stretches: Arc::new(stretches), known: Arc::default() }
+    }
+
+    /// Knows no rows any more.
+    pub fn forget(&mut self) {
+        self.known = Arc::default();
     }
 
     /// What is seen of the row at the start of the bytes; none where nobody knows here where it ends.
@@ -93,20 +98,22 @@ impl<'a> Look<'a> {
 
     /// What is seen of a row that can be read here.
     fn read(&self, bytes: &[u8], facts: &mut Facts) -> Option<Seen> {
+        // The time is a part of the key, but not known yet when `other` is at hand.
+        let is_timeless = self.stretches.is_one();
         let mut fitted = None;
         let length = self.scan.row(bytes, facts, |key, details, quoting| {
-            let (length, branch, counts) = self.known.kin.get(key).filter(|_| self.is_timeless)?.fit(details, quoting)?;
+            let (length, branch, counts) = self.known.kin.get(key).filter(|_| is_timeless)?.fit(details, quoting)?;
             fitted = Some((branch, counts));
-            Some(length)
+            Some((length, branch.lines))
         })?;
-        if !self.is_timeless {
-            facts.key.push(self.timeline.stretch(facts.time) as u64);
+        if !is_timeless {
+            facts.key.push(self.stretches.at(facts.time) as u64);
         }
         let details = &bytes[facts.details.clone()];
         Some(Seen {
             outcome: self.known.outcome(facts, details, fitted).or_else(|| self.known.outcome_if_sorted(facts, details)),
             length: u32::try_from(length).ok()?,
-            lines: u32::try_from(memchr::memchr_iter(b'\n', &bytes[..length]).count()).ok()?,
+            lines: 1 + u32::try_from(facts.inner_lines).ok()?,
             charged: facts.charged,
             time: facts.time,
             request: RequestKey::of(&bytes[facts.request.clone()], Points(facts.charged)),
@@ -125,32 +132,13 @@ impl<'a> Look<'a> {
         let details = (is_read && self.known.has_room(&facts.key)).then(|| row[facts.details.clone()].to_vec());
         Stranger { facts, details }
     }
-
-    /// The length of the rows that are whole: see [`Scan::whole_rows`].
-    pub fn whole_rows(&self, bytes: &[u8], with_care: bool) -> usize {
-        self.scan.whole_rows(bytes, with_care)
-    }
-
-    /// Whether the rows are requests, which must not be charged twice.
-    pub fn is_request(&self, outcome: OutcomeId) -> bool {
-        self.known.outcomes[outcome.number()].is_request
-    }
 }
 
 impl Kinds {
-    pub fn outcomes(&self) -> &[Outcome] {
-        &self.outcomes
-    }
-
-    /// Knows no rows any more. The outcomes stay, since rows were counted for them.
-    pub fn forget(&mut self) {
-        self.kin.clear();
-    }
-
     /// What is told of a row if it is right; none where that is not known.
     fn outcome(&self, facts: &Facts, details: &[u8], fitted: Option<(&Branch, [i64; 4])>) -> Option<OutcomeId> {
         let find = || {
-            let (length, branch, counts) = self.kin.get(facts.key.as_slice())?.fit(details, facts.quoting)?;
+            let (length, branch, counts) = self.kin.get(&facts.key)?.fit(details, facts.quoting)?;
             (length == details.len()).then_some((branch, counts))
         };
         let (branch, held) = fitted.or_else(find)?;
@@ -159,14 +147,14 @@ impl Kinds {
 
     /// The same, of the text with its keys in order.
     fn outcome_if_sorted(&self, facts: &mut Facts, details: &[u8]) -> Option<OutcomeId> {
-        let kin = self.kin.get(facts.key.as_slice()).filter(|kin| !kin.sorted.is_empty())?;
+        let kin = self.kin.get(&facts.key).filter(|kin| !kin.sorted.is_empty())?;
         let sorted = facts.sorter.sort(details, facts.quoting)?;
         let fits = |branch: &Branch| branch.template.fit(sorted).filter(|(length, _)| *length == sorted.len());
         let (branch, held) = kin.sorted.iter().find_map(|branch| Some((branch, fits(branch)?.1)))?;
         branch.outcome(facts, held)
     }
 
-    /// Keeps what a row teaches; none where rows like it may differ in more than their counts.
+    /// Keeps what a row teaches under a number; none where rows like it may differ in more than their counts.
     pub fn learn(
         &mut self,
         facts: &Facts,
@@ -174,7 +162,8 @@ impl Kinds {
         entry: &LogEntry<'_>,
         verdict: &Verdict,
         lesson: &Lesson<'_>,
-    ) -> Option<()> {
+        id: OutcomeId,
+    ) -> Option<Outcome> {
         let judged = verdict.charge.as_deref().filter(|_| verdict.class == Class::Matched)?;
         let expected = judged.expected.as_ref().filter(|expected| expected.adjustment.is_none())?;
         let is_plain = judged.drift.is_empty() && judged.notices.is_empty() && judged.quirk.is_none();
@@ -183,18 +172,18 @@ impl Kinds {
         }
         let terms = judged.terms.as_ref()?;
         let prices = Compiled::of(terms)?;
-        let sorts = self.kin.get(facts.key.as_slice()).is_some_and(|kin| kin.branches.len() >= MOST_ORDERS);
+        let sorts = self.kin.get(&facts.key).is_some_and(|kin| kin.branches.len() >= MOST_ORDERS);
         let mut sorter = Sorter::default();
         let (details, quoting) =
             if sorts { (sorter.sort(details, facts.quoting)?, Quoting::Bare) } else { (details, facts.quoting) };
         let template =
             if sorts { Template::sorted(&lesson.details) } else { Template::new(entry.details, &lesson.details, quoting) };
         let (_, held) = template.fit(details).filter(|(length, _)| *length == details.len())?;
-        let new = Branch { template, quoting, of_columns: lesson.details.is_empty(), known: Vec::new() };
+        let new = Branch { lines: template.lines(), template, quoting, of_columns: lesson.details.is_empty(), known: Vec::new() };
         let counts = new.counts(facts, held);
         let tokens = lesson.shape.tokens(&counts, 0);
         // What was read here must be what the general way read.
-        if tokens != terms.usage || !prices.gives(&tokens, facts.charged) {
+        if lesson.shape.all_tokens(&counts, 0) != terms.usage || !prices.gives(&Shape::CLASSES, &tokens, facts.charged) {
             return None;
         }
         let outcome = Outcome {
@@ -204,25 +193,20 @@ impl Kinds {
             presumed: judged.reason,
             is_request: lesson.is_request,
         };
-        let id = OutcomeId::of(self.outcomes.len())?;
         let known = Known { filled: filled(&counts), shape: lesson.shape, prices, proven: vec![(classes(&tokens), id)] };
         self.branch(&facts.key, new, sorts)?.add(known)?;
-        self.outcomes.push(outcome);
-        Some(())
+        Some(outcome)
     }
 
-    fn has_room(&self, key: &[u64]) -> bool {
+    fn has_room(&self, key: &Key) -> bool {
         let is_full =
             |kin: &Kin| kin.sorted.len() >= MOST_BRANCHES && kin.sorted.iter().all(|branch| branch.known.len() >= MOST_KNOWN);
         self.kin.get(key).map_or(self.kin.len() < MOST_KIN, |kin| !is_full(kin))
     }
 
     /// The branch of a key with the same template; the new one, where there is none yet and room for one.
-    fn branch(&mut self, key: &[u64], new: Branch, sorted: bool) -> Option<&mut Branch> {
-        if !self.kin.contains_key(key) {
-            self.kin.insert(key.into(), Kin::default());
-        }
-        let kin = self.kin.get_mut(key)?;
+    fn branch(&mut self, key: &Key, new: Branch, sorted: bool) -> Option<&mut Branch> {
+        let kin = self.kin.get_or_insert(key);
         let branches = if sorted { &mut kin.sorted } else { &mut kin.branches };
         let same = |branch: &Branch| branch.template == new.template && branch.quoting == new.quoting;
         let at = match branches.iter().position(same) {
@@ -265,7 +249,7 @@ impl Branch {
         let tokens = known.shape.tokens(&counts, 0);
         let classes = classes(&tokens);
         let (_, outcome) = known.proven.iter().find(|(proven, _)| *proven == classes)?;
-        known.prices.gives(&tokens, facts.charged).then_some(*outcome)
+        known.prices.gives(&Shape::CLASSES, &tokens, facts.charged).then_some(*outcome)
     }
 
     fn known(&self, filled: u8) -> Option<&Known> {
@@ -288,37 +272,10 @@ impl Branch {
 /// Which counts are not 0, a bit for each.
 fn filled(counts: &Counts) -> u8 {
     let Counts { prompt, completion, cached, writes, writes_5m, writes_1h } = *counts;
-    let bits = [prompt, completion, cached, writes, writes_5m, writes_1h].into_iter().enumerate();
-    bits.fold(0, |bits, (at, count)| bits | u8::from(count != 0) << at)
+    classes(&[prompt, completion, cached, writes, writes_5m, writes_1h])
 }
 
-/// Which classes have tokens, a bit for each.
-fn classes(tokens: &PerClass<i64>) -> u16 {
-    tokens.iter().fold(0, |bits, (class, count)| bits | u16::from(count != 0) << class as u16)
-}
-
-/// A hash of few operations. Keys are compared whole, so that a collision costs time alone.
-#[derive(Debug, Default)]
-struct Mix(u64);
-
-impl Hasher for Mix {
-    fn write(&mut self, bytes: &[u8]) {
-        let mut words = bytes.chunks_exact(8);
-        for word in &mut words {
-            self.write_u64(word.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
-        }
-        self.write_u64(words.remainder().iter().fold(1, |word, byte| word << 8 | u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
-    }
-
-    fn write_usize(&mut self, word: usize) {
-        self.write_u64(word as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0 ^ self.0 >> 32
-    }
+/// Which of the numbers are not 0, a bit for each.
+fn classes(numbers: &[i64; 6]) -> u8 {
+    numbers.iter().enumerate().fold(0, |bits, (at, count)| bits | u8::from(*count != 0) << at)
 }

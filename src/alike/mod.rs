@@ -17,32 +17,34 @@
 //! else, a row with the same bytes in all those places takes the same way. Which counts are 0, and which classes of tokens, is a
 //! part of what is known, since open figures hang on it.
 //!
-//! It goes in rounds. Several threads look at a slice of the bytes at hand each ([`round`]) and note a line for each row; then the rows
-//! are counted in the order of the input, here, by one thread. So what hangs on earlier rows (was this request charged before?) is
-//! seen as on the general way, and nothing depends on how many threads there are.
+//! Several threads read blocks of the input and note a line for each row ([`lookout`]); the rows are counted in the order of the
+//! input, here, by one thread. So what hangs on earlier rows (was this request charged before?) is seen as on the general way, and
+//! nothing depends on how many threads there are.
 //!
 //! Only rows that are right to the point, and of which nothing else is to be told, are counted here. All others (wrong, open,
 //! drifting, by a minimum, of tasks, charged twice, malformed) go the general way, one by one, when their turn comes.
 
+mod bytes;
 mod days;
+mod key;
 mod kinds;
-mod round;
+mod lookout;
 mod scan;
 mod sorted;
 mod template;
 
+use std::sync::Arc;
+
 use days::Days;
-use kinds::{Kinds, Look};
-use round::{Round, Seen};
+use kinds::{Look, Outcome};
+use lookout::{Lookout, OutcomeId, Part, Seen};
 use scan::{Facts, Scan};
 
-use crate::audit::{Lesson, Past, Plain, Span, Summary, Verdict};
+use crate::audit::{Hint, Lesson, Past, Plain, Span, Summary, Verdict};
 use crate::config::Timeline;
 use crate::log::LogEntry;
+use crate::read::ahead::Scout;
 use crate::read::{Layout, ReadRows};
-
-/// The bytes that one thread looks at in a round.
-const SLICE: usize = 256 << 10;
 
 /// What is known of the rows of one input.
 #[derive(Debug)]
@@ -51,11 +53,15 @@ pub struct Alike {
     /// The number of the input.
     input: u32,
     eye: Eye,
-    known: Kinds,
-    /// For each outcome of `known`.
+    outcomes: Vec<Outcome>,
+    /// Those before are not told of any row any more.
+    valid_from: usize,
+    /// For each outcome.
     tallies: Vec<Tally>,
     days: Days,
-    round: Round,
+    /// The next rows, and what is known of their requests.
+    part: Part,
+    hints: Vec<Hint>,
     luck: Luck,
     /// The row that goes the general way.
     new: Option<Stranger>,
@@ -67,9 +73,17 @@ pub struct Alike {
 #[derive(Debug)]
 enum Eye {
     Closed,
-    Open(Scan),
+    Open(Open),
     /// The rows of this input can only be read one by one.
     Blind,
+}
+
+#[derive(Debug)]
+struct Open {
+    look: Look,
+    lookout: Arc<Lookout>,
+    /// More is known than the lookout was told.
+    is_ahead: bool,
 }
 
 /// A row that is like none before it.
@@ -110,10 +124,12 @@ impl Alike {
             threads,
             input,
             eye: Eye::Closed,
-            known: Kinds::default(),
+            outcomes: Vec::new(),
+            valid_from: 0,
             tallies: Vec::new(),
             days: Days::default(),
-            round: Round::default(),
+            part: Part::default(),
+            hints: Vec::new(),
             luck: Luck::default(),
             new: None,
             is_veloera: false,
@@ -123,18 +139,17 @@ impl Alike {
     /// Counts the next rows as long as they are right and known; how many there were. Behind them stands one for the general way.
     pub fn pass(&mut self, rows: &mut dyn ReadRows, timeline: &Timeline, past: &mut Past) -> u64 {
         self.new = None;
-        if self.round.is_over() && self.luck.rests() {
+        if self.part.is_over() && self.rests() {
             return 0;
         }
         if past.memory.is_veloera(self.input) && !self.is_veloera {
             self.is_veloera = true;
-            self.known.forget();
-            self.round = Round::default();
+            self.forget();
         }
         let mut passed = 0;
-        while self.is_round_ready(rows, timeline) {
-            let Some(ahead) = rows.ahead(0) else { break };
-            let stretch = self.count(ahead.bytes, timeline, past);
+        while self.is_part_ready(rows, timeline, past) {
+            let Some(ahead) = rows.ahead() else { break };
+            let stretch = self.count(ahead.bytes, past);
             rows.pass(stretch.length, stretch.lines);
             passed += stretch.rows;
             if self.new.is_some() {
@@ -145,57 +160,86 @@ impl Alike {
         passed
     }
 
+    fn rests(&mut self) -> bool {
+        let rested = self.luck.rest > 0;
+        let rests = self.luck.rests();
+        if let Eye::Open(open) = &mut self.eye
+            && rests != rested
+        {
+            open.lookout.tell((!rests).then(|| open.look.clone()));
+        }
+        rests
+    }
+
+    /// Knows no rows any more. The outcomes stay, since rows were counted for them.
+    fn forget(&mut self) {
+        self.valid_from = self.outcomes.len();
+        if let Eye::Open(open) = &mut self.eye {
+            open.look.forget();
+            open.is_ahead = true;
+        }
+    }
+
     /// Whether the next row was looked at; where none was, the rows at hand are.
-    fn is_round_ready(&mut self, rows: &mut dyn ReadRows, timeline: &Timeline) -> bool {
-        let Some(ahead) = rows.ahead(0) else { return false };
-        if self.round.goes_on_at(ahead.offset) {
+    fn is_part_ready(&mut self, rows: &mut dyn ReadRows, timeline: &Timeline, past: &Past) -> bool {
+        let Some(ahead) = rows.ahead() else { return false };
+        if self.part.goes_on_at(ahead.offset) {
             return true;
         }
-        let Some(ahead) = rows.ahead(self.threads * SLICE) else { return false };
         if matches!(self.eye, Eye::Closed) {
             self.eye = Eye::open(ahead.layout, timeline);
+            if let Eye::Open(open) = &self.eye {
+                rows.read_ahead(self.threads, Arc::clone(&open.lookout) as Arc<dyn Scout>);
+            }
         }
-        let Eye::Open(scan) = &self.eye else { return false };
-        self.round.look(&ahead, self.threads, &Look::new(scan, timeline, &self.known));
-        self.luck.looked_at += self.round.len() as u64;
-        !self.round.is_over()
+        let (Eye::Open(open), Some(ahead)) = (&mut self.eye, rows.ahead()) else { return false };
+        let seen = open.lookout.take(ahead.offset, std::mem::take(&mut self.part.rows));
+        self.part = seen.unwrap_or_else(|| Part::look(open.lookout.spare(), ahead.offset, ahead.bytes, &open.look));
+        open.tell();
+        past.watch.foresee(self.part.rows.iter().map(|row| row.request), &mut self.hints);
+        self.luck.looked_at += self.part.rows.len() as u64;
+        !self.part.is_over()
     }
 
     /// Counts the rows at the start of the bytes up to the first that is not known.
-    fn count(&mut self, bytes: &[u8], timeline: &Timeline, past: &mut Past) -> Stretch {
+    fn count(&mut self, bytes: &[u8], past: &mut Past) -> Stretch {
         let mut stretch = Stretch::default();
-        let Eye::Open(scan) = &self.eye else { return stretch };
-        let look = Look::new(scan, timeline, &self.known);
-        while let Some(row) = self.round.next() {
+        let Eye::Open(Open { look, .. }) = &self.eye else { return stretch };
+        while let Some((number, row)) = self.part.next() {
             let rest = &bytes[stretch.length..];
-            // What was new when the round began may be known by now.
-            let outcome = row.outcome.or_else(|| look.again(rest, row));
-            let is_again = row.request.is_some_and(|request| past.watch.has_charged(request));
+            // What was new when the block was looked at may be known by now.
+            let seen = row.outcome.filter(|outcome| outcome.number() >= self.valid_from);
+            let outcome = seen.or_else(|| look.again(rest, &row));
+            let is_again = row.request.is_some_and(|request| past.watch.has_charged(request, self.hints[number]));
             let Some(outcome) = outcome.filter(|_| !is_again) else {
                 self.new = Some(look.stranger(&rest[..row.length as usize]));
                 break;
             };
             self.tallies[outcome.number()].add(row.charged, row.time);
             self.days.add(row.time, row.charged);
-            if let Some(request) = row.request.filter(|_| look.is_request(outcome)) {
+            if let Some(request) = row.request.filter(|_| self.outcomes[outcome.number()].is_request) {
                 past.watch.remember(request);
             }
-            stretch.add(row);
+            stretch.add(&row);
         }
         stretch
     }
 
     /// Learns from a row that went the general way.
     pub fn learn(&mut self, entry: &LogEntry<'_>, verdict: &Verdict, lesson: Option<Lesson<'_>>) {
-        if let (Some(Stranger { facts, details: Some(details) }), Some(lesson)) = (self.new.take(), lesson) {
-            let _ = self.known.learn(&facts, &details, entry, verdict, &lesson);
-            self.tallies.resize(self.known.outcomes().len(), Tally::default());
+        let (Some(Stranger { facts, details: Some(details) }), Some(lesson)) = (self.new.take(), lesson) else { return };
+        let (Eye::Open(open), Some(id)) = (&mut self.eye, OutcomeId::of(self.outcomes.len())) else { return };
+        let known = Arc::make_mut(&mut open.look.known);
+        if let Some(outcome) = known.learn(&facts, &details, entry, verdict, &lesson, id) {
+            self.outcomes.push(outcome);
+            self.tallies.push(Tally::default());
+            open.is_ahead = true;
         }
     }
 
     /// Adds what was counted to a summary. `day` names the day of a time.
     pub fn add_to(self, summary: &mut Summary, day: &dyn Fn(i64) -> String) {
-        for (outcome, tally) in self.known.outcomes().iter().zip(&self.tallies).filter(|(_, tally)| tally.rows > 0) {
+        for (outcome, tally) in self.outcomes.iter().zip(&self.tallies).filter(|(_, tally)| tally.rows > 0) {
             summary.add_plain(&Plain {
                 model: &outcome.model,
                 group: &outcome.group,
@@ -220,7 +264,19 @@ impl Eye {
             return Eye::Blind;
         }
         let by_user = timeline.configs().any(|config| !config.users.is_empty() || !config.unknown_users.is_empty());
-        Scan::new(layout, by_user).map_or(Eye::Blind, Eye::Open)
+        Scan::new(layout, by_user).map_or(Eye::Blind, |scan| {
+            let look = Look::new(scan, timeline.stretches().clone());
+            Eye::Open(Open { lookout: Arc::new(Lookout::new(look.clone())), look, is_ahead: false })
+        })
+    }
+}
+
+impl Open {
+    /// Tells the lookout what is known by now.
+    fn tell(&mut self) {
+        if std::mem::take(&mut self.is_ahead) {
+            self.lookout.tell(Some(self.look.clone()));
+        }
     }
 }
 

@@ -13,6 +13,8 @@
 
 use memchr::memchr;
 
+use super::bytes::{Literal, begins, digits, find, leading_count};
+use super::scan::TextSigns;
 use crate::details::Details;
 
 /// The keys of the counts that enter a charge, in the order of [`Template::fit`]'s counts.
@@ -80,9 +82,16 @@ impl Quoting {
 /// A text with holes, as it stands in its row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Template {
-    literal: Vec<u8>,
-    /// Each hole, and the end of the literal before it.
-    holes: Vec<(usize, Hole)>,
+    pieces: Vec<Piece>,
+    /// What stands behind the last hole.
+    end: Literal,
+}
+
+/// A hole, and the literal before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Piece {
+    literal: Literal,
+    hole: Hole,
 }
 
 impl Template {
@@ -125,13 +134,18 @@ impl Template {
 
     fn push(&mut self, text: &str, quoting: Quoting) {
         for byte in text.bytes() {
-            self.literal.extend(quoting.escape(byte));
-            self.literal.push(byte);
+            quoting.escape(byte).into_iter().chain([byte]).for_each(|byte| self.end.push(byte));
         }
     }
 
     fn hole(&mut self, hole: Hole) {
-        self.holes.push((self.literal.len(), hole));
+        self.pieces.push(Piece { literal: std::mem::take(&mut self.end), hole });
+    }
+
+    /// How many line ends are in each text that fits.
+    pub fn lines(&self) -> usize {
+        let literals = self.pieces.iter().map(|piece| &piece.literal).chain([&self.end]);
+        literals.map(|literal| literal.count(b'\n')).sum()
     }
 
     /// A value that nobody looked at: the texts and numbers within it may differ, the names of keys not.
@@ -162,29 +176,26 @@ impl Template {
 
     /// How many of the bytes fit, from their start on, and their counts; none where they do not fit.
     pub fn fit(&self, bytes: &[u8]) -> Option<(usize, [i64; 4])> {
-        let (mut counts, mut at, mut literal) = ([0; 4], 0, 0);
-        for (end, hole) in &self.holes {
-            at = follow(bytes, at, &self.literal[literal..*end])?;
-            literal = *end;
-            let rest = &bytes[at..];
-            at += match hole {
-                Hole::Text => text(rest),
-                Hole::Number => number(rest)?,
+        let (mut counts, mut at) = ([0; 4], 0);
+        for Piece { literal, hole } in &self.pieces {
+            at = literal.behind(bytes, at)?;
+            at = match hole {
+                Hole::Text => find(bytes, at, &TextSigns)?,
+                Hole::Number => at + number(bytes, at)?,
                 Hole::Count(index) => {
-                    let length = digits(rest)?;
-                    counts[*index] = count(&rest[..length])?;
-                    length
+                    let (length, count) = leading_count(bytes, at)?;
+                    counts[*index] = count;
+                    at + length
                 }
             };
         }
-        let length = follow(bytes, at, &self.literal[literal..])?;
-        Some((length, counts))
+        Some((self.end.behind(bytes, at)?, counts))
     }
 }
 
+#[inline]
 pub fn follow(bytes: &[u8], at: usize, literal: &[u8]) -> Option<usize> {
-    let end = at + literal.len();
-    (bytes.get(at..end)? == literal).then_some(end)
+    begins(bytes.get(at..)?, literal).then_some(at + literal.len())
 }
 
 /// The length of a JSON text, its quotes included.
@@ -198,37 +209,23 @@ fn text_length(rest: &str) -> usize {
     close.map_or(rest.len(), |at| at + 2)
 }
 
-/// The length of the inside of a text without escapes. What stands behind it is for the next literal to say.
-fn text(rest: &[u8]) -> usize {
-    rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
-}
-
 /// The length of a whole number without sign, as JSON writes it.
-fn digits(rest: &[u8]) -> Option<usize> {
-    let length = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
-    (length == 1 || (length > 1 && rest[0] != b'0')).then_some(length)
+#[inline]
+fn whole(bytes: &[u8], at: usize) -> Option<usize> {
+    let length = digits(bytes, at);
+    (length == 1 || (length > 1 && bytes[at] != b'0')).then_some(length)
 }
 
 /// The length of a number without exponent.
-pub fn number(rest: &[u8]) -> Option<usize> {
-    let sign = usize::from(rest.first() == Some(&b'-'));
-    let whole = sign + digits(&rest[sign..])?;
-    if rest.get(whole) != Some(&b'.') {
-        return Some(whole);
+#[inline]
+pub fn number(bytes: &[u8], start: usize) -> Option<usize> {
+    let at = start + usize::from(bytes.get(start) == Some(&b'-'));
+    let end = at + whole(bytes, at)?;
+    if bytes.get(end) != Some(&b'.') {
+        return Some(end - start);
     }
-    let fraction = rest[whole + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    (fraction > 0).then_some(whole + 1 + fraction)
-}
-
-/// The whole number of some digits; none where they are more than any count has.
-pub fn count(digits: &[u8]) -> Option<i64> {
-    let (mut number, mut are_digits) = (0, digits.len() <= 12);
-    for byte in digits.iter().take(12) {
-        let digit = byte.wrapping_sub(b'0');
-        are_digits &= digit < 10;
-        number = number * 10 + i64::from(digit);
-    }
-    are_digits.then_some(number)
+    let fraction = digits(bytes, end + 1);
+    (fraction > 0).then_some(end + 1 + fraction - start)
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub use finding::{Figures, Finding, Ranked, ToldCause};
 pub use infer::{Cell, Inferred, Interval, ModelFit, Observed, Said, Samples, Solved, SolvedRate, Special, Stretch};
 pub use policy::{Level, Policies, Policy};
 pub use redact::{Hides, Names, Redaction};
-pub use repeats::{Repeats, RequestKey};
+pub use repeats::{Hint, Repeats, RequestKey};
 pub use summary::{By, CaseTally, Cases, DriftKey, Plain, QuirkKey, Span, Summary, Tally, Totals};
 pub use watch::Watch;
 

@@ -63,9 +63,14 @@ impl RequestKey {
             return None;
         }
         let mut hash = mixed(request_id.len() as u64, SALT[usize::from(charged.0 < 0)]);
-        for word in request_id.chunks(8) {
-            let word = word.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
-            hash = mixed(hash ^ word, SALT[2]);
+        let (words, rest) = request_id.as_chunks::<8>();
+        for word in words {
+            hash = mixed(hash ^ u64::from_le_bytes(*word), SALT[2]);
+        }
+        if !rest.is_empty() {
+            // The last 8 bytes, some of which were mixed in already, or all there are.
+            let short = || rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            hash = mixed(hash ^ request_id.last_chunk().map_or_else(short, |word| u64::from_le_bytes(*word)), SALT[2]);
         }
         Some(RequestKey(NonZero::new(hash).unwrap_or(NonZero::<u64>::MIN)))
     }
@@ -83,16 +88,32 @@ fn mixed(word: u64, salt: u64) -> u64 {
 /// The request ids of the last charges.
 ///
 /// Two entries of one request that both take points, or both give some, are one too many. Nearly every request is new, so that is what
-/// must be seen fast: `newest` leads from the low bits of a key to the last charge with such a key, `before` from there to the one before.
+/// must be seen fast: `newest` leads from the low bits of a key to the last charge with such a key, and from there to the one before.
 /// Charges behind the window are not taken out; their numbers tell that they are too old.
+///
+/// Each such step waits for memory, and for one row after the other that takes longer than all else. So
+/// [`Duplicates::foresee`] takes the steps of many rows at once; what it says holds as long as no newer charge stands in a row's way.
 #[derive(Debug)]
 pub struct Duplicates {
-    /// The keys of the last charges, by the number of the charge.
-    keys: Vec<u64>,
-    before: Vec<u32>,
+    /// The last charges, by their number.
+    charges: Vec<Charged>,
     newest: Vec<u32>,
-    /// The number of the next charge, from 1 on.
+    /// The number of the next charge; 0 is none's. Numbers begin anew when they run out.
     next: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Charged {
+    key: u64,
+    /// The charge before that has the same way.
+    before: u32,
+}
+
+/// What was known of a request at some time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hint {
+    newest: u32,
+    is_known: bool,
 }
 
 /// Twice as many ways in as charges: most lead to none.
@@ -100,7 +121,7 @@ const WAYS: usize = 2 * WINDOW;
 
 impl Default for Duplicates {
     fn default() -> Duplicates {
-        Duplicates { keys: Vec::new(), before: Vec::new(), newest: Vec::new(), next: 1 }
+        Duplicates { charges: Vec::new(), newest: Vec::new(), next: 1 }
     }
 }
 
@@ -108,15 +129,36 @@ impl Duplicates {
     /// Whether the request was charged already.
     pub fn has(&self, request: RequestKey) -> bool {
         let key = request.0.get();
-        let mut number = self.newest.get(way(key)).copied().unwrap_or(0);
-        while number > 0 && self.next - number <= WINDOW as u32 {
-            let at = number as usize % WINDOW;
-            if self.keys[at] == key {
+        self.is_behind(self.newest.get(way(key)).copied().unwrap_or(0), key)
+    }
+
+    /// Whether a charge, or one behind it, has the key.
+    fn is_behind(&self, mut number: u32, key: u64) -> bool {
+        while number > 0 && self.next.wrapping_sub(number) <= WINDOW as u32 {
+            let charge = self.charges[number as usize % WINDOW];
+            if charge.key == key {
                 return true;
             }
-            number = self.before[at];
+            number = charge.before;
         }
         false
+    }
+
+    /// What is known by now of some rows' requests.
+    pub fn foresee(&self, requests: impl Iterator<Item = Option<RequestKey>> + Clone, hints: &mut Vec<Hint>) {
+        let newest = |request: RequestKey| self.newest.get(way(request.0.get())).copied().unwrap_or(0);
+        hints.clear();
+        hints.extend(requests.clone().map(|request| Hint { newest: request.map_or(0, newest), is_known: false }));
+        for (hint, request) in hints.iter_mut().zip(requests) {
+            hint.is_known = request.is_some_and(|request| self.is_behind(hint.newest, request.0.get()));
+        }
+    }
+
+    /// The same as [`Duplicates::has`], where there is a hint.
+    #[inline]
+    pub fn has_by(&self, request: RequestKey, hint: Hint) -> bool {
+        let is_as_foreseen = self.newest.get(way(request.0.get())).copied().unwrap_or(0) == hint.newest;
+        (hint.is_known || !is_as_foreseen) && self.has(request)
     }
 
     /// Whether the request was charged already; remembers it.
@@ -132,22 +174,11 @@ impl Duplicates {
     pub fn remember(&mut self, request: RequestKey) {
         let key = request.0.get();
         if self.newest.is_empty() {
-            *self = Duplicates { keys: vec![0; WINDOW], before: vec![0; WINDOW], newest: vec![0; WAYS], next: 1 };
-        } else if self.next == u32::MAX {
-            self.number_anew();
+            (self.charges, self.newest) = (vec![Charged::default(); WINDOW], vec![0; WAYS]);
         }
-        let at = self.next as usize % WINDOW;
-        self.keys[at] = key;
-        self.before[at] = std::mem::replace(&mut self.newest[way(key)], self.next);
-        self.next += 1;
-    }
-
-    /// Begins to count again, with the last charges.
-    fn number_anew(&mut self) {
-        let key = |number: u32| NonZero::new(self.keys[number as usize % WINDOW]).map(RequestKey);
-        let last: Vec<RequestKey> = (self.next - WINDOW as u32..self.next).filter_map(key).collect();
-        *self = Duplicates::default();
-        last.into_iter().for_each(|request| self.remember(request));
+        let before = std::mem::replace(&mut self.newest[way(key)], self.next);
+        self.charges[self.next as usize % WINDOW] = Charged { key, before };
+        self.next = self.next.checked_add(1).unwrap_or(1);
     }
 }
 
@@ -190,13 +221,28 @@ mod tests {
 
     #[test]
     fn numbers_that_run_out_begin_anew_with_the_same_window() {
-        let mut duplicates = Duplicates::default();
+        let mut duplicates = Duplicates { next: u32::MAX - 1_000, ..Duplicates::default() };
         for number in 0..WINDOW + 5 {
-            again(&mut duplicates, &number.to_string(), 1);
+            assert!(!again(&mut duplicates, &number.to_string(), 1));
         }
-        duplicates.number_anew();
         assert!(!duplicates.has(RequestKey::of(b"4", Points(1)).unwrap()));
-        assert!((5..WINDOW + 5).all(|number| again(&mut duplicates, &number.to_string(), 1)));
+        assert!((6..WINDOW + 5).all(|number| again(&mut duplicates, &number.to_string(), 1)));
+    }
+
+    #[test]
+    fn what_was_foreseen_holds_or_is_looked_up_again() {
+        let request = |number: usize| RequestKey::of(number.to_string().as_bytes(), Points(1));
+        let (mut duplicates, mut hints) = (Duplicates::default(), Vec::new());
+        for block in (0..3 * WINDOW).collect::<Vec<_>>().chunks(WINDOW / 3) {
+            // Each number comes twice: at once, in the same block, or a good way behind.
+            let numbers: Vec<usize> = block.iter().map(|number| number.saturating_sub(number % 7 * (number % 5) * 500)).collect();
+            duplicates.foresee(numbers.iter().map(|number| request(*number)), &mut hints);
+            for (number, hint) in numbers.iter().zip(&hints) {
+                let request = request(*number).unwrap();
+                assert_eq!(duplicates.has_by(request, *hint), duplicates.has(request));
+                duplicates.is_charged_again(request);
+            }
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Redaction;
 use super::policy::{Policies, Policy};
-use super::repeats::{Duplicates, RequestKey};
+use super::repeats::{Duplicates, Hint, RequestKey};
 use super::summary::Span;
 use crate::config::{Config, GroupRules};
 use crate::details::Details;
@@ -60,9 +60,14 @@ impl Watch {
         seen
     }
 
+    /// What is known by now of some rows' requests: see [`Duplicates::foresee`].
+    pub fn foresee(&self, requests: impl Iterator<Item = Option<RequestKey>> + Clone, hints: &mut Vec<Hint>) {
+        self.duplicates.foresee(requests, hints);
+    }
+
     /// Whether a request was charged already.
-    pub fn has_charged(&self, request: RequestKey) -> bool {
-        self.duplicates.has(request)
+    pub fn has_charged(&self, request: RequestKey, hint: Hint) -> bool {
+        self.duplicates.has_by(request, hint)
     }
 
     /// Remembers a request that was not charged before, in groups whose rules look at single rows alone.

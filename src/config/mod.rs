@@ -442,8 +442,25 @@ impl ModelPrices {
 /// A config with its dated parts: which one holds at a time.
 #[derive(Clone, Debug)]
 pub struct Timeline {
-    /// The config from a time on, in order; the first holds from the beginning.
-    stretches: Vec<(i64, Config)>,
+    stretches: Stretches,
+    /// The config of each stretch.
+    configs: Vec<Config>,
+}
+
+/// The times from which on other prices hold, in order; the first ones hold from the beginning.
+#[derive(Clone, Debug)]
+pub struct Stretches(Vec<i64>);
+
+impl Stretches {
+    /// The number of the stretch that a time is in.
+    pub fn at(&self, time: Option<i64>) -> usize {
+        self.0.partition_point(|start| *start <= time.unwrap_or(i64::MIN)).saturating_sub(1)
+    }
+
+    /// Whether the same prices hold for all times.
+    pub fn is_one(&self) -> bool {
+        self.0.len() == 1
+    }
 }
 
 impl Timeline {
@@ -454,28 +471,26 @@ impl Timeline {
         starts.extend(periods.iter().flat_map(|period| [period.from, period.until]).flatten());
         starts.sort_unstable();
         starts.dedup();
-        let at = |start: i64| {
+        let at = |start: &i64| {
             let mut config = config.clone();
-            periods.iter().filter(|period| period.holds_at(start)).for_each(|period| config.overlay(period.config.clone()));
-            (start, config)
+            periods.iter().filter(|period| period.holds_at(*start)).for_each(|period| config.overlay(period.config.clone()));
+            config
         };
-        Timeline { stretches: starts.into_iter().map(at).collect() }
+        Timeline { configs: starts.iter().map(at).collect(), stretches: Stretches(starts) }
     }
 
     /// The config at a time; a row without a time is priced by what holds from the beginning.
     pub fn at(&self, time: Option<i64>) -> &Config {
-        &self.stretches[self.stretch(time)].1
+        &self.configs[self.stretches.at(time)]
     }
 
-    /// The number of the stretch that a time is in.
-    pub fn stretch(&self, time: Option<i64>) -> usize {
-        let behind = self.stretches.partition_point(|(start, _)| *start <= time.unwrap_or(i64::MIN));
-        behind.saturating_sub(1)
+    pub fn stretches(&self) -> &Stretches {
+        &self.stretches
     }
 
     /// The configs of all stretches, in order.
     pub fn configs(&self) -> impl ExactSizeIterator<Item = &Config> {
-        self.stretches.iter().map(|(_, config)| config)
+        self.configs.iter()
     }
 }
 

@@ -10,15 +10,16 @@ use super::usage::{Class, PerClass};
 use crate::exact::{Exact, Points};
 
 /// Coefficients and denominators stay below this, tokens below [`MOST_TOKENS`]: 14 products and their double then fit 128 bits.
-const MOST: i128 = 1 << 80;
-const MOST_TOKENS: i64 = 1 << 40;
+/// A difference below 0 is then far above every denominator.
+const MOST: u128 = 1 << 80;
+const MOST_TOKENS: u64 = 1 << 40;
 
 /// The prices of terms, whatever their tokens are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compiled {
-    constant: i128,
-    coefficients: Vec<(Class, i128)>,
-    denominator: i128,
+    constant: u128,
+    coefficients: [u128; Class::ALL.len()],
+    denominator: u128,
 }
 
 impl Compiled {
@@ -35,33 +36,33 @@ impl Compiled {
             amounts.push((class, amount(terms, Some(class))? - constant.clone()));
         }
         let scale = amounts.iter().map(|(_, amount)| amount.decimals()).chain([constant.decimals()]).max()?;
-        let small = |amount: &Exact| amount.scaled(scale).filter(|number| (0..MOST).contains(number));
-        let mut coefficients = Vec::new();
+        let small = |amount: &Exact| u128::try_from(amount.scaled(scale)?).ok().filter(|number| *number < MOST);
+        let mut coefficients = [0; Class::ALL.len()];
         for (class, amount) in &amounts {
-            coefficients.push((*class, small(amount)?));
+            coefficients[*class as usize] = small(amount)?;
         }
-        coefficients.retain(|(_, coefficient)| *coefficient != 0);
         let denominator = small(&Exact::from(1)).filter(|_| scale < 25)?;
         Some(Compiled { constant: small(&constant)?, coefficients, denominator })
     }
 
-    /// Whether so many tokens come to this charge by the formula alone: no minimum, no limit had to be asked.
+    /// Whether so many tokens of these classes, and none of others, come to this charge by the formula alone: no minimum, no limit had to
+    /// be asked.
     ///
     /// False says nothing: the charge may be wrong, or one for the rules that are not looked at here.
-    pub fn gives(&self, tokens: &PerClass<i64>, points: i64) -> bool {
-        if points < 1 || points >= Points::INT32.1.0 {
+    #[inline]
+    pub fn gives<const N: usize>(&self, classes: &[Class; N], tokens: &[i64; N], points: i64) -> bool {
+        // A number below 0 has all of its high bits set.
+        let bits = tokens.iter().fold(0, |bits, count| bits | count.cast_unsigned());
+        if bits >= MOST_TOKENS || points < 1 || points >= Points::INT32.1.0 {
             return false;
         }
-        let mut sum = self.constant;
-        for (class, coefficient) in &self.coefficients {
-            let count = tokens[*class];
-            if !(0..MOST_TOKENS).contains(&count) {
-                return false;
-            }
-            sum += i128::from(count) * coefficient;
-        }
-        let distance = 2 * sum + self.denominator - 2 * self.denominator * i128::from(points);
-        (0..2 * self.denominator).contains(&distance)
+        let products = classes.iter().zip(tokens).map(|(class, count)| {
+            let coefficient = self.coefficients[*class as usize];
+            u128::from(count.cast_unsigned()) * coefficient
+        });
+        let sum = products.fold(self.constant, |sum, product| sum + product);
+        let (amount, charged) = (2 * sum + self.denominator, 2 * self.denominator * u128::from(points.cast_unsigned()));
+        amount.wrapping_sub(charged) < 2 * self.denominator
     }
 }
 
@@ -94,8 +95,8 @@ mod tests {
     fn halves_are_rounded_away() {
         let half = terms(Ratio::new(5, -1), Ratio::ONE, [3, 0, 0]);
         let compiled = Compiled::of(&half).unwrap();
-        assert!(compiled.gives(&half.usage, 2));
-        assert!(!compiled.gives(&half.usage, 1) && !compiled.gives(&half.usage, 3));
+        let given: Vec<i64> = (0..5).filter(|points| compiled.gives(&[Class::Input], &[3], *points)).collect();
+        assert_eq!(given, [2]);
     }
 
     #[test]
@@ -116,7 +117,8 @@ mod tests {
         ) {
             let terms = terms(Ratio::new(model, -4), Ratio::new(group, -3), counts);
             let charge = price(&terms);
-            let given = Compiled::of(&terms).unwrap().gives(&terms.usage, charge.points.0 + off);
+            let tokens = Class::ALL.map(|class| terms.usage[class]);
+            let given = Compiled::of(&terms).unwrap().gives(&Class::ALL, &tokens, charge.points.0 + off);
             prop_assert_eq!(given, off == 0 && charge.points.0 > 0 && charge.adjustment.is_none());
         }
     }

@@ -11,6 +11,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use memchr::memchr;
 
 use crate::log::{Field, Fields, Place, Row, RowError};
+use crate::read::ahead::Scout;
 use crate::read::error::OpenErrorKind;
 use crate::read::vocabulary::Vocabulary;
 use crate::read::window::{ROW_LIMIT, Window};
@@ -154,13 +155,16 @@ impl ReadRows for CsvReader {
         }
     }
 
-    fn ahead(&mut self, least: usize) -> Option<Ahead<'_>> {
+    fn ahead(&mut self) -> Option<Ahead<'_>> {
         if self.done || self.window.offset() < self.reported {
             return None;
         }
         self.window.skip(is_line_end)?;
-        self.window.fill(least);
         Some(Ahead { bytes: self.window.bytes(), offset: self.window.offset(), layout: &self.header.layout })
+    }
+
+    fn read_ahead(&mut self, threads: usize, scout: Arc<dyn Scout>) {
+        self.window.read_ahead(threads, scout);
     }
 
     fn pass(&mut self, bytes: usize, lines: u64) {

@@ -1,8 +1,11 @@
 //! The group of a row that has no column for it: one-hub names it in `metadata`.
 
+use std::sync::Arc;
+
 use crate::details::Details;
 use crate::log::{Field, Row};
 
+use super::ahead::Scout;
 use super::{Ahead, Next, ReadRows};
 
 /// Rows whose group is set wherever the row names one.
@@ -17,8 +20,12 @@ impl ReadRows for WithGroups {
         next
     }
 
-    fn ahead(&mut self, least: usize) -> Option<Ahead<'_>> {
-        self.0.ahead(least).filter(|ahead| !ahead.layout.columns.contains(Field::Metadata))
+    fn ahead(&mut self) -> Option<Ahead<'_>> {
+        self.0.ahead().filter(|ahead| !ahead.layout.columns.contains(Field::Metadata))
+    }
+
+    fn read_ahead(&mut self, threads: usize, scout: Arc<dyn Scout>) {
+        self.0.read_ahead(threads, scout);
     }
 
     fn pass(&mut self, bytes: usize, lines: u64) {

@@ -11,6 +11,7 @@ use serde_json::Deserializer;
 use serde_json::error::Category;
 
 use crate::log::{Place, Row, RowError};
+use crate::read::ahead::Scout;
 use crate::read::error::OpenErrorKind;
 use crate::read::json_row::{Answer, Keys, Object, answer, keys};
 use crate::read::vocabulary::{Vocabulary, missing};
@@ -372,14 +373,17 @@ impl ReadRows for JsonReader {
         }
     }
 
-    fn ahead(&mut self, least: usize) -> Option<Ahead<'_>> {
+    fn ahead(&mut self) -> Option<Ahead<'_>> {
         if self.state != State::Top || !self.lines || self.window.skip(|byte| byte.is_ascii_whitespace())? != b'{' {
             return None;
         }
-        self.window.fill(least);
         let of_rows = || json_layout::layout(self.window.bytes(), &mut self.keys);
         let layout = self.layout.get_or_insert_with(of_rows).as_ref()?;
         Some(Ahead { bytes: self.window.bytes(), offset: self.window.offset(), layout })
+    }
+
+    fn read_ahead(&mut self, threads: usize, scout: Arc<dyn Scout>) {
+        self.window.read_ahead(threads, scout);
     }
 
     fn pass(&mut self, bytes: usize, lines: u64) {

@@ -3,6 +3,7 @@
 //! [`input`] opens an input and recognises its format. The readers give rows, and [`vocabulary`] tells them which
 //! column holds which field.
 
+pub mod ahead;
 pub mod config;
 pub mod error;
 pub mod input;
@@ -18,6 +19,10 @@ mod json_layout;
 mod json_row;
 mod sqlite;
 mod window;
+
+use std::sync::Arc;
+
+use ahead::Scout;
 
 use crate::log::{Field, Fields, Place, Row, RowError};
 
@@ -37,11 +42,15 @@ pub enum Next {
 pub trait ReadRows {
     fn next(&mut self, row: &mut Row) -> Next;
 
-    /// The bytes at hand, from the next row on, for who can read rows faster than [`ReadRows::next`]; the last one may be cut. At
-    /// least so many are read, if the input has them. None where rows can only be read one by one.
-    fn ahead(&mut self, _least: usize) -> Option<Ahead<'_>> {
+    /// The bytes at hand, from the next row on, for who can read rows faster than [`ReadRows::next`]; the last one may be cut. There are
+    /// some, if the input has any. None where rows can only be read one by one.
+    fn ahead(&mut self) -> Option<Ahead<'_>> {
         None
     }
+
+    /// Has what is behind the bytes at hand read by several threads, and looked at by a scout. Only where there is an
+    /// [`ReadRows::ahead`].
+    fn read_ahead(&mut self, _threads: usize, _scout: Arc<dyn Scout>) {}
 
     /// Passes over so many of the bytes at hand, with so many line ends in them: whole rows that need not be read any more.
     fn pass(&mut self, _bytes: usize, _lines: u64) {}

@@ -1,16 +1,22 @@
 //! The bytes of an input that were read and not consumed yet: a buffer that grows only as one row needs it.
 
 use std::io::{ErrorKind, Read};
+use std::sync::Arc;
+
+use memchr::memrchr;
+
+use super::ahead::{Block, ReadAhead, Scout};
 
 /// The largest row. What is longer (a quote that never closes) is malformed.
 pub const ROW_LIMIT: usize = 16 << 20;
 
-const BLOCK: usize = 256 << 10;
+/// So many bytes are read at once.
+pub const BLOCK: usize = 256 << 10;
 
 /// A view of a stream: [`Window::bytes`] are the unread bytes at hand, from a known line on.
 #[allow(missing_debug_implementations)]
 pub struct Window {
-    source: Box<dyn Read + Send>,
+    source: Source,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -20,9 +26,15 @@ pub struct Window {
     failure: Option<String>,
 }
 
+/// Where more bytes come from.
+enum Source {
+    Stream(Box<dyn Read + Send>),
+    Ahead(ReadAhead),
+}
+
 impl Window {
     pub fn new(source: Box<dyn Read + Send>) -> Window {
-        Window { source, buffer: vec![0; BLOCK], start: 0, end: 0, line: 1, offset: 0, ended: false, failure: None }
+        Window { source: Source::Stream(source), buffer: vec![0; BLOCK], start: 0, end: 0, line: 1, offset: 0, ended: false, failure: None }
     }
 
     pub fn bytes(&self) -> &[u8] {
@@ -49,28 +61,63 @@ impl Window {
         self.ended
     }
 
+    /// Has the bytes behind those at hand read ahead by several threads, and looked at. The line that the bytes at hand end in is read anew.
+    pub fn read_ahead(&mut self, threads: usize, scout: Arc<dyn Scout>) {
+        let cut = memrchr(b'\n', self.bytes()).map_or(self.start, |at| self.start + at + 1);
+        if let (Source::Stream(stream), false) = (&mut self.source, self.ended) {
+            let stream = std::mem::replace(stream, Box::new(std::io::empty()));
+            let rest = self.buffer[cut..self.end].to_vec();
+            self.end = cut;
+            let offset = self.offset + self.bytes().len() as u64;
+            self.source = Source::Ahead(ReadAhead::new(stream, rest, offset, threads, scout));
+        }
+    }
+
     /// Reads more bytes behind those at hand. False at the end of the input.
     pub fn more(&mut self) -> bool {
         if self.ended {
             return false;
         }
+        let before = self.bytes().len();
+        match &self.source {
+            Source::Stream(_) => self.read_more(),
+            Source::Ahead(ahead) => {
+                let block = ahead.next();
+                self.add(block);
+            }
+        }
+        self.bytes().len() > before
+    }
+
+    fn add(&mut self, block: Block) {
+        (self.ended, self.failure) = (block.is_last, block.failure);
+        let spare = if self.bytes().is_empty() {
+            (self.start, self.end) = (0, block.length);
+            std::mem::replace(&mut self.buffer, block.buffer)
+        } else {
+            self.buffer.truncate(self.end);
+            self.buffer.drain(..self.start);
+            self.buffer.extend_from_slice(&block.buffer[..block.length]);
+            (self.start, self.end) = (0, self.buffer.len());
+            block.buffer
+        };
+        if let Source::Ahead(ahead) = &self.source {
+            ahead.give_back(spare);
+        }
+    }
+
+    fn read_more(&mut self) {
         self.make_room();
         // A row longer than a block is scanned anew each time: let it grow in large steps.
         let wanted = if self.bytes().len() > BLOCK { self.buffer.len() } else { self.end + 1 };
-        let before = self.end;
         while self.end < wanted && !self.ended {
             self.read_once();
         }
-        self.end > before
-    }
-
-    /// Reads on until so many bytes are at hand.
-    pub fn fill(&mut self, least: usize) {
-        while self.bytes().len() < least && self.more() {}
     }
 
     fn read_once(&mut self) {
-        match self.source.read(&mut self.buffer[self.end..]) {
+        let Source::Stream(stream) = &mut self.source else { return };
+        match stream.read(&mut self.buffer[self.end..]) {
             Ok(0) => self.ended = true,
             Ok(count) => self.end += count,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

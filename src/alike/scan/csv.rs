@@ -1,64 +1,91 @@
 //! A row of CSV: as many fields as the header has, quotes around whole fields, one line end.
 
-use std::ops::Range;
+use memchr::memchr_iter;
+use wide::u8x16;
 
-use memchr::{memchr, memchr_iter, memchr3, memrchr2};
-
-use super::{Facts, Fit, Role, find, is_key_first, line_end};
+use super::{Facts, Fit, Role, is_key_first, line_end};
+use crate::alike::bytes::{Set, Signs};
 use crate::alike::template::Quoting;
 
 /// How the rows of CSV are read.
 #[derive(Debug)]
 pub struct CsvScan {
+    signs: CsvSigns,
     delimiter: u8,
     roles: Vec<Role>,
     key_first: bool,
 }
 
+/// Bytes that end a field, or stand only in quoted ones.
+#[derive(Clone, Copy, Debug)]
+struct CsvSigns {
+    delimiter: u8x16,
+}
+
+impl Set for CsvSigns {
+    #[inline]
+    fn of(&self, lanes: u8x16) -> u8x16 {
+        let is = |byte| lanes.simd_eq(u8x16::splat(byte));
+        lanes.simd_eq(self.delimiter) | is(b'"') | is(b'\n') | is(b'\r')
+    }
+}
+
 impl CsvScan {
     pub fn new(delimiter: u8, roles: Vec<Role>) -> CsvScan {
-        CsvScan { delimiter, key_first: is_key_first(&roles), roles }
+        CsvScan { signs: CsvSigns { delimiter: u8x16::splat(delimiter) }, delimiter, key_first: is_key_first(&roles), roles }
     }
 
     /// Reads the row at the start of the bytes; its length, or none where it is not one by the rules.
     pub fn row(&self, bytes: &[u8], facts: &mut Facts, mut fit: impl Fit) -> Option<usize> {
         facts.clear();
-        let last = self.roles.len() - 1;
-        // Where fields without quotes begin that were not looked through for bytes which only quoted ones may hold.
-        let (mut at, mut bare) = (0, 0);
+        let mut signs = Signs::new(bytes, &self.signs);
+        let mut at = 0;
         for (column, role) in self.roles.iter().enumerate() {
-            let end = if bytes.get(at) == Some(&b'"') {
-                check_bare(&bytes[bare..at])?;
-                let end = self.quoted(*role, bytes, at, facts, &mut fit)?;
-                bare = end;
-                end
+            if column > 0 {
+                at = behind(bytes, at, self.delimiter)?;
+            }
+            if *role == Role::Details && self.key_first {
+                facts.close_key();
+            }
+            at = if bytes.get(at) == Some(&b'"') {
+                self.quoted(*role, bytes, at, facts, &mut signs, &mut fit)?
             } else {
-                let end = if column == last {
-                    at + memchr3(b'\n', b'\r', self.delimiter, &bytes[at..])?
-                } else {
-                    find(bytes, at, self.delimiter)?
-                };
+                let end = signs.next(at)?;
                 facts.take(*role, bytes, at..end)?;
                 end
             };
-            at = if column == last { end } else { behind(bytes, end, self.delimiter)? };
         }
-        check_bare(&bytes[bare..at])?;
+        if !self.key_first {
+            facts.close_key();
+        }
         line_end(bytes, at)
     }
 
     /// Takes a field within quotes; what is behind it.
-    fn quoted(&self, role: Role, bytes: &[u8], at: usize, facts: &mut Facts, fit: &mut impl Fit) -> Option<usize> {
+    fn quoted(
+        &self,
+        role: Role,
+        bytes: &[u8],
+        at: usize,
+        facts: &mut Facts,
+        signs: &mut Signs<'_, &CsvSigns>,
+        fit: &mut impl Fit,
+    ) -> Option<usize> {
+        let start = at + 1;
         if role == Role::Details {
             facts.quoting = Quoting::Csv;
-            if let Some(length) = fit(&facts.key, &bytes[at + 1..], Quoting::Csv).filter(|_| self.key_first) {
-                facts.details = at + 1..at + 1 + length;
-                return behind(bytes, facts.details.end, b'"');
+            if self.key_first {
+                if let Some((length, lines)) = fit(&facts.key, &bytes[start..], Quoting::Csv) {
+                    facts.details = start..start + length;
+                    facts.inner_lines += lines;
+                    return behind(bytes, start + length, b'"');
+                }
             }
         }
-        let (inside, end) = quoted(bytes, at, matches!(role, Role::Idle | Role::Details))?;
-        facts.take(role, bytes, inside)?;
-        Some(end)
+        let end = closing_quote(bytes, start, signs, matches!(role, Role::Idle | Role::Details))?;
+        facts.take(role, bytes, start..end)?;
+        facts.inner_lines += memchr_iter(b'\n', &bytes[start..end]).count();
+        behind(bytes, end, b'"')
     }
 }
 
@@ -66,39 +93,20 @@ fn behind(bytes: &[u8], at: usize, byte: u8) -> Option<usize> {
     (bytes.get(at) == Some(&byte)).then_some(at + 1)
 }
 
-/// Whether fields without quotes hold nothing that belongs within some.
-fn check_bare(bytes: &[u8]) -> Option<()> {
-    memchr3(b'"', b'\n', b'\r', bytes).is_none().then_some(())
-}
-
-/// A field within quotes: its inside, and what is behind it. Quotes within are read where nobody looks at the text itself.
-fn quoted(bytes: &[u8], at: usize, may_hold_quotes: bool) -> Option<(Range<usize>, usize)> {
-    let mut end = at + 1;
+/// Where a field within quotes ends that begins there. Quotes within are read where nobody looks at the text itself.
+fn closing_quote(bytes: &[u8], start: usize, signs: &mut Signs<'_, &CsvSigns>, may_hold_quotes: bool) -> Option<usize> {
+    let mut at = start;
     loop {
-        end += memchr(b'"', bytes.get(end..)?)?;
-        if bytes.get(end + 1) != Some(&b'"') {
-            return Some((at + 1..end, end + 1));
+        let sign = signs.next(at)?;
+        at = sign + 1;
+        if bytes[sign] == b'"' {
+            match bytes.get(at) {
+                Some(b'"') if may_hold_quotes => at += 1,
+                Some(b'"') => return None,
+                _ => return Some(sign),
+            }
         }
-        if !may_hold_quotes {
-            return None;
-        }
-        end += 2;
     }
-}
-
-/// The length of the rows that are whole: up to the last line end with an even number of quotes before it.
-pub fn whole_rows(bytes: &[u8]) -> usize {
-    let mut is_open = memchr_iter(b'"', bytes).count() % 2 == 1;
-    let mut end = bytes.len();
-    while let Some(at) = memrchr2(b'"', b'\n', &bytes[..end]) {
-        match bytes[at] {
-            b'"' => is_open = !is_open,
-            _ if !is_open => return at + 1,
-            _ => {}
-        }
-        end = at;
-    }
-    0
 }
 
 #[cfg(test)]

@@ -41,6 +41,9 @@ impl LineScan {
                 _ => value(*role, bytes, at, facts)?,
             };
         }
+        if !self.key_first {
+            facts.close_key();
+        }
         line_end(bytes, follow(bytes, at, &self.end)?)
     }
 
@@ -51,9 +54,14 @@ impl LineScan {
             b'{' => (at, Quoting::Bare),
             _ => return None,
         };
-        let known = if self.key_first { fit(&facts.key, &bytes[start..], quoting) } else { None };
+        let known = if self.key_first {
+            facts.close_key();
+            fit(&facts.key, &bytes[start..], quoting)
+        } else {
+            None
+        };
         let end = match known {
-            Some(length) => start + length,
+            Some((length, _)) => start + length,
             None if quoting == Quoting::Json => text_end(bytes, start)?.0,
             None => object_end(bytes, start)?,
         };
@@ -78,14 +86,14 @@ fn value(role: Role, bytes: &[u8], at: usize, facts: &mut Facts) -> Option<usize
 
 fn scalar(bytes: &[u8], at: usize) -> Option<Scalar> {
     let rest = bytes.get(at..)?;
-    if rest.starts_with(b"\"") {
+    if rest.first() == Some(&b'"') {
         let (end, is_escaped) = text_end(bytes, at + 1)?;
         return Some(Scalar { inside: at + 1..end, end: end + 1, is_escaped });
     }
-    let word = [&b"true"[..], b"false"].into_iter().find(|word| rest.starts_with(word));
-    let length = match word {
-        Some(word) => word.len(),
-        None => number(rest)?,
+    let length = match rest.first()? {
+        b't' if rest.starts_with(b"true") => 4,
+        b'f' if rest.starts_with(b"false") => 5,
+        _ => number(bytes, at)?,
     };
     Some(Scalar { inside: at..at + length, end: at + length, is_escaped: false })
 }

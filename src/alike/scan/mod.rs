@@ -10,10 +10,13 @@ use std::ops::Range;
 
 use csv::CsvScan;
 use lines::LineScan;
-use memchr::{memchr, memrchr};
+use memchr::memchr;
+use wide::u8x16;
 
+use super::bytes::{Set, count, find};
+use super::key::Key;
 use super::sorted::Sorter;
-use super::template::{Quoting, count};
+use super::template::Quoting;
 use crate::log::Field;
 use crate::profile::Counts;
 use crate::read::{Form, Layout};
@@ -44,7 +47,11 @@ pub enum Role {
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// All that tells whom it is like, but for `other`.
-    pub key: Vec<u64>,
+    pub key: Key,
+    /// A bit for each column that need only have a text; part of the key in the end.
+    filled: u64,
+    /// The line ends within its fields.
+    pub inner_lines: usize,
     /// The counts of its columns.
     pub counts: Counts,
     pub charged: i64,
@@ -64,11 +71,11 @@ pub enum Scan {
     Lines(LineScan),
 }
 
-/// Asked how long `other` is at the start of some bytes, once all is known that tells whom the row is like: the key, the bytes, how the
-/// text stands there.
-pub trait Fit: FnMut(&[u64], &[u8], Quoting) -> Option<usize> {}
+/// Asked how long `other` is at the start of some bytes, and how many line ends are in it, once all is known that tells whom the row is
+/// like: the key, the bytes, how the text stands there.
+pub trait Fit: FnMut(&Key, &[u8], Quoting) -> Option<(usize, usize)> {}
 
-impl<F: FnMut(&[u64], &[u8], Quoting) -> Option<usize>> Fit for F {}
+impl<F: FnMut(&Key, &[u8], Quoting) -> Option<(usize, usize)>> Fit for F {}
 
 impl Scan {
     /// None where a column asks for more than is read here.
@@ -99,21 +106,13 @@ impl Scan {
             Scan::Lines(_) => memchr(b'\n', bytes).map(|end| end + 1),
         }
     }
-
-    /// The length of the rows that are whole: a good guess, or, to be sure as far as all of them are by the rules, with care.
-    pub fn whole_rows(&self, bytes: &[u8], with_care: bool) -> usize {
-        match self {
-            Scan::Csv(_) if with_care => csv::whole_rows(bytes),
-            _ => memrchr(b'\n', bytes).map_or(0, |end| end + 1),
-        }
-    }
 }
 
-/// Whether all columns that tell whom a row is like stand before `other`.
+/// Whether there is an `other`, and all columns that tell whom a row is like stand before it.
 fn is_key_first(roles: &[Role]) -> bool {
+    let is_of_key = |role: &Role| matches!(role, Role::Key | Role::Filled | Role::Request | Role::Time);
     let details = roles.iter().position(|role| *role == Role::Details);
-    let late = &roles[details.unwrap_or(roles.len())..];
-    !late.iter().any(|role| matches!(role, Role::Key | Role::Filled | Role::Request | Role::Time))
+    details.is_some_and(|details| !roles[details..].iter().any(is_of_key))
 }
 
 fn role(field: Field, by_user: bool) -> Option<Role> {
@@ -150,84 +149,80 @@ fn role(field: Field, by_user: bool) -> Option<Role> {
 impl Facts {
     fn clear(&mut self) {
         self.key.clear();
+        (self.filled, self.inner_lines) = (0, 0);
         self.counts = Counts::default();
         (self.charged, self.time) = (0, None);
         (self.details, self.quoting, self.request) = (0..0, Quoting::Bare, 0..0);
     }
 
     /// Takes a field; none where it is not as the general way would read it at once.
+    #[inline]
     fn take(&mut self, role: Role, bytes: &[u8], field: Range<usize>) -> Option<()> {
-        let text = &bytes[field.clone()];
         match role {
             Role::Idle => {}
             Role::Details => self.details = field,
             Role::Request => {
-                self.take(Role::Filled, bytes, field.clone())?;
+                self.take_filled(bytes, &field)?;
                 self.request = field;
             }
-            Role::Key => {
-                self.key.push(text.len() as u64);
-                self.key.extend(text.chunks(8).map(word));
-            }
-            Role::Filled => match text.first() {
-                // Some words and signs mean that there is nothing.
-                Some(b'N' | b'n' | b'\\' | b'\'') => return None,
-                first => self.key.push(u64::from(first.is_some())),
-            },
-            Role::Zero if matches!(text, b"" | b"0") => {}
+            Role::Key => self.key.push_text(bytes, field),
+            Role::Filled => self.take_filled(bytes, &field)?,
+            Role::Zero if matches!(bytes[field.clone()], [] | [b'0']) => {}
             Role::Zero => return None,
-            Role::Prompt => self.counts.prompt = count(text)?,
-            Role::Completion => self.counts.completion = count(text)?,
-            Role::Cached => self.counts.cached = count(text)?,
-            Role::Writes => self.counts.writes = count(text)?,
-            Role::Quota if text.is_empty() => return None,
-            Role::Quota => self.charged = count(text)?,
+            Role::Prompt => self.counts.prompt = count(bytes, field)?,
+            Role::Completion => self.counts.completion = count(bytes, field)?,
+            Role::Cached => self.counts.cached = count(bytes, field)?,
+            Role::Writes => self.counts.writes = count(bytes, field)?,
+            Role::Quota if field.is_empty() => return None,
+            Role::Quota => self.charged = count(bytes, field)?,
             // Longer ones are parts of seconds.
-            Role::Time if text.is_empty() || text.len() > 11 => return None,
-            Role::Time => self.time = Some(count(text)?),
+            Role::Time if field.is_empty() || field.len() > 11 => return None,
+            Role::Time => self.time = Some(count(bytes, field)?),
         }
         Some(())
     }
-}
 
-/// Up to 8 bytes as a number.
-fn word(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
-}
-
-/// Where a byte stands from a place on. Fields are short, so that a word at a time is faster than what long texts are searched with.
-fn find(bytes: &[u8], mut at: usize, byte: u8) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 255;
-    let pattern = ONES * u64::from(byte);
-    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
-        // The lowest byte that is 0 where the word and the pattern agree has its highest bit set, and none below it.
-        let differing = u64::from_le_bytes(*word) ^ pattern;
-        let agreeing = differing.wrapping_sub(ONES) & !differing & (ONES << 7);
-        if agreeing != 0 {
-            return Some(at + agreeing.trailing_zeros() as usize / 8);
+    fn take_filled(&mut self, bytes: &[u8], field: &Range<usize>) -> Option<()> {
+        let is_filled = !field.is_empty();
+        // Some words and signs mean that there is nothing.
+        if is_filled && matches!(bytes[field.start], b'N' | b'n' | b'\\' | b'\'') {
+            return None;
         }
-        at += 8;
+        self.filled = self.filled << 1 | u64::from(is_filled);
+        Some(())
     }
-    let rest = bytes.get(at..)?.iter().position(|other| *other == byte)?;
-    Some(at + rest)
+
+    /// Call it once all columns of the key were taken.
+    fn close_key(&mut self) {
+        self.key.push(self.filled);
+    }
+}
+
+/// Bytes that end a JSON text, or stand in none.
+#[derive(Clone, Copy, Debug)]
+pub struct TextSigns;
+
+impl Set for TextSigns {
+    #[inline]
+    fn of(&self, lanes: u8x16) -> u8x16 {
+        let controls = lanes.min(u8x16::splat(0x1f)).simd_eq(lanes);
+        lanes.simd_eq(u8x16::splat(b'"')) | lanes.simd_eq(u8x16::splat(b'\\')) | controls
+    }
 }
 
 /// Where a text ends whose inside begins there, and whether it has escapes.
+#[inline]
 pub fn text_end(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
     let (mut at, mut is_escaped) = (start, false);
     loop {
-        let end = find(bytes, at, b'"')?;
-        match memchr(b'\\', &bytes[at..end]) {
-            None => break is_free_of_controls(&bytes[start..end]).then_some((end, is_escaped)),
-            Some(length) => at = behind_escape(bytes, at + length)?,
+        let end = find(bytes, at, &TextSigns)?;
+        match bytes[end] {
+            b'"' => return Some((end, is_escaped)),
+            b'\\' => at = behind_escape(bytes, end)?,
+            _ => return None,
         }
         is_escaped = true;
     }
-}
-
-/// JSON texts hold no control characters.
-fn is_free_of_controls(text: &[u8]) -> bool {
-    text.iter().fold(true, |is_free, byte| is_free & (*byte >= 0x20))
 }
 
 fn behind_escape(bytes: &[u8], at: usize) -> Option<usize> {
@@ -244,22 +239,5 @@ fn line_end(bytes: &[u8], at: usize) -> Option<usize> {
         [b'\n', ..] => Some(at + 1),
         [b'\r', b'\n', ..] => Some(at + 2),
         _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn the_first_such_byte_is_found(bytes in "[a-d,\"é\u{80}-\u{ff}]{0,40}", at in 0_usize..20) {
-            let bytes = bytes.as_bytes();
-            for byte in [b',', b'"', b'a', 0xc3, 0] {
-                let expected = bytes.iter().enumerate().skip(at).find(|(_, other)| **other == byte).map(|(at, _)| at);
-                prop_assert_eq!(find(bytes, at, byte), expected);
-            }
-        }
     }
 }

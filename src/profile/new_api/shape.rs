@@ -47,23 +47,32 @@ impl Counts {
 }
 
 impl Shape {
-    /// The tokens of each class; `apart` are those of the prompt that other classes hold.
-    pub fn tokens(self, counts: &Counts, apart: i64) -> PerClass<i64> {
-        let mut tokens = PerClass::default();
+    /// The classes that a shape gives tokens to.
+    pub const CLASSES: [Class; 6] =
+        [Class::Input, Class::Cached, Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h, Class::Output];
+
+    /// The tokens of all classes; `apart` are those of the prompt that other classes hold.
+    pub fn all_tokens(self, counts: &Counts, apart: i64) -> PerClass<i64> {
+        let mut all = PerClass::default();
+        for (class, tokens) in Shape::CLASSES.into_iter().zip(self.tokens(counts, apart)) {
+            all[class] = tokens;
+        }
+        all
+    }
+
+    /// The tokens of [`Shape::CLASSES`].
+    #[inline]
+    pub fn tokens(self, counts: &Counts, apart: i64) -> [i64; 6] {
         if self.per_call {
-            return tokens;
+            return [0; 6];
         }
         let beside = if self.excludes { 0 } else { counts.cached.saturating_add(counts.writes) };
         let base = counts.prompt.saturating_sub(beside.saturating_add(apart));
         let (five, hour) = if self.split { (counts.writes_5m, counts.writes_1h) } else { (0, 0) };
         let rest = counts.writes.saturating_sub(five).saturating_sub(hour);
-        tokens[Class::Input] = if self.clamps { base.max(0) } else { base };
-        tokens[Class::Cached] = counts.cached;
-        tokens[Class::CacheWrite] = if self.split { rest.max(0) } else { rest };
-        tokens[Class::CacheWrite5m] = five;
-        tokens[Class::CacheWrite1h] = hour;
-        tokens[Class::Output] = counts.completion;
-        tokens
+        let input = if self.clamps { base.max(0) } else { base };
+        let writes = if self.split { rest.max(0) } else { rest };
+        [input, counts.cached, writes, five, hour, counts.completion]
     }
 }
 

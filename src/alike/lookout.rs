@@ -1,0 +1,151 @@
+//! What is seen of rows before it is their turn: blocks of the input are looked at while they wait, and a line is noted for each row.
+//!
+//! ```text
+//! block │ right right ? right right ✗ right ? … │
+//! part  │ ───── seen ──────────────│ not looked at: the general way goes on there, and then the rest is looked at anew
+//! ```
+//!
+//! A block begins where a line does, which nearly always is the start of a row. Whether it is one shows when it is its turn: where the rows
+//! before it end elsewhere (a line end within quotes), what was seen is dropped. So nothing depends on how many threads there are,
+//! or where blocks begin.
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::kinds::Look;
+use super::scan::Facts;
+use crate::audit::RequestKey;
+use crate::read::ahead::Scout;
+
+/// What is told of a row that is right, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutcomeId(NonZero<u32>);
+
+impl OutcomeId {
+    pub fn of(number: usize) -> Option<OutcomeId> {
+        NonZero::new(u32::try_from(number).ok()?.checked_add(1)?).map(OutcomeId)
+    }
+
+    pub fn number(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
+
+/// What was seen of a row.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// None where it is new, or may be wrong.
+    pub outcome: Option<OutcomeId>,
+    pub length: u32,
+    /// How many line ends are in it.
+    pub lines: u32,
+    pub charged: i64,
+    pub time: Option<i64>,
+    pub request: Option<RequestKey>,
+}
+
+/// The rows at the start of some bytes, up to the first that cannot be read here.
+#[derive(Debug, Default)]
+pub struct Part {
+    pub rows: Vec<Seen>,
+    /// The next row, and where it stands.
+    row: usize,
+    offset: u64,
+}
+
+impl Part {
+    /// Looks at rows, in a buffer that is used again.
+    pub fn look(mut rows: Vec<Seen>, offset: u64, bytes: &[u8], look: &Look) -> Part {
+        rows.clear();
+        let text = &bytes[..valid(bytes)];
+        let (mut at, mut facts) = (0, Facts::default());
+        while let Some(seen) = look.at(&text[at..], &mut facts) {
+            at += seen.length as usize;
+            rows.push(seen);
+        }
+        Part { rows, row: 0, offset }
+    }
+
+    /// The next row and its number, which is passed with that.
+    #[inline]
+    pub fn next(&mut self) -> Option<(usize, Seen)> {
+        let row = *self.rows.get(self.row)?;
+        self.row += 1;
+        self.offset += u64::from(row.length);
+        Some((self.row - 1, row))
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.row == self.rows.len()
+    }
+
+    /// Whether the next row stands there.
+    pub fn goes_on_at(&self, offset: u64) -> bool {
+        !self.is_over() && self.offset == offset
+    }
+}
+
+/// Looks at blocks, and keeps what it saw until it is their turn.
+#[derive(Debug)]
+pub struct Lookout(Mutex<Notes>);
+
+#[derive(Debug)]
+struct Notes {
+    /// How to look; none while nobody will ask.
+    look: Option<Look>,
+    parts: BTreeMap<u64, Part>,
+    /// Buffers that can be used again.
+    spare: Vec<Vec<Seen>>,
+}
+
+impl Lookout {
+    pub fn new(look: Look) -> Lookout {
+        Lookout(Mutex::new(Notes { look: Some(look), parts: BTreeMap::new(), spare: Vec::new() }))
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells how to look from now on.
+    pub fn tell(&self, look: Option<Look>) {
+        self.notes().look = look;
+    }
+
+    /// What was seen of the bytes from there on, in exchange for a buffer; parts before are dropped.
+    pub fn take(&self, offset: u64, buffer: Vec<Seen>) -> Option<Part> {
+        let mut notes = self.notes();
+        notes.spare.push(buffer);
+        let later = notes.parts.split_off(&offset);
+        let earlier = std::mem::replace(&mut notes.parts, later);
+        notes.spare.extend(earlier.into_values().map(|part| part.rows));
+        notes.parts.remove(&offset)
+    }
+
+    /// A buffer that was used before, if there is one.
+    pub fn spare(&self) -> Vec<Seen> {
+        self.notes().spare.pop().unwrap_or_default()
+    }
+}
+
+impl Scout for Lookout {
+    fn look(&self, offset: u64, block: &[u8]) {
+        let (look, buffer) = {
+            let mut notes = self.notes();
+            (notes.look.clone(), notes.spare.pop().unwrap_or_default())
+        };
+        if let Some(look) = look {
+            let part = Part::look(buffer, offset, block, &look);
+            self.notes().parts.insert(offset, part);
+        }
+    }
+}
+
+/// How many of the bytes are UTF-8.
+fn valid(bytes: &[u8]) -> usize {
+    if bytes.is_ascii() {
+        return bytes.len();
+    }
+    std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len)
+}
