@@ -124,7 +124,8 @@ mod tests {
 
     #[test]
     fn texts_have_keys_of_their_own() {
-        let all = [&["a", ""][..], &["", "a"], &["a"], &["", ""], &["12345678", ""], &["12345678"], &["1234567", "8"], &["a\0", ""]];
+        let all =
+            [&["a", ""][..], &["", "a"], &["a"], &["", ""], &["12345678", ""], &["12345678"], &["1234567", "8"], &["a\0", ""]];
         for (at, texts) in all.iter().enumerate() {
             assert!(all[..at].iter().all(|other| key(other) != key(texts)), "{texts:?}");
         }

@@ -34,7 +34,16 @@ enum Source {
 
 impl Window {
     pub fn new(source: Box<dyn Read + Send>) -> Window {
-        Window { source: Source::Stream(source), buffer: vec![0; BLOCK], start: 0, end: 0, line: 1, offset: 0, ended: false, failure: None }
+        Window {
+            source: Source::Stream(source),
+            buffer: vec![0; BLOCK],
+            start: 0,
+            end: 0,
+            line: 1,
+            offset: 0,
+            ended: false,
+            failure: None,
+        }
     }
 
     pub fn bytes(&self) -> &[u8] {
