@@ -203,7 +203,7 @@ pub fn as_priced(terms: &Terms) -> Option<Terms> {
         return None;
     }
     let Variables { p, c, .. } = variables(terms, tiered);
-    let mut usage = terms.usage.clone();
+    let mut usage = terms.usage;
     (usage[Class::Input], usage[Class::Output]) = (p, c);
     let names = [
         (Name::Cr, &[Class::Cached][..]),
