@@ -4,6 +4,7 @@
 //! here for 8 to 64 bytes at once.
 
 use std::ops::Range;
+use std::slice;
 
 use wide::u8x16;
 
@@ -13,7 +14,7 @@ pub trait Set {
 }
 
 impl<S: Set> Set for &S {
-    #[inline]
+    #[inline(always)]
     fn of(&self, lanes: u8x16) -> u8x16 {
         (*self).of(lanes)
     }
@@ -23,46 +24,50 @@ impl<S: Set> Set for &S {
 ///
 /// ```text
 /// bytes  2,,user236,key236,"{""admin_info…
-/// mask   .11.......1......11..11              a bit for each of 64 bytes, made at once
+/// mask   .11.......1......111.11              a bit for each of 64 bytes, made at once
 /// ```
 #[derive(Debug)]
 pub struct Signs<'b, S> {
-    bytes: &'b [u8],
+    pub bytes: &'b [u8],
     set: S,
     base: usize,
     mask: u64,
 }
 
 impl<'b, S: Set> Signs<'b, S> {
+    #[inline(always)]
     pub fn new(bytes: &'b [u8], set: S) -> Signs<'b, S> {
         let mask = mask(bytes, 0, &set);
         Signs { bytes, set, base: 0, mask }
     }
 
-    /// Where the first one stands from a place on. Later calls ask for the same place or ones behind it.
-    #[inline]
-    pub fn next(&mut self, from: usize) -> Option<usize> {
-        let passed = from - self.base;
-        let left = if passed < 64 { self.mask & u64::MAX << passed } else { 0 };
-        if left != 0 { Some(self.base + left.trailing_zeros() as usize) } else { self.further(from) }
+    /// Where the next one stands, and which it is.
+    #[inline(always)]
+    pub fn next(&mut self) -> Option<(usize, u8)> {
+        if self.mask == 0 {
+            (self.base, self.mask) = next_mask(self.bytes, self.base, &self.set)?;
+        }
+        let at = self.base + self.mask.trailing_zeros() as usize;
+        self.mask &= self.mask - 1;
+        Some((at, *self.bytes.get(at)?))
     }
 
-    fn further(&mut self, from: usize) -> Option<usize> {
-        self.base = from.max(self.base + 64);
-        while self.base < self.bytes.len() {
-            self.mask = mask(self.bytes, self.base, &self.set);
-            if self.mask != 0 {
-                return Some(self.base + self.mask.trailing_zeros() as usize);
-            }
-            self.base += 64;
-        }
-        (self.base, self.mask) = (self.bytes.len(), 0);
-        None
+    /// Passes over all that stand before a place.
+    pub fn skip_to(&mut self, place: usize) {
+        self.base = place;
+        self.mask = mask(self.bytes, place, &self.set);
     }
 }
 
+/// The next mask that is not empty, and its base.
+#[inline(never)]
+fn next_mask(bytes: &[u8], base: usize, set: &impl Set) -> Option<(usize, u64)> {
+    let bases = (base + 64..bytes.len()).step_by(64);
+    bases.map(|base| (base, mask(bytes, base, set))).find(|(_, mask)| *mask != 0)
+}
+
 /// A bit for each of the 64 bytes from a place on; those behind the end are in no set.
-#[inline]
+#[inline(always)]
 fn mask(bytes: &[u8], base: usize, set: &impl Set) -> u64 {
     let rest = &bytes[base..];
     match rest.first_chunk::<64>() {
@@ -75,7 +80,7 @@ fn mask(bytes: &[u8], base: usize, set: &impl Set) -> u64 {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn block_mask(block: &[u8; 64], set: &impl Set) -> u64 {
     let (lanes, _) = block.as_chunks::<16>();
     let bits = |at: usize| u64::from(set.of(u8x16::new(lanes[at])).to_bitmask()) << (16 * at);
@@ -83,98 +88,126 @@ fn block_mask(block: &[u8; 64], set: &impl Set) -> u64 {
 }
 
 /// Where the first byte of a set stands from a place on: for texts that mostly end soon.
-#[inline]
+#[inline(always)]
 pub fn find(bytes: &[u8], from: usize, set: &impl Set) -> Option<usize> {
     let mut at = from;
-    while let Some(lanes) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+    while let Some(lanes) = bytes.get(at..at.wrapping_add(16)).and_then(<[u8]>::first_chunk) {
         let bits = set.of(u8x16::new(*lanes)).to_bitmask();
         if bits != 0 {
             return Some(at + bits.trailing_zeros() as usize);
         }
         at += 16;
     }
-    Signs::new(bytes.get(at..)?, set).next(0).map(|length| at + length)
+    Signs::new(bytes.get(at..)?, set).next().map(|(length, _)| at + length)
 }
 
-/// Whether a text begins with a literal.
-#[inline]
-pub fn begins(text: &[u8], literal: &[u8]) -> bool {
-    let Some(text) = text.get(..literal.len()) else { return false };
-    let ((a, text), (b, literal)) = (text.as_chunks::<16>(), literal.as_chunks::<16>());
-    a.iter().zip(b).all(|(a, b)| a == b) && rest_is_same(text, literal)
-}
-
-/// Fewer than 16 bytes, in words that may overlap.
-#[inline]
-fn rest_is_same(a: &[u8], b: &[u8]) -> bool {
-    match (a.first_chunk::<8>(), b.first_chunk::<8>()) {
-        (Some(first), Some(other)) => first == other && a.last_chunk::<8>() == b.last_chunk::<8>(),
-        _ => match (a.first_chunk::<4>(), b.first_chunk::<4>()) {
-            (Some(first), Some(other)) => first == other && a.last_chunk::<4>() == b.last_chunk::<4>(),
-            _ => a == b,
-        },
-    }
-}
-
-/// A text that others are compared with, 16 bytes at a time.
+/// Texts that others are compared with, one behind the other, 16 bytes at a time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Literal {
-    /// The last one is filled up with zeros.
-    blocks: Vec<[u8; 16]>,
+pub struct Literals {
+    blocks: Vec<Piece>,
+    /// Of those that are ended, and of the last one: the end of its blocks, and its length.
+    ends: Vec<(usize, usize)>,
     length: usize,
 }
 
-impl Literal {
+/// Up to 16 bytes of a literal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Piece {
+    text: [u8; 16],
+    /// A bit for each byte that counts.
+    filled: u32,
+}
+
+impl Literals {
     pub fn push(&mut self, byte: u8) {
         let at = self.length % 16;
         if at == 0 {
-            self.blocks.push([0; 16]);
+            self.blocks.push(Piece::default());
         }
         if let Some(block) = self.blocks.last_mut() {
-            block[at] = byte;
+            block.text[at] = byte;
+            block.filled |= 1 << at;
         }
         self.length += 1;
     }
 
-    /// How often a byte that is not 0 stands in it.
-    pub fn count(&self, byte: u8) -> usize {
-        self.blocks.as_flattened().iter().filter(|other| **other == byte).count()
+    /// What is pushed from now on belongs to the next one.
+    pub fn end(&mut self) {
+        self.ends.push((self.blocks.len(), std::mem::take(&mut self.length)));
     }
 
-    /// What is behind it, where it stands there.
-    #[inline]
-    pub fn behind(&self, bytes: &[u8], start: usize) -> Option<usize> {
-        let (mut at, end) = (start, start + self.length);
-        for block in &self.blocks {
-            let differing = match bytes.get(at..).and_then(<[u8]>::first_chunk) {
-                Some(text) => !u8x16::new(*text).simd_eq(u8x16::new(*block)).to_bitmask(),
-                None => return begins(bytes.get(start..)?, &self.blocks.as_flattened()[..self.length]).then_some(end),
-            };
-            // Of the last block only what is filled has to agree.
-            let filled = if end - at < 16 { !(u32::MAX << (end - at)) } else { 0xffff };
-            if differing & filled != 0 {
-                return None;
-            }
-            at += 16;
-        }
-        Some(end)
+    /// How often a byte that is not 0 stands in them.
+    pub fn count(&self, byte: u8) -> usize {
+        self.blocks.iter().flat_map(|block| block.text).filter(|other| *other == byte).count()
+    }
+
+    /// Compares a text with each of them in turn; each has to be ended.
+    #[inline(always)]
+    pub fn follow<'l>(&'l self, bytes: &'l [u8]) -> Following<'l> {
+        Following { bytes, blocks: &self.blocks, ends: self.ends.iter(), block: 0 }
     }
 }
 
-/// The 8 bytes from a place on as a number, the first one lowest; what is behind the end is 0.
-#[inline]
-pub fn word(bytes: &[u8], at: usize) -> u64 {
-    match bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        Some(word) => u64::from_le_bytes(*word),
-        None => bytes.iter().skip(at).take(8).rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+/// The literals that are still to come in a text.
+#[derive(Debug)]
+pub struct Following<'l> {
+    bytes: &'l [u8],
+    blocks: &'l [Piece],
+    ends: slice::Iter<'l, (usize, usize)>,
+    block: usize,
+}
+
+impl Following<'_> {
+    /// What is behind the next literal, where it stands there.
+    #[inline]
+    pub fn next(&mut self, start: usize) -> Option<usize> {
+        let (end, length) = *self.ends.next()?;
+        let pieces = self.blocks.get(self.block..end)?;
+        self.block = end;
+        let is_there = match self.bytes.get(start..start + 16 * pieces.len()) {
+            Some(text) => text.as_chunks().0.iter().zip(pieces).all(|(text, piece)| piece.is_same(text)),
+            None => is_at_end(self.bytes.get(start..)?, pieces, length),
+        };
+        is_there.then_some(start + length)
     }
+}
+
+impl Piece {
+    #[inline(always)]
+    fn is_same(&self, text: &[u8; 16]) -> bool {
+        let same = u8x16::new(*text).simd_eq(u8x16::new(self.text)).to_bitmask();
+        same & self.filled == self.filled
+    }
+}
+
+/// Whether a text begins with pieces, where it is shorter than these are when they are filled up.
+#[cold]
+#[inline(never)]
+fn is_at_end(text: &[u8], pieces: &[Piece], length: usize) -> bool {
+    let literal = pieces.iter().flat_map(|piece| piece.text).take(length);
+    text.len() >= length && literal.eq(text.iter().copied().take(length))
+}
+
+/// The 8 bytes from a place on as a number, the first one lowest; what is behind the end is 0.
+#[inline(always)]
+pub fn word(bytes: &[u8], at: usize) -> u64 {
+    match bytes.get(at..at.wrapping_add(8)).and_then(<[u8]>::first_chunk) {
+        Some(word) => u64::from_le_bytes(*word),
+        None => word_at_end(bytes, at),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn word_at_end(bytes: &[u8], at: usize) -> u64 {
+    bytes.iter().skip(at).take(8).rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
 const ONES: u64 = u64::MAX / 255;
 const HIGH: u64 = ONES << 7;
 
 /// How many digits there are from a place on.
-#[inline]
+#[inline(always)]
 pub fn digits(bytes: &[u8], at: usize) -> usize {
     let mut length = 0;
     loop {
@@ -190,15 +223,29 @@ pub fn digits(bytes: &[u8], at: usize) -> usize {
 
 /// How long the whole number from a place on is, as JSON writes it, and what it is; none where there is none, or a longer one than any
 /// count.
-#[inline]
+#[inline(always)]
 pub fn leading_count(bytes: &[u8], at: usize) -> Option<(usize, i64)> {
+    let values = word(bytes, at) ^ (ONES * u64::from(b'0'));
+    let others = (values.wrapping_add(ONES * 0x76) | values) & HIGH;
+    let length = others.trailing_zeros() as usize / 8;
+    let begins_with_zero = values.trailing_zeros() >= 8;
+    match length {
+        1 => Some((1, (values & 0xff).cast_signed())),
+        2..=7 if !begins_with_zero => Some((length, joined(values << (8 * (8 - length))))),
+        8 if !begins_with_zero => long_count(bytes, at),
+        _ => None,
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn long_count(bytes: &[u8], at: usize) -> Option<(usize, i64)> {
     let length = digits(bytes, at);
-    let is_one = length == 1 || (length > 1 && bytes[at] != b'0');
-    if is_one { Some((length, count(bytes, at..at + length)?)) } else { None }
+    Some((length, count(bytes, at..at + length)?))
 }
 
 /// The whole number that a field of digits says, 0 if it is empty; none where it is not one, or longer than any count.
-#[inline]
+#[inline(always)]
 pub fn count(bytes: &[u8], field: Range<usize>) -> Option<i64> {
     match field.len() {
         0 => Some(0),
@@ -212,7 +259,7 @@ pub fn count(bytes: &[u8], field: Range<usize>) -> Option<i64> {
 }
 
 /// The number of 1 to 8 digits.
-#[inline]
+#[inline(always)]
 fn short(bytes: &[u8], field: Range<usize>) -> Option<i64> {
     let values = word(bytes, field.start) ^ (ONES * u64::from(b'0'));
     // The last digit comes to the highest byte; before the first one there are zeros.
@@ -220,10 +267,16 @@ fn short(bytes: &[u8], field: Range<usize>) -> Option<i64> {
     if (values.wrapping_add(ONES * 0x76) | values) & HIGH != 0 {
         return None;
     }
-    // Neighbours are joined: digits to pairs, pairs to fours, fours to the number.
-    let pairs = (values.wrapping_mul(10) + (values >> 8)) & 0x00ff_00ff_00ff_00ff;
+    Some(joined(values))
+}
+
+/// The number of 8 digits, one in each byte, the last one highest. Neighbours are joined: digits to pairs, pairs to fours, fours to the
+/// number.
+#[inline(always)]
+fn joined(digits: u64) -> i64 {
+    let pairs = (digits.wrapping_mul(10) + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
-    i64::try_from((fours.wrapping_mul(10_000) + (fours >> 32)) & 0xffff_ffff).ok()
+    ((fours.wrapping_mul(10_000) + (fours >> 32)) & 0xffff_ffff).cast_signed()
 }
 
 #[cfg(test)]
@@ -260,44 +313,42 @@ mod tests {
         #[test]
         fn signs_are_found_one_after_the_other(text in "[a-c,é]{0,200}", from in 0_usize..100) {
             let bytes = text.as_bytes();
-            let (mut signs, mut at) = (Signs::new(bytes, Comma), from);
-            let mut found = Vec::new();
-            while let Some(next) = signs.next(at) {
-                found.push(next);
-                at = next + 1;
-            }
+            let from = from.min(bytes.len());
+            let mut signs = Signs::new(bytes, Comma);
+            signs.skip_to(from);
+            let found: Vec<usize> = std::iter::from_fn(|| signs.next()).map(|(at, _)| at).collect();
             let expected: Vec<_> = (from..bytes.len()).filter(|at| bytes[*at] == b',').collect();
             prop_assert_eq!(find(bytes, from, &Comma), expected.first().copied());
             prop_assert_eq!(found, expected);
         }
 
         #[test]
-        fn beginnings_are_compared_whole(text in "[ab]{0,70}", length in 0_usize..75, change in 0_usize..75) {
-            let literal = &text.as_bytes()[..length.min(text.len())];
-            prop_assert!(begins(text.as_bytes(), literal));
-            prop_assert!(!begins(literal, &[literal, b"a"].concat()));
-            let mut other = literal.to_vec();
+        fn literals_are_compared_whole(text in "[ab]{0,90}", cuts in prop::collection::vec(0_usize..40, 1..4), change in 0_usize..90) {
+            let bytes = text.as_bytes();
+            let (mut literals, mut ends, mut at) = (Literals::default(), Vec::new(), 0);
+            for length in &cuts {
+                let end = bytes.len().min(at + length);
+                bytes[at..end].iter().for_each(|byte| literals.push(*byte));
+                literals.end();
+                ends.push(end);
+                at = end;
+            }
+            prop_assert_eq!(literals.count(b'b'), bytes[..at].iter().filter(|byte| **byte == b'b').count());
+            let follow = |text: &[u8]| {
+                let (mut following, mut at, mut found) = (literals.follow(text), 0, Vec::new());
+                while let Some(next) = following.next(at).filter(|_| found.len() < ends.len()) {
+                    found.push(next);
+                    at = next;
+                }
+                found
+            };
+            prop_assert_eq!(&follow(bytes), &ends);
+            let mut other = bytes.to_vec();
             if let Some(byte) = other.get_mut(change) {
                 *byte ^= 1;
-                prop_assert!(!begins(text.as_bytes(), &other));
             }
-        }
-
-        #[test]
-        fn literals_are_compared_whole(text in "[ab]{0,70}", length in 0_usize..75, start in 0_usize..4, change in 0_usize..75) {
-            let (text, mut literal) = (text.as_bytes(), Literal::default());
-            let inside = text.get(start..).unwrap_or_default();
-            let copied = &inside[..length.min(inside.len())];
-            copied.iter().for_each(|byte| literal.push(*byte));
-            prop_assert_eq!(literal.count(b'b'), copied.iter().filter(|byte| **byte == b'b').count());
-            if start <= text.len() {
-                prop_assert_eq!(literal.behind(text, start), Some(start + copied.len()));
-            }
-            literal.push(b'c');
-            prop_assert_eq!(literal.behind(text, start), None);
-            let mut other = Literal::default();
-            copied.iter().enumerate().for_each(|(at, byte)| other.push(if at == change { byte ^ 1 } else { *byte }));
-            prop_assert_eq!(other.behind(text, start).is_some(), change >= copied.len() && start <= text.len());
+            let before: Vec<usize> = ends.iter().copied().take_while(|end| *end <= change).collect();
+            prop_assert_eq!(follow(&other), if change < bytes.len() { before } else { ends });
         }
 
         #[test]

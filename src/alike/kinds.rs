@@ -12,13 +12,13 @@ use crate::audit::{Class, Lesson, RequestKey, Verdict};
 use crate::config::Stretches;
 use crate::exact::Points;
 use crate::log::LogEntry;
-use crate::pricing::{Compiled, Reason};
+use crate::pricing::{Compiled, Only, Reason};
 use crate::profile::{Counts, Profile, Shape};
 
 /// So many keys, templates of a key, and kinds of rows of a template are kept; what is beyond them goes the general way.
 const MOST_KIN: usize = 4_096;
 const MOST_BRANCHES: usize = 16;
-const MOST_KNOWN: usize = 16;
+const MOST_KNOWN: usize = 32;
 
 /// All that was learnt. A copy shares what it can.
 #[derive(Clone, Debug, Default)]
@@ -49,14 +49,14 @@ struct Branch {
     known: Vec<Known>,
 }
 
-/// Rows of a branch in which the same counts are 0.
+/// Rows of a branch in which the same counts are 0, and the same classes of tokens.
 #[derive(Clone, Debug)]
 struct Known {
     filled: u8,
+    classes: u8,
     shape: Shape,
-    prices: Compiled,
-    /// By the classes that have tokens: what is told of the rows.
-    proven: Vec<(u8, OutcomeId)>,
+    outcome: OutcomeId,
+    prices: Only<{ Shape::CLASSES.len() }>,
 }
 
 /// What is told of rows that are right.
@@ -107,16 +107,16 @@ impl Look {
             Some((length, branch.lines))
         })?;
         if !is_timeless {
-            facts.key.push(self.stretches.at(facts.time) as u64);
+            facts.key.add(self.stretches.at(facts.time) as u64)?;
         }
-        let details = &bytes[facts.details.clone()];
+        let details = facts.details.of(bytes);
         Some(Seen {
             outcome: self.known.outcome(facts, details, fitted).or_else(|| self.known.outcome_if_sorted(facts, details)),
             length: u32::try_from(length).ok()?,
             lines: 1 + u32::try_from(facts.inner_lines).ok()?,
             charged: facts.charged,
             time: facts.time,
-            request: RequestKey::of(&bytes[facts.request.clone()], Points(facts.charged)),
+            request: RequestKey::of(facts.request.of(bytes), Points(facts.charged)),
         })
     }
 
@@ -129,7 +129,7 @@ impl Look {
     pub fn stranger(&self, row: &[u8]) -> Stranger {
         let mut facts = Facts::default();
         let is_read = self.read(row, &mut facts).is_some();
-        let details = (is_read && self.known.has_room(&facts.key)).then(|| row[facts.details.clone()].to_vec());
+        let details = (is_read && self.known.has_room(&facts.key)).then(|| facts.details.of(row).to_vec());
         Stranger { facts, details }
     }
 }
@@ -171,7 +171,7 @@ impl Kinds {
             return None;
         }
         let terms = judged.terms.as_ref()?;
-        let prices = Compiled::of(terms)?;
+        let prices = Compiled::of(terms)?.only(&Shape::CLASSES);
         let sorts = self.kin.get(&facts.key).is_some_and(|kin| kin.branches.len() >= MOST_ORDERS);
         let mut sorter = Sorter::default();
         let (details, quoting) =
@@ -183,7 +183,7 @@ impl Kinds {
         let counts = new.counts(facts, held);
         let tokens = lesson.shape.tokens(&counts, 0);
         // What was read here must be what the general way read.
-        if lesson.shape.all_tokens(&counts, 0) != terms.usage || !prices.gives(&Shape::CLASSES, &tokens, facts.charged) {
+        if lesson.shape.all_tokens(&counts, 0) != terms.usage || !prices.gives(&tokens, facts.charged) {
             return None;
         }
         let outcome = Outcome {
@@ -193,7 +193,8 @@ impl Kinds {
             presumed: judged.reason,
             is_request: lesson.is_request,
         };
-        let known = Known { filled: filled(&counts), shape: lesson.shape, prices, proven: vec![(classes(&tokens), id)] };
+        let (filled, classes) = (filled(&counts), classes(&tokens));
+        let known = Known { filled, classes, shape: lesson.shape, outcome: id, prices };
         self.branch(&facts.key, new, sorts)?.add(known)?;
         Some(outcome)
     }
@@ -245,27 +246,19 @@ impl Branch {
         if counts.prompt + counts.completion == 0 {
             return None;
         }
-        let known = self.known(filled(&counts))?;
-        let tokens = known.shape.tokens(&counts, 0);
-        let classes = classes(&tokens);
-        let (_, outcome) = known.proven.iter().find(|(proven, _)| *proven == classes)?;
-        known.prices.gives(&Shape::CLASSES, &tokens, facts.charged).then_some(*outcome)
-    }
-
-    fn known(&self, filled: u8) -> Option<&Known> {
-        self.known.iter().find(|known| known.filled == filled)
+        let filled = filled(&counts);
+        let (known, tokens) = self.known.iter().filter(|known| known.filled == filled).find_map(|known| {
+            let tokens = known.shape.tokens(&counts, 0);
+            (classes(&tokens) == known.classes).then_some((known, tokens))
+        })?;
+        known.prices.gives(&tokens, facts.charged).then_some(known.outcome)
     }
 
     /// Adds rows with other counts, or other classes of them; none where there is no room, or the same counts mean something else.
     fn add(&mut self, new: Known) -> Option<()> {
-        match self.known.iter_mut().find(|known| known.filled == new.filled) {
-            Some(known) if known.shape != new.shape || known.prices != new.prices => None,
-            Some(known) => {
-                let is_known = known.proven.iter().any(|(classes, _)| new.proven.iter().any(|(other, _)| classes == other));
-                (!is_known).then(|| known.proven.extend(new.proven))
-            }
-            None => (self.known.len() < MOST_KNOWN).then(|| self.known.push(new)),
-        }
+        let mut same = self.known.iter().filter(|known| known.filled == new.filled);
+        let is_clear = same.all(|known| known.shape == new.shape && known.prices == new.prices && known.classes != new.classes);
+        (is_clear && self.known.len() < MOST_KNOWN).then(|| self.known.push(new))
     }
 }
 

@@ -94,11 +94,14 @@ struct Stranger {
     details: Option<Vec<u8>>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+/// Rows with one outcome. Each was charged less than 2^31 points, so that 64 bits hold the points of 2^32 rows of the dearest.
+#[derive(Clone, Copy, Debug)]
 struct Tally {
     rows: u64,
-    points: i128,
-    span: Span,
+    points: i64,
+    /// In reverse where no row has a time.
+    first: i64,
+    last: i64,
 }
 
 /// Rows that stand one behind the other.
@@ -232,7 +235,7 @@ impl Alike {
         let known = Arc::make_mut(&mut open.look.known);
         if let Some(outcome) = known.learn(&facts, &details, entry, verdict, &lesson, id) {
             self.outcomes.push(outcome);
-            self.tallies.push(Tally::default());
+            self.tallies.push(Tally::NONE);
             open.is_ahead = true;
         }
     }
@@ -246,8 +249,8 @@ impl Alike {
                 profile: outcome.profile,
                 presumed: outcome.presumed,
                 rows: tally.rows,
-                points: tally.points,
-                span: tally.span,
+                points: tally.points.into(),
+                span: tally.span(),
             });
         }
         for (time, sum) in self.days.sums() {
@@ -307,12 +310,20 @@ impl Stretch {
 }
 
 impl Tally {
+    const NONE: Tally = Tally { rows: 0, points: 0, first: i64::MAX, last: i64::MIN };
+
+    #[inline(always)]
     fn add(&mut self, points: i64, time: Option<i64>) {
         self.rows += 1;
-        self.points += i128::from(points);
+        self.points += points;
         if let Some(time) = time {
-            self.span.first = Some(self.span.first.map_or(time, |first| first.min(time)));
-            self.span.last = Some(self.span.last.map_or(time, |last| last.max(time)));
+            self.first = self.first.min(time);
+            self.last = self.last.max(time);
         }
+    }
+
+    fn span(&self) -> Span {
+        let is_timed = self.first <= self.last;
+        Span { first: is_timed.then_some(self.first), last: is_timed.then_some(self.last) }
     }
 }

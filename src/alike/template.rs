@@ -13,7 +13,7 @@
 
 use memchr::memchr;
 
-use super::bytes::{Literal, begins, digits, find, leading_count};
+use super::bytes::{Literals, digits, find, leading_count};
 use super::scan::TextSigns;
 use crate::details::Details;
 
@@ -82,16 +82,8 @@ impl Quoting {
 /// A text with holes, as it stands in its row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Template {
-    pieces: Vec<Piece>,
-    /// What stands behind the last hole.
-    end: Literal,
-}
-
-/// A hole, and the literal before it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Piece {
-    literal: Literal,
-    hole: Hole,
+    literals: Literals,
+    holes: Vec<Hole>,
 }
 
 impl Template {
@@ -106,6 +98,7 @@ impl Template {
             template.push_value(key, value, asked, quoting);
         }
         template.push(&text[at..], quoting);
+        template.literals.end();
         template
     }
 
@@ -121,6 +114,7 @@ impl Template {
             template.push_value(key, value, asked, Quoting::Bare);
         }
         template.push("}", Quoting::Bare);
+        template.literals.end();
         template
     }
 
@@ -134,18 +128,18 @@ impl Template {
 
     fn push(&mut self, text: &str, quoting: Quoting) {
         for byte in text.bytes() {
-            quoting.escape(byte).into_iter().chain([byte]).for_each(|byte| self.end.push(byte));
+            quoting.escape(byte).into_iter().chain([byte]).for_each(|byte| self.literals.push(byte));
         }
     }
 
     fn hole(&mut self, hole: Hole) {
-        self.pieces.push(Piece { literal: std::mem::take(&mut self.end), hole });
+        self.literals.end();
+        self.holes.push(hole);
     }
 
     /// How many line ends are in each text that fits.
     pub fn lines(&self) -> usize {
-        let literals = self.pieces.iter().map(|piece| &piece.literal).chain([&self.end]);
-        literals.map(|literal| literal.count(b'\n')).sum()
+        self.literals.count(b'\n')
     }
 
     /// A value that nobody looked at: the texts and numbers within it may differ, the names of keys not.
@@ -177,8 +171,9 @@ impl Template {
     /// How many of the bytes fit, from their start on, and their counts; none where they do not fit.
     pub fn fit(&self, bytes: &[u8]) -> Option<(usize, [i64; 4])> {
         let (mut counts, mut at) = ([0; 4], 0);
-        for Piece { literal, hole } in &self.pieces {
-            at = literal.behind(bytes, at)?;
+        let mut literals = self.literals.follow(bytes);
+        for hole in &self.holes {
+            at = literals.next(at)?;
             at = match hole {
                 Hole::Text => find(bytes, at, &TextSigns)?,
                 Hole::Number => at + number(bytes, at)?,
@@ -189,13 +184,8 @@ impl Template {
                 }
             };
         }
-        Some((self.end.behind(bytes, at)?, counts))
+        Some((literals.next(at)?, counts))
     }
-}
-
-#[inline]
-pub fn follow(bytes: &[u8], at: usize, literal: &[u8]) -> Option<usize> {
-    begins(bytes.get(at..)?, literal).then_some(at + literal.len())
 }
 
 /// The length of a JSON text, its quotes included.
@@ -210,14 +200,14 @@ fn text_length(rest: &str) -> usize {
 }
 
 /// The length of a whole number without sign, as JSON writes it.
-#[inline]
+#[inline(always)]
 fn whole(bytes: &[u8], at: usize) -> Option<usize> {
     let length = digits(bytes, at);
     (length == 1 || (length > 1 && bytes[at] != b'0')).then_some(length)
 }
 
 /// The length of a number without exponent.
-#[inline]
+#[inline(always)]
 pub fn number(bytes: &[u8], start: usize) -> Option<usize> {
     let at = start + usize::from(bytes.get(start) == Some(&b'-'));
     let end = at + whole(bytes, at)?;

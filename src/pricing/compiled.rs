@@ -45,21 +45,38 @@ impl Compiled {
         Some(Compiled { constant: small(&constant)?, coefficients, denominator })
     }
 
-    /// Whether so many tokens of these classes, and none of others, come to this charge by the formula alone: no minimum, no limit had to
-    /// be asked.
+    /// The prices of some classes alone.
+    pub fn only<const N: usize>(&self, classes: &[Class; N]) -> Only<N> {
+        let coefficients = classes.map(|class| self.coefficients[class as usize]);
+        Only { constant: self.constant, coefficients, denominator: self.denominator }
+    }
+
+    /// See [`Only::gives`].
+    pub fn gives<const N: usize>(&self, classes: &[Class; N], tokens: &[i64; N], points: i64) -> bool {
+        self.only(classes).gives(tokens, points)
+    }
+}
+
+/// The prices of a few classes, for charges without tokens of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Only<const N: usize> {
+    constant: u128,
+    coefficients: [u128; N],
+    denominator: u128,
+}
+
+impl<const N: usize> Only<N> {
+    /// Whether so many tokens come to this charge by the formula alone: no minimum, no limit had to be asked.
     ///
     /// False says nothing: the charge may be wrong, or one for the rules that are not looked at here.
-    #[inline]
-    pub fn gives<const N: usize>(&self, classes: &[Class; N], tokens: &[i64; N], points: i64) -> bool {
+    #[inline(always)]
+    pub fn gives(&self, tokens: &[i64; N], points: i64) -> bool {
         // A number below 0 has all of its high bits set.
         let bits = tokens.iter().fold(0, |bits, count| bits | count.cast_unsigned());
         if bits >= MOST_TOKENS || points < 1 || points >= Points::INT32.1.0 {
             return false;
         }
-        let products = classes.iter().zip(tokens).map(|(class, count)| {
-            let coefficient = self.coefficients[*class as usize];
-            u128::from(count.cast_unsigned()) * coefficient
-        });
+        let products = self.coefficients.iter().zip(tokens).map(|(price, count)| u128::from(count.cast_unsigned()) * price);
         let sum = products.fold(self.constant, |sum, product| sum + product);
         let (amount, charged) = (2 * sum + self.denominator, 2 * self.denominator * u128::from(points.cast_unsigned()));
         amount.wrapping_sub(charged) < 2 * self.denominator

@@ -29,7 +29,7 @@ mod terms;
 mod usage;
 
 pub use changes::tiers;
-pub use compiled::Compiled;
+pub use compiled::{Compiled, Only};
 pub use estimate::may_give;
 pub use in_floats::{as_priced, expression_variables};
 pub use judge::{Judgement, Standing, agrees, judge};

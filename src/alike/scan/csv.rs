@@ -3,7 +3,7 @@
 use memchr::memchr_iter;
 use wide::u8x16;
 
-use super::{Facts, Fit, Role, is_key_first, line_end};
+use super::{Columns, Facts, Fit, Role, Span, line_end};
 use crate::alike::bytes::{Set, Signs};
 use crate::alike::template::Quoting;
 
@@ -12,8 +12,7 @@ use crate::alike::template::Quoting;
 pub struct CsvScan {
     signs: CsvSigns,
     delimiter: u8,
-    roles: Vec<Role>,
-    key_first: bool,
+    columns: Columns,
 }
 
 /// Bytes that end a field, or stand only in quoted ones.
@@ -23,7 +22,7 @@ struct CsvSigns {
 }
 
 impl Set for CsvSigns {
-    #[inline]
+    #[inline(always)]
     fn of(&self, lanes: u8x16) -> u8x16 {
         let is = |byte| lanes.simd_eq(u8x16::splat(byte));
         lanes.simd_eq(self.delimiter) | is(b'"') | is(b'\n') | is(b'\r')
@@ -31,81 +30,91 @@ impl Set for CsvSigns {
 }
 
 impl CsvScan {
-    pub fn new(delimiter: u8, roles: Vec<Role>) -> CsvScan {
-        CsvScan { signs: CsvSigns { delimiter: u8x16::splat(delimiter) }, delimiter, key_first: is_key_first(&roles), roles }
+    pub fn new(delimiter: u8, columns: Columns) -> CsvScan {
+        CsvScan { signs: CsvSigns { delimiter: u8x16::splat(delimiter) }, delimiter, columns }
     }
 
     /// Reads the row at the start of the bytes; its length, or none where it is not one by the rules.
     pub fn row(&self, bytes: &[u8], facts: &mut Facts, mut fit: impl Fit) -> Option<usize> {
         facts.clear();
         let mut signs = Signs::new(bytes, &self.signs);
-        let mut at = 0;
-        for (column, role) in self.roles.iter().enumerate() {
-            if column > 0 {
-                at = behind(bytes, at, self.delimiter)?;
+        let last = self.columns.roles.len() - 1;
+        let (mut column, mut at) = (0, 0);
+        let end = loop {
+            let (bare, sign, byte) = bare_fields(&mut signs, at, self.delimiter, &mut facts.fields[column..=last])?;
+            column += bare;
+            if byte != b'"' {
+                break sign;
             }
-            if *role == Role::Details && self.key_first {
-                facts.close_key();
+            let start = Some(sign + 1).filter(|_| facts.fields[column].start == sign)?;
+            let close = self.quoted(self.columns.roles[column], bytes, start, facts, &mut signs, &mut fit)?;
+            facts.fields[column] = Span { start, end: close };
+            let (next, byte) = signs.next().filter(|(next, _)| *next == close + 1)?;
+            if byte != self.delimiter {
+                break next;
             }
-            at = if bytes.get(at) == Some(&b'"') {
-                self.quoted(*role, bytes, at, facts, &mut signs, &mut fit)?
-            } else {
-                let end = signs.next(at)?;
-                facts.take(*role, bytes, at..end)?;
-                end
-            };
+            (column, at) = (column + 1, next + 1);
+        };
+        if column != last {
+            return None;
         }
-        if !self.key_first {
-            facts.close_key();
-        }
-        line_end(bytes, at)
+        facts.take(&self.columns, bytes)?;
+        line_end(bytes, end)
     }
 
-    /// Takes a field within quotes; what is behind it.
+    /// Where a field within quotes ends that begins there.
     fn quoted(
         &self,
         role: Role,
         bytes: &[u8],
-        at: usize,
+        start: usize,
         facts: &mut Facts,
         signs: &mut Signs<'_, &CsvSigns>,
         fit: &mut impl Fit,
     ) -> Option<usize> {
-        let start = at + 1;
         if role == Role::Details {
             facts.quoting = Quoting::Csv;
-            if self.key_first {
-                if let Some((length, lines)) = fit(&facts.key, &bytes[start..], Quoting::Csv) {
-                    facts.details = start..start + length;
-                    facts.inner_lines += lines;
-                    return behind(bytes, start + length, b'"');
-                }
+            if let Some((length, lines)) = facts.fit(&self.columns, bytes, start, fit)? {
+                facts.inner_lines += lines;
+                let close = start + length;
+                signs.skip_to(close + 1);
+                return Some(close);
             }
         }
-        let end = closing_quote(bytes, start, signs, matches!(role, Role::Idle | Role::Details))?;
-        facts.take(role, bytes, start..end)?;
-        facts.inner_lines += memchr_iter(b'\n', &bytes[start..end]).count();
-        behind(bytes, end, b'"')
+        let close = closing_quote(bytes, signs, matches!(role, Role::Idle | Role::Details))?;
+        facts.inner_lines += memchr_iter(b'\n', &bytes[start..close]).count();
+        Some(close)
     }
 }
 
-fn behind(bytes: &[u8], at: usize, byte: u8) -> Option<usize> {
-    (bytes.get(at) == Some(&byte)).then_some(at + 1)
+/// Takes fields without quotes up to one that ends in another sign than a delimiter: how many are before it, and that sign.
+///
+/// It stands alone so that its loop, which takes most fields, is short.
+#[inline(never)]
+fn bare_fields(signs: &mut Signs<'_, &CsvSigns>, mut at: usize, delimiter: u8, fields: &mut [Span]) -> Option<(usize, usize, u8)> {
+    for (number, field) in fields.iter_mut().enumerate() {
+        let (sign, byte) = signs.next()?;
+        *field = Span { start: at, end: sign };
+        if byte != delimiter {
+            return Some((number, sign, byte));
+        }
+        at = sign + 1;
+    }
+    None
 }
 
-/// Where a field within quotes ends that begins there. Quotes within are read where nobody looks at the text itself.
-fn closing_quote(bytes: &[u8], start: usize, signs: &mut Signs<'_, &CsvSigns>, may_hold_quotes: bool) -> Option<usize> {
-    let mut at = start;
+/// Where the quotes close that are open. Quotes within are read where nobody looks at the text itself.
+fn closing_quote(bytes: &[u8], signs: &mut Signs<'_, &CsvSigns>, may_hold_quotes: bool) -> Option<usize> {
     loop {
-        let sign = signs.next(at)?;
-        at = sign + 1;
-        if bytes[sign] == b'"' {
-            match bytes.get(at) {
-                Some(b'"') if may_hold_quotes => at += 1,
-                Some(b'"') => return None,
-                _ => return Some(sign),
-            }
+        let (sign, byte) = signs.next()?;
+        if byte != b'"' {
+            continue;
         }
+        match bytes.get(sign + 1) {
+            Some(b'"') if may_hold_quotes => signs.next()?,
+            Some(b'"') => return None,
+            _ => return Some(sign),
+        };
     }
 }
 
@@ -126,7 +135,7 @@ mod tests {
     fn read(text: &str) -> Option<(usize, &str)> {
         let mut facts = Facts::default();
         let length = scan().row(text.as_bytes(), &mut facts, |_, _, _| None)?;
-        Some((length, &text[facts.details]))
+        Some((length, std::str::from_utf8(facts.details.of(text.as_bytes())).unwrap()))
     }
 
     #[test]

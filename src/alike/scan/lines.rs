@@ -1,101 +1,80 @@
 //! A row of NDJSON: an object on a line of its own, with the same keys in the same order, written with the same spaces, as the first one.
 
-use std::ops::Range;
-
-use super::{Facts, Fit, Role, is_key_first, line_end, text_end};
-use crate::alike::template::{Quoting, follow, number};
+use super::{Columns, Facts, Fit, Role, Span, line_end, text_end};
+use crate::alike::bytes::Literals;
+use crate::alike::template::{Quoting, number};
 
 /// How the rows of NDJSON are read.
 #[derive(Debug)]
 pub struct LineScan {
-    /// What stands before each value, and what the value is for.
-    cells: Vec<(Box<[u8]>, Role)>,
-    end: Box<[u8]>,
-    key_first: bool,
-}
-
-/// A value that is neither object nor array nor `null`.
-#[derive(Debug, PartialEq, Eq)]
-struct Scalar {
-    /// Without its quotes.
-    inside: Range<usize>,
-    end: usize,
-    /// What stands there is not the text itself.
-    is_escaped: bool,
+    /// What stands before each value, and behind the last.
+    literals: Literals,
+    columns: Columns,
 }
 
 impl LineScan {
-    pub fn new(before: &[Box<[u8]>], end: &[u8], roles: &[Role]) -> LineScan {
-        let cells = before.iter().cloned().zip(roles.iter().copied()).collect();
-        LineScan { cells, end: end.into(), key_first: is_key_first(roles) }
+    pub fn new(before: &[Box<[u8]>], end: &[u8], columns: Columns) -> LineScan {
+        let mut literals = Literals::default();
+        for text in before {
+            text.iter().for_each(|byte| literals.push(*byte));
+            literals.end();
+        }
+        end.iter().for_each(|byte| literals.push(*byte));
+        literals.end();
+        LineScan { literals, columns }
     }
 
     /// Reads the row at the start of the bytes; its length, or none where it is not one by the rules.
+    #[inline(always)]
     pub fn row(&self, bytes: &[u8], facts: &mut Facts, mut fit: impl Fit) -> Option<usize> {
         facts.clear();
+        let mut literals = self.literals.follow(bytes);
         let mut at = 0;
-        for (before, role) in &self.cells {
-            at = follow(bytes, at, before)?;
-            at = match role {
+        for (column, role) in self.columns.roles.iter().enumerate() {
+            at = literals.next(at)?;
+            (facts.fields[column], at) = match role {
                 Role::Details => self.details(bytes, at, facts, &mut fit)?,
-                _ => value(*role, bytes, at, facts)?,
+                _ => value(*role, bytes, at)?,
             };
         }
-        if !self.key_first {
-            facts.close_key();
-        }
-        line_end(bytes, follow(bytes, at, &self.end)?)
+        facts.take(&self.columns, bytes)?;
+        line_end(bytes, literals.next(at)?)
     }
 
     /// Takes `other`: a text, or the object itself; what is behind it.
-    fn details(&self, bytes: &[u8], at: usize, facts: &mut Facts, fit: &mut impl Fit) -> Option<usize> {
+    fn details(&self, bytes: &[u8], at: usize, facts: &mut Facts, fit: &mut impl Fit) -> Option<(Span, usize)> {
         let (start, quoting) = match bytes.get(at)? {
             b'"' => (at + 1, Quoting::Json),
             b'{' => (at, Quoting::Bare),
             _ => return None,
         };
-        let known = if self.key_first {
-            facts.close_key();
-            fit(&facts.key, &bytes[start..], quoting)
-        } else {
-            None
-        };
-        let end = match known {
+        facts.quoting = quoting;
+        let end = match facts.fit(&self.columns, bytes, start, fit)? {
             Some((length, _)) => start + length,
             None if quoting == Quoting::Json => text_end(bytes, start)?.0,
             None => object_end(bytes, start)?,
         };
-        (facts.details, facts.quoting) = (start..end, quoting);
-        Some(if quoting == Quoting::Json { end + 1 } else { end })
+        Some((Span { start, end }, if quoting == Quoting::Json { end + 1 } else { end }))
     }
 }
 
-/// Takes a value; what is behind it.
-fn value(role: Role, bytes: &[u8], at: usize, facts: &mut Facts) -> Option<usize> {
-    if role == Role::Idle && bytes[at..].starts_with(b"null") {
-        return Some(at + 4);
-    }
-    let Scalar { inside, end, is_escaped } = scalar(bytes, at)?;
-    // The same escapes mean the same text; what the text itself is, nobody has to know here.
-    if is_escaped && !matches!(role, Role::Idle | Role::Key) {
-        return None;
-    }
-    facts.take(role, bytes, inside)?;
-    Some(end)
-}
-
-fn scalar(bytes: &[u8], at: usize) -> Option<Scalar> {
+/// A value that is neither object nor array, and what is behind it.
+#[inline(never)]
+fn value(role: Role, bytes: &[u8], at: usize) -> Option<(Span, usize)> {
     let rest = bytes.get(at..)?;
-    if rest.first() == Some(&b'"') {
-        let (end, is_escaped) = text_end(bytes, at + 1)?;
-        return Some(Scalar { inside: at + 1..end, end: end + 1, is_escaped });
-    }
     let length = match rest.first()? {
+        b'"' => {
+            let (end, is_escaped) = text_end(bytes, at + 1)?;
+            // The same escapes mean the same text; what the text itself is, nobody has to know here.
+            let is_read = !is_escaped || matches!(role, Role::Idle | Role::Key);
+            return is_read.then_some((Span { start: at + 1, end }, end + 1));
+        }
+        b'n' if role == Role::Idle && rest.starts_with(b"null") => 4,
         b't' if rest.starts_with(b"true") => 4,
         b'f' if rest.starts_with(b"false") => 5,
         _ => number(bytes, at)?,
     };
-    Some(Scalar { inside: at..at + length, end: at + length, is_escaped: false })
+    Some((Span { start: at, end: at + length }, at + length))
 }
 
 /// Where an object ends that begins there. Whether it is one by the rules is not looked at.
@@ -137,7 +116,7 @@ mod tests {
         let mut facts = Facts::default();
         let length = scan().row(text.as_bytes(), &mut facts, |_, _, _| None)?;
         assert_eq!(length, text.find('\n').unwrap() + 1);
-        Some((&text[facts.details], facts.charged))
+        Some((&std::str::from_utf8(facts.details.of(text.as_bytes())).unwrap(), facts.charged))
     }
 
     #[test]

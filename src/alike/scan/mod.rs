@@ -43,24 +43,56 @@ pub enum Role {
     Details,
 }
 
+/// Which columns are for what.
+#[derive(Debug)]
+pub struct Columns {
+    roles: Vec<Role>,
+    keys: Vec<usize>,
+    filled: Vec<usize>,
+    zero: Vec<usize>,
+    /// Where there is none, that of a field that is always empty.
+    request: usize,
+    prompt: usize,
+    completion: usize,
+    cached: usize,
+    writes: usize,
+    quota: usize,
+    time: usize,
+    details: usize,
+    has_time: bool,
+    /// All columns that tell whom a row is like stand before `other`.
+    key_first: bool,
+}
+
+/// Inputs with as many columns, or more, are read one by one.
+const MOST_COLUMNS: usize = 64;
+
+/// Where a field stands, without its quotes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Span {
+    start: usize,
+    end: usize,
+}
+
 /// What a row says.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Facts {
+    /// One for each column; those behind are empty.
+    fields: [Span; MOST_COLUMNS],
     /// All that tells whom it is like, but for `other`.
     pub key: Key,
-    /// A bit for each column that need only have a text; part of the key in the end.
-    filled: u64,
-    /// The line ends within its fields.
-    pub inner_lines: usize,
+    has_key: bool,
     /// The counts of its columns.
     pub counts: Counts,
     pub charged: i64,
     pub time: Option<i64>,
     /// Where `other` stands, without its quotes.
-    pub details: Range<usize>,
+    pub details: Span,
     pub quoting: Quoting,
     /// Where the request id stands.
-    pub request: Range<usize>,
+    pub request: Span,
+    /// The line ends within its fields.
+    pub inner_lines: usize,
     pub sorter: Sorter,
 }
 
@@ -84,10 +116,10 @@ impl Scan {
         for cell in &layout.cells {
             roles.push(cell.map_or(Some(Role::Idle), |field| role(field, by_user))?);
         }
-        let is_whole = roles.contains(&Role::Quota) && layout.columns.contains(Field::Model);
-        is_whole.then(|| match &layout.form {
-            Form::Csv { delimiter } => Scan::Csv(CsvScan::new(*delimiter, roles)),
-            Form::Lines { before, end } => Scan::Lines(LineScan::new(before, end, &roles)),
+        let columns = Columns::new(roles).filter(|_| layout.columns.contains(Field::Model))?;
+        Some(match &layout.form {
+            Form::Csv { delimiter } => Scan::Csv(CsvScan::new(*delimiter, columns)),
+            Form::Lines { before, end } => Scan::Lines(LineScan::new(before, end, columns)),
         })
     }
 
@@ -106,13 +138,6 @@ impl Scan {
             Scan::Lines(_) => memchr(b'\n', bytes).map(|end| end + 1),
         }
     }
-}
-
-/// Whether there is an `other`, and all columns that tell whom a row is like stand before it.
-fn is_key_first(roles: &[Role]) -> bool {
-    let is_of_key = |role: &Role| matches!(role, Role::Key | Role::Filled | Role::Request | Role::Time);
-    let details = roles.iter().position(|role| *role == Role::Details);
-    details.is_some_and(|details| !roles[details..].iter().any(is_of_key))
 }
 
 fn role(field: Field, by_user: bool) -> Option<Role> {
@@ -146,55 +171,136 @@ fn role(field: Field, by_user: bool) -> Option<Role> {
     })
 }
 
-impl Facts {
-    fn clear(&mut self) {
-        self.key.clear();
-        (self.filled, self.inner_lines) = (0, 0);
-        self.counts = Counts::default();
-        (self.charged, self.time) = (0, None);
-        (self.details, self.quoting, self.request) = (0..0, Quoting::Bare, 0..0);
-    }
-
-    /// Takes a field; none where it is not as the general way would read it at once.
-    #[inline]
-    fn take(&mut self, role: Role, bytes: &[u8], field: Range<usize>) -> Option<()> {
-        match role {
-            Role::Idle => {}
-            Role::Details => self.details = field,
-            Role::Request => {
-                self.take_filled(bytes, &field)?;
-                self.request = field;
-            }
-            Role::Key => self.key.push_text(bytes, field),
-            Role::Filled => self.take_filled(bytes, &field)?,
-            Role::Zero if matches!(bytes[field.clone()], [] | [b'0']) => {}
-            Role::Zero => return None,
-            Role::Prompt => self.counts.prompt = count(bytes, field)?,
-            Role::Completion => self.counts.completion = count(bytes, field)?,
-            Role::Cached => self.counts.cached = count(bytes, field)?,
-            Role::Writes => self.counts.writes = count(bytes, field)?,
-            Role::Quota if field.is_empty() => return None,
-            Role::Quota => self.charged = count(bytes, field)?,
-            // Longer ones are parts of seconds.
-            Role::Time if field.is_empty() || field.len() > 11 => return None,
-            Role::Time => self.time = Some(count(bytes, field)?),
-        }
-        Some(())
-    }
-
-    fn take_filled(&mut self, bytes: &[u8], field: &Range<usize>) -> Option<()> {
-        let is_filled = !field.is_empty();
-        // Some words and signs mean that there is nothing.
-        if is_filled && matches!(bytes[field.start], b'N' | b'n' | b'\\' | b'\'') {
+impl Columns {
+    /// None where no column holds the charge, or there are too many.
+    fn new(roles: Vec<Role>) -> Option<Columns> {
+        if roles.len() >= MOST_COLUMNS {
             return None;
         }
-        self.filled = self.filled << 1 | u64::from(is_filled);
+        let all = |role: Role| roles.iter().enumerate().filter(move |(_, other)| **other == role).map(|(column, _)| column);
+        let one = |role| all(role).next();
+        let or_empty = |role| one(role).unwrap_or(roles.len());
+        let is_of_key = |role: &Role| matches!(role, Role::Key | Role::Filled | Role::Request | Role::Time);
+        Some(Columns {
+            keys: all(Role::Key).collect(),
+            filled: all(Role::Filled).chain(all(Role::Request)).collect(),
+            zero: all(Role::Zero).collect(),
+            request: or_empty(Role::Request),
+            prompt: or_empty(Role::Prompt),
+            completion: or_empty(Role::Completion),
+            cached: or_empty(Role::Cached),
+            writes: or_empty(Role::Writes),
+            quota: one(Role::Quota)?,
+            time: or_empty(Role::Time),
+            details: or_empty(Role::Details),
+            has_time: roles.contains(&Role::Time),
+            key_first: one(Role::Details).is_some_and(|details| !roles[details..].iter().any(is_of_key)),
+            roles,
+        })
+    }
+}
+
+impl Span {
+    /// The bytes of the field.
+    #[inline(always)]
+    pub fn of(self, bytes: &[u8]) -> &[u8] {
+        &bytes[self.start..self.end]
+    }
+
+    #[inline(always)]
+    fn range(self) -> Range<usize> {
+        self.start..self.end
+    }
+
+    fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+}
+
+impl Facts {
+    fn clear(&mut self) {
+        (self.has_key, self.inner_lines) = (false, 0);
+        self.quoting = Quoting::Bare;
+    }
+
+    /// The field of a column, which is never one of too many.
+    #[inline(always)]
+    fn field(&self, column: usize) -> Span {
+        self.fields[column % MOST_COLUMNS]
+    }
+
+    /// Takes the fields of the key; none where one is not as the general way would read it at once.
+    fn take_key(&mut self, columns: &Columns, bytes: &[u8]) -> Option<()> {
+        let mut filled = 0;
+        for column in &columns.filled {
+            let field = self.field(*column);
+            let is_filled = !field.is_empty();
+            // Some words and signs mean that there is nothing.
+            if is_filled && matches!(bytes[field.start], b'N' | b'n' | b'\\' | b'\'') {
+                return None;
+            }
+            filled = filled << 1 | u64::from(is_filled);
+        }
+        let fields = &self.fields;
+        let texts = columns.keys.iter().map(|column| fields[column % MOST_COLUMNS].range());
+        self.key.set(bytes, texts, filled)?;
+        self.has_key = true;
         Some(())
     }
 
-    /// Call it once all columns of the key were taken.
-    fn close_key(&mut self) {
-        self.key.push(self.filled);
+    /// Asks how long `other` is that begins there, where all that tells whom the row is like stands before it.
+    fn fit(&mut self, columns: &Columns, bytes: &[u8], start: usize, fit: &mut impl Fit) -> Option<Option<(usize, usize)>> {
+        if !columns.key_first {
+            return Some(None);
+        }
+        self.take_key(columns, bytes)?;
+        Some(fit(&self.key, &bytes[start..], self.quoting))
+    }
+
+    /// Takes all fields; none where one is not as the general way would read it at once.
+    #[inline(never)]
+    fn take(&mut self, columns: &Columns, bytes: &[u8]) -> Option<()> {
+        if !self.has_key {
+            self.take_key(columns, bytes)?;
+        }
+        let number = |column: usize| count(bytes, self.field(column).range());
+        self.counts = Counts {
+            prompt: number(columns.prompt)?,
+            completion: number(columns.completion)?,
+            cached: number(columns.cached)?,
+            writes: number(columns.writes)?,
+            writes_5m: 0,
+            writes_1h: 0,
+        };
+        let (charged, time) = (self.field(columns.quota), self.field(columns.time));
+        // Longer times are parts of seconds.
+        if charged.is_empty() || (columns.has_time && time.is_empty()) || time.range().len() > 11 {
+            return None;
+        }
+        self.charged = count(bytes, charged.range())?;
+        let time = count(bytes, time.range())?;
+        self.time = columns.has_time.then_some(time);
+        (self.request, self.details) = (self.field(columns.request), self.field(columns.details));
+        let is_zero = |column: &usize| matches!(self.field(*column).of(bytes), [] | [b'0']);
+        columns.zero.iter().all(is_zero).then_some(())
+    }
+}
+
+impl Default for Facts {
+    fn default() -> Facts {
+        Facts {
+            fields: [Span::default(); MOST_COLUMNS],
+            key: Key::default(),
+            has_key: false,
+            counts: Counts::default(),
+            charged: 0,
+            time: None,
+            details: Span::default(),
+            quoting: Quoting::Bare,
+            request: Span::default(),
+            inner_lines: 0,
+            sorter: Sorter::default(),
+        }
     }
 }
 
@@ -203,7 +309,7 @@ impl Facts {
 pub struct TextSigns;
 
 impl Set for TextSigns {
-    #[inline]
+    #[inline(always)]
     fn of(&self, lanes: u8x16) -> u8x16 {
         let controls = lanes.min(u8x16::splat(0x1f)).simd_eq(lanes);
         lanes.simd_eq(u8x16::splat(b'"')) | lanes.simd_eq(u8x16::splat(b'\\')) | controls
@@ -211,7 +317,7 @@ impl Set for TextSigns {
 }
 
 /// Where a text ends whose inside begins there, and whether it has escapes.
-#[inline]
+#[inline(always)]
 pub fn text_end(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
     let (mut at, mut is_escaped) = (start, false);
     loop {
