@@ -4,6 +4,7 @@
 //! column holds which field.
 
 pub mod ahead;
+pub mod cells;
 pub mod config;
 pub mod error;
 pub mod input;
@@ -88,6 +89,8 @@ pub enum Form {
         before: Vec<Box<[u8]>>,
         end: Box<[u8]>,
     },
+    /// See [`cells`].
+    Cells,
 }
 
 /// Something at a line that is no row.

@@ -1,31 +1,45 @@
 //! The table `logs` of a gateway's SQLite file, in the order of its row ids.
 //!
-//! The file is only ever read. Rows come a page at a time, so that memory stays constant.
+//! The file is only ever read. Its rows are written down as a text of [`cells`](super::cells), a page at a time, so that memory stays
+//! constant and they can be read as fast as other texts.
 
+use std::io::{Error, Read, Result as IoResult, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::log::{Field, Fields, Place, Row, RowError};
+use crate::log::{Field, Row};
+use crate::read::ahead::Scout;
+use crate::read::cells::{CellReader, write_end, write_text};
 use crate::read::error::OpenErrorKind;
 use crate::read::vocabulary::Vocabulary;
-use crate::read::{Next, ReadRows, malformed, not_utf8};
+use crate::read::window::Window;
+use crate::read::{Ahead, Next, ReadRows};
 
 const PAGE: usize = 256;
 
 pub struct SqliteReader {
-    database: Connection,
-    query: String,
-    cells: Vec<Field>,
-    page: Vec<(Row, Option<RowError>)>,
-    given: usize,
-    filled: usize,
-    last_id: i64,
+    cells: CellReader,
+    last_id: Arc<AtomicI64>,
     max_id: i64,
     size: u64,
-    failure: Option<String>,
-    done: bool,
+}
+
+/// The rows as text.
+struct Pages {
+    database: Connection,
+    query: String,
+    columns: Vec<String>,
+    last_id: Arc<AtomicI64>,
+    /// The text of the last page, and how much of it was given.
+    text: Vec<u8>,
+    given: usize,
+    /// What broke the rows off.
+    failure: Option<rusqlite::Error>,
+    is_over: bool,
 }
 
 impl SqliteReader {
@@ -36,91 +50,129 @@ impl SqliteReader {
             return Err(OpenErrorKind::NoTable { tables: tables(&database)? });
         }
         vocabulary.check(&names)?;
-        let (cells, picked): (Vec<Field>, Vec<String>) =
-            vocabulary.columns(&names).into_iter().map(|(field, at)| (field, cast(&names[at]))).unzip();
-        let query = format!("SELECT rowid, {} FROM \"logs\" WHERE rowid > ?1 ORDER BY rowid LIMIT {PAGE}", picked.join(", "));
+        let (fields, columns): (Vec<Field>, Vec<String>) =
+            vocabulary.columns(&names).into_iter().map(|(field, at)| (field, quoted(&names[at]))).unzip();
+        let query = format!("SELECT rowid, {} FROM \"logs\" WHERE rowid > ?1 ORDER BY rowid LIMIT {PAGE}", columns.join(", "));
         database.prepare_cached(&query).map_err(unreadable)?;
         let max_id = database.query_row("SELECT max(rowid) FROM \"logs\"", [], |row| row.get::<_, Option<i64>>(0));
-        Ok(SqliteReader {
+        let last_id = Arc::new(AtomicI64::new(i64::MIN));
+        let pages = Pages {
             database,
             query,
-            cells,
-            page: Vec::new(),
+            columns,
+            last_id: Arc::clone(&last_id),
+            text: Vec::new(),
             given: 0,
-            filled: 0,
-            last_id: i64::MIN,
+            failure: None,
+            is_over: false,
+        };
+        Ok(SqliteReader {
+            cells: CellReader::new(Window::new(Box::new(pages)), fields),
+            last_id,
             max_id: max_id.ok().flatten().unwrap_or(0),
             size: std::fs::metadata(path).map_or(0, |data| data.len()),
-            failure: None,
-            done: false,
         })
     }
+}
 
-    /// Reads the next page. Rows before a broken one are kept.
-    fn read_page(&mut self) -> Result<(), rusqlite::Error> {
-        (self.given, self.filled) = (0, 0);
+impl Pages {
+    /// Writes the next page down. Rows before a broken one are kept.
+    fn read_page(&mut self) -> Result<usize, rusqlite::Error> {
         let mut statement = self.database.prepare_cached(&self.query)?;
-        let mut rows = statement.query([self.last_id])?;
-        while let Some(source) = rows.next()? {
-            if self.filled == self.page.len() {
-                self.page.push(Default::default());
+        let mut rows = statement.query([self.last_id.load(Ordering::Relaxed)])?;
+        let mut count = 0;
+        while let Some(row) = rows.next()? {
+            let id: i64 = row.get(0)?;
+            let start = self.text.len();
+            let written = write_row(&mut self.text, row, id, &self.columns, &self.database);
+            if written.is_err() {
+                self.text.truncate(start);
             }
-            let (row, error) = &mut self.page[self.filled];
-            self.last_id = source.get(0)?;
-            row.clear(Place { input: 0, line: u64::try_from(self.last_id).unwrap_or(0) });
-            *error = fill(row, source, &self.cells).err();
-            self.filled += 1;
+            written?;
+            self.last_id.store(id, Ordering::Relaxed);
+            count += 1;
         }
-        Ok(())
+        Ok(count)
     }
+}
 
-    fn advance(&mut self) {
-        if let Err(error) = self.read_page() {
-            self.failure = Some(error.to_string());
+impl Read for Pages {
+    fn read(&mut self, buffer: &mut [u8]) -> IoResult<usize> {
+        if self.given == self.text.len() && !self.is_over {
+            self.text.clear();
+            self.given = 0;
+            let count = self.read_page();
+            self.is_over = count.as_ref().map_or(true, |count| *count < PAGE);
+            self.failure = count.err();
         }
-        self.done = self.failure.is_some() || self.filled < PAGE;
+        let count = (&self.text[self.given..]).read(buffer)?;
+        self.given += count;
+        match self.failure.take_if(|_| count == 0) {
+            Some(error) => Err(Error::other(error.to_string())),
+            None => Ok(count),
+        }
     }
+}
+
+fn write_row(
+    text: &mut Vec<u8>,
+    row: &rusqlite::Row<'_>,
+    id: i64,
+    columns: &[String],
+    database: &Connection,
+) -> Result<(), rusqlite::Error> {
+    // Nothing fails that is written to memory.
+    let _ = write!(text, "{id}");
+    for (at, column) in (1..).zip(columns) {
+        match row.get_ref(at)? {
+            ValueRef::Null => write_text(text, b""),
+            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => write_text(text, bytes),
+            ValueRef::Integer(number) => {
+                write_text(text, b"");
+                let _ = write!(text, "{number}");
+            }
+            ValueRef::Real(_) => write_text(text, printed(database, column, id)?.as_bytes()),
+        }
+    }
+    write_end(text);
+    Ok(())
+}
+
+/// A number that is not whole, as SQLite itself prints it.
+fn printed(database: &Connection, column: &str, id: i64) -> Result<String, rusqlite::Error> {
+    let query = format!("SELECT CAST({column} AS TEXT) FROM \"logs\" WHERE rowid = ?1");
+    database.prepare_cached(&query)?.query_row([id], |row| row.get(0))
 }
 
 impl ReadRows for SqliteReader {
     fn next(&mut self, row: &mut Row) -> Next {
-        if self.given == self.filled && !self.done {
-            self.advance();
-        }
-        if self.given == self.filled {
-            let line = u64::try_from(self.last_id.saturating_add(1)).unwrap_or(0);
-            let reason = self.failure.take();
-            return reason.map_or(Next::End, |reason| malformed(row, line, RowError::new("input", &reason, "readable data")));
-        }
-        let (read, error) = &mut self.page[self.given];
-        self.given += 1;
-        read.place.input = row.place.input;
-        read.columns = self.cells.iter().copied().collect::<Fields>();
-        std::mem::swap(row, read);
-        error.take().map_or(Next::Row, Next::Malformed)
+        self.cells.next(row)
+    }
+
+    fn ahead(&mut self) -> Option<Ahead<'_>> {
+        self.cells.ahead()
+    }
+
+    fn read_ahead(&mut self, threads: usize, scout: Arc<dyn Scout>) {
+        self.cells.read_ahead(threads, scout);
+    }
+
+    fn pass(&mut self, bytes: usize, lines: u64) {
+        self.cells.pass(bytes, lines);
     }
 
     /// The share of the file that the rows read so far are of all rows.
     fn bytes(&self) -> u64 {
-        let (last, all) = (u128::try_from(self.last_id).unwrap_or(0), u128::try_from(self.max_id).unwrap_or(0));
+        let last_id = self.last_id.load(Ordering::Relaxed);
+        let (last, all) = (u128::try_from(last_id).unwrap_or(0), u128::try_from(self.max_id).unwrap_or(0));
         let share = u128::from(self.size) * last.min(all) / all.max(1);
         u64::try_from(share).unwrap_or(self.size)
     }
 }
 
-fn fill(row: &mut Row, source: &rusqlite::Row<'_>, cells: &[Field]) -> Result<(), RowError> {
-    for (field, at) in cells.iter().zip(1..) {
-        let value = source.get_ref(at).map_err(|error| RowError::new(field.word(), &error.to_string(), "a readable value"))?;
-        if let ValueRef::Text(bytes) | ValueRef::Blob(bytes) = value {
-            row.set(*field, std::str::from_utf8(bytes).map_err(|_| not_utf8(field.word(), bytes))?);
-        }
-    }
-    Ok(())
-}
-
-/// A column as text: SQLite itself prints its numbers.
-fn cast(name: &str) -> String {
-    format!("CAST(\"{}\" AS TEXT)", name.replace('"', "\"\""))
+/// A column's name in a query.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// Opens a file for reading. One that nobody writes is opened as unchangeable, so that its folder may be read-only too.
@@ -159,6 +211,7 @@ fn unreadable(error: rusqlite::Error) -> OpenErrorKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::Place;
     use crate::read::input::{OpenOptions, open_path};
 
     fn database(name: &str, script: &str) -> (tempfile::TempDir, std::path::PathBuf) {
@@ -195,6 +248,20 @@ mod tests {
         }
         assert_eq!(input.rows.next(&mut row), Next::End);
         assert_eq!(input.rows.bytes(), std::fs::metadata(&path).unwrap().len());
+    }
+
+    #[test]
+    fn values_are_those_that_sqlite_prints() {
+        let (_folder, path) = database(
+            "x.db",
+            "CREATE TABLE logs (id integer primary key, model_name, quota, prompt_tokens integer, content text);
+             INSERT INTO logs VALUES (7, x'6d', 1e300, 1.5, 'a' || char(31) || char(16) || char(30) || char(10) || 'b');",
+        );
+        let mut input = open_path(&path, &OpenOptions::default()).unwrap();
+        let mut row = Row::default();
+        assert_eq!(input.rows.next(&mut row), Next::Row);
+        let fields = [Field::Model, Field::Quota, Field::PromptTokens, Field::Content];
+        assert_eq!(fields.map(|field| row.get(field)), ["m", "1.0e+300", "1.5", "a\u{1f}\u{10}\u{1e}\nb"]);
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl CsvScan {
             facts.quoting = Quoting::Csv;
             if let Some((length, lines)) = facts.fit(&self.columns, bytes, start, fit)? {
                 facts.inner_lines += lines;
-                let close = start + length;
+                let close = Some(start + length).filter(|close| bytes.get(*close) == Some(&b'"'))?;
                 signs.skip_to(close + 1);
                 return Some(close);
             }

@@ -1,13 +1,15 @@
 //! A row, read as it lies: nothing is copied but what tells whom the row is like.
 //!
-//! Only rows by the letter of their format are read here ([`csv`], [`lines`]). Every other row is left to the general reader, which then
+//! Only rows by the letter of their format are read here ([`csv`], [`lines`], [`cells`]). Every other row is left to the general reader, which then
 //! says what it is.
 
-pub mod csv;
+mod cells;
+mod csv;
 mod lines;
 
 use std::ops::Range;
 
+use cells::CellScan;
 use csv::CsvScan;
 use lines::LineScan;
 use memchr::memchr;
@@ -101,6 +103,7 @@ pub struct Facts {
 pub enum Scan {
     Csv(CsvScan),
     Lines(LineScan),
+    Cells(CellScan),
 }
 
 /// Asked how long `other` is at the start of some bytes, and how many line ends are in it, once all is known that tells whom the row is
@@ -120,6 +123,7 @@ impl Scan {
         Some(match &layout.form {
             Form::Csv { delimiter } => Scan::Csv(CsvScan::new(*delimiter, columns)),
             Form::Lines { before, end } => Scan::Lines(LineScan::new(before, end, columns)),
+            Form::Cells => Scan::Cells(CellScan::new(columns)),
         })
     }
 
@@ -128,13 +132,14 @@ impl Scan {
         match self {
             Scan::Csv(scan) => scan.row(bytes, facts, fit),
             Scan::Lines(scan) => scan.row(bytes, facts, fit),
+            Scan::Cells(scan) => scan.row(bytes, facts, fit),
         }
     }
 
     /// The length of a row that cannot be read here, where it is known all the same.
     pub fn unread_row(&self, bytes: &[u8]) -> Option<usize> {
         match self {
-            Scan::Csv(_) => None,
+            Scan::Csv(_) | Scan::Cells(_) => None,
             Scan::Lines(_) => memchr(b'\n', bytes).map(|end| end + 1),
         }
     }
