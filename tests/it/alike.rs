@@ -328,3 +328,38 @@ fn logs_of_gateways() {
         same(&folder.join("logs.csv"), &["--profile", "new-api"], name);
     }
 }
+
+/// A database in which some values hold the signs that its rows are written down with, or are of another type.
+#[test]
+fn rows_of_a_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("one-api.db");
+    let database = rusqlite::Connection::open(&path).unwrap();
+    let columns: Vec<String> = HEADER.split(',').map(|name| format!("\"{name}\"")).collect();
+    let numbers = ["id", "created_at", "type", "quota", "prompt_tokens", "completion_tokens"];
+    let typed = HEADER.split(',').map(|name| format!("\"{name}\" {}", if numbers.contains(&name) { "integer" } else { "text" }));
+    let typed = typed.collect::<Vec<_>>().join(", ").replacen("integer", "integer primary key", 1);
+    database.execute_batch(&format!("CREATE TABLE logs ({typed}); BEGIN")).unwrap();
+    let marks = vec!["?"; columns.len()].join(", ");
+    let mut random = Random(7);
+    for id in 0..6_000 {
+        let cells = cells(id, &mut random, Style::default());
+        database.execute(&format!("INSERT INTO logs VALUES ({marks})"), rusqlite::params_from_iter(cells)).unwrap();
+    }
+    for (change, every) in [
+        ("content = 'a' || char(31) || char(10)", 97),
+        ("model_name = char(16) || model_name", 101),
+        ("other = NULL", 103),
+        ("\"group\" = x'ff'", 107),
+        ("quota = quota + 0.5", 109),
+        ("other = other || char(30)", 113),
+        ("token_name = char(30)", 127),
+    ] {
+        database.execute(&format!("UPDATE logs SET {change} WHERE id % {every} = 5"), []).unwrap();
+    }
+    database.execute_batch("COMMIT").unwrap();
+    let config = folder.path().join("config.json");
+    std::fs::write(&config, CONFIG).unwrap();
+    same(&path, &["--config", config.to_str().unwrap()], "a database");
+    same(&path, &[], "a database alone");
+}
