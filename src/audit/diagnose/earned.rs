@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Explanation;
 use crate::audit::cause::{Cause, Causes};
 use crate::exact::{Charged, Exact, Points, Ratio};
-use crate::pricing::{Class, Mode, Slot, Terms, agrees, may_give, price};
+use crate::pricing::{After, Class, Formula, Mode, Slot, Sum, Terms, agrees, may_give, price};
 
 /// A wrong charge beside the terms that do not give it.
 #[derive(Clone, Copy, Debug)]
@@ -36,10 +36,24 @@ pub struct Number {
     pub is_earned: bool,
 }
 
+impl Number {
+    /// Several multipliers of a row go by one name, and are one number.
+    fn is_same(&self, other: &Number) -> bool {
+        self.cause == other.cause && self.value == other.value && word(self.slot) == word(other.slot)
+    }
+}
+
+/// A multiplier of 1 is none: that is a cause of its own.
+fn is_omission(slot: Slot, value: Ratio) -> bool {
+    matches!(slot, Slot::Multiplier(_)) && value == Ratio::ONE
+}
+
 /// More digits than this are no simple number.
 const MOST_DIGITS: u32 = 4;
-/// An interval with more simple numbers than this says nothing.
+/// An interval with more simple numbers than this says nothing of the longer ones.
 const MOST_NUMBERS: usize = 12;
+/// Of the shorter ones it still tells something where one as simple lies in one of so many such intervals.
+const TELLING: i64 = 4;
 /// A number is earned where one as simple lies in one of so many such intervals.
 const RARE: i64 = 1_000;
 
@@ -61,12 +75,19 @@ pub fn solve(wrong: Wrong<'_>) -> Solved {
         let Some(interval) = Interval::of(wrong, slot) else { continue };
         let simple = interval.simple();
         let gives = |value: &Ratio| wrong.is_given_by(&wrong.terms.with(slot, *value));
-        implied.extend(simple.iter().map(|(value, _)| *value).chain(interval.simplest()).find(gives).map(|value| (slot, value)));
-        if simple.len() <= MOST_NUMBERS {
-            let giving = simple.into_iter().filter(|(value, _)| gives(value));
-            numbers.extend(giving.map(|(value, is_earned)| Number { cause, slot, value, is_earned }));
-        } else if slot == Slot::QuotaPerUnit {
+        let values = simple.numbers.iter().map(|(value, _)| *value);
+        implied.extend(values.chain(interval.simplest()).find(gives).map(|value| (slot, value)));
+        if slot == Slot::QuotaPerUnit && !simple.are_all {
             unit = Some(interval);
+            continue;
+        }
+        let telling =
+            simple.numbers.into_iter().filter(|(value, telling)| *telling != Telling::Little && !is_omission(slot, *value));
+        for (value, telling) in telling.filter(|(value, _)| gives(value)) {
+            let number = Number { cause, slot, value, is_earned: telling == Telling::Earned };
+            if !numbers.iter().any(|known| known.is_same(&number)) {
+                numbers.push(number);
+            }
         }
     }
     Solved { numbers, implied, unit }
@@ -125,6 +146,21 @@ fn slots(terms: &Terms) -> Vec<(Cause, Slot)> {
     slots
 }
 
+/// The simple numbers of an interval.
+struct Simple {
+    numbers: Vec<(Ratio, Telling)>,
+    /// There are no others of at most four digits.
+    are_all: bool,
+}
+
+/// How unlikely it is that a number as simple lies in an interval by chance.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    Little,
+    Some,
+    Earned,
+}
+
 /// What a ratio may be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
@@ -138,12 +174,13 @@ impl Interval {
         let at = |value: Ratio| price(&wrong.terms.with(slot, value)).amount;
         let none = at(Ratio::ZERO);
         let slope = at(Ratio::ONE) - none.clone();
-        if !slope.is_positive() {
+        if slope.is_zero() {
             return None;
         }
-        // Rounding up or down, a whole point to either side is possible.
-        let end = |offset: i64| (Exact::from(wrong.charged) + Exact::from(offset) - none.clone()).divided_by(&slope, 24);
-        let (low, high) = (end(-1), end(1));
+        let slack = slack(wrong.terms, slot);
+        let end = |offset: Exact| (Exact::from(wrong.charged) + offset - none.clone()).divided_by(&slope, 24);
+        let (one, other) = (end(-slack.clone()), end(slack));
+        let (low, high) = if one <= other { (one, other) } else { (other, one) };
         high.is_positive().then_some(Interval { low, high })
     }
 
@@ -162,23 +199,37 @@ impl Interval {
         self.high.clone() - self.low.clone()
     }
 
-    /// The numbers of at most four digits within, the simplest first, and whether each is earned.
-    fn simple(&self) -> Vec<(Ratio, bool)> {
-        let mut found: Vec<(Ratio, bool)> = Vec::new();
+    /// The numbers of at most four digits within, the simplest first.
+    fn simple(&self) -> Simple {
+        let mut simple = Simple { numbers: Vec::new(), are_all: true };
         let top = magnitude(&self.high);
         for digits in 0..MOST_DIGITS {
             let unit = Ratio::new(1, top - digits as i16);
-            let rare = self.width() * RARE <= Exact::from(unit);
-            for value in self.multiples(unit) {
-                if !found.iter().any(|(known, _)| *known == value) {
-                    found.push((value, rare));
-                }
-            }
-            if found.len() > MOST_NUMBERS {
+            let telling = self.telling(unit);
+            let is_new = |value: &Ratio| !simple.numbers.iter().any(|(known, _)| known == value);
+            let new: Vec<(Ratio, Telling)> = self.multiples(unit).filter(is_new).map(|value| (value, telling)).collect();
+            if simple.numbers.len() + new.len() > MOST_NUMBERS {
+                simple.are_all = false;
+                simple.numbers.retain(|(_, telling)| *telling != Telling::Little);
                 break;
             }
+            simple.numbers.extend(new);
         }
-        found
+        if simple.are_all {
+            let told = simple.numbers.iter_mut().filter(|(_, telling)| *telling == Telling::Little);
+            told.for_each(|(_, telling)| *telling = Telling::Some);
+        }
+        simple
+    }
+
+    /// How much a multiple of a unit within tells.
+    fn telling(&self, unit: Ratio) -> Telling {
+        let unit = Exact::from(unit);
+        match self.width() {
+            width if width.clone() * RARE <= unit => Telling::Earned,
+            width if width.clone() * TELLING <= unit => Telling::Some,
+            _ => Telling::Little,
+        }
     }
 
     /// The number with the fewest digits within.
@@ -190,13 +241,27 @@ impl Interval {
     /// The multiples of a unit within that are above 0; a few of them.
     fn multiples(&self, unit: Ratio) -> impl Iterator<Item = Ratio> + use<> {
         let exact = Exact::from(unit);
-        let count = |end: &Exact| end.divided_by(&exact, 6);
+        // An end has 24 decimals: none of them may be lost.
+        let count = |end: &Exact| end.divided_by(&exact, 40);
         let whole = |number: Exact| i64::try_from(number.floor()).ok();
         let first = whole(count(&self.low)).map(|first| first.saturating_add(1).max(1));
         let last = whole(count(&self.high));
         let range = first.zip(last).map(|(first, last)| first..=last.min(first.saturating_add(MOST_NUMBERS as i64 + 1)));
         range.into_iter().flatten().map(move |n| Ratio::new(n.saturating_mul(unit.mantissa()), unit.exponent()))
     }
+}
+
+/// By how much a charge may be off the amount of its terms: a point by rounding, and what steps before that make of it.
+fn slack(terms: &Terms, slot: Slot) -> Exact {
+    let ratios = || Exact::from(terms.model_ratio) * terms.group_ratio;
+    let steps = match (&terms.formula, slot) {
+        (Formula::Sum(Sum::InSteps | Sum::OneApiOf2023 | Sum::OneHub), Slot::Rate(_)) => ratios(),
+        (Formula::Product(product), Slot::Price | Slot::ModelRatio | Slot::GroupRatio) if product.after != After::Nothing => {
+            terms.multipliers.iter().fold(Exact::from(1), |all, multiplier| all * multiplier.value)
+        }
+        _ => Exact::zero(),
+    };
+    if steps.is_negative() { Exact::from(1) } else { steps + Exact::from(1) }
 }
 
 /// The power of ten of a number's first digit.
@@ -219,7 +284,7 @@ mod tests {
     #[track_caller]
     fn check(low: &str, high: &str, expected: &[&str]) {
         let interval = Interval { low: Exact::parse(low).unwrap(), high: Exact::parse(high).unwrap() };
-        let simple: Vec<String> = interval.simple().into_iter().map(|(value, _)| value.to_string()).collect();
+        let simple: Vec<String> = interval.simple().numbers.into_iter().map(|(value, _)| value.to_string()).collect();
         assert_eq!(simple, expected);
     }
 
@@ -228,13 +293,16 @@ mod tests {
         check("0.84991", "0.85009", &["0.85"]);
         check("0.8499", "0.8501", &["0.85", "0.8501"]);
         check("0.0666661", "0.0666669", &[]);
+        check("0.3292", "0.3307", &["0.33"]);
+        check("0.4", "0.8", &[]);
+        check("0.769999999999999999999999", "0.770000000000000000000001", &["0.77"]);
     }
 
     #[test]
     fn a_narrow_interval_earns_a_number_and_a_wide_one_does_not() {
         let earned = |low: &str, high: &str| {
             let interval = Interval { low: Exact::parse(low).unwrap(), high: Exact::parse(high).unwrap() };
-            interval.simple().first().map(|(_, earned)| *earned)
+            interval.simple().numbers.first().map(|(_, telling)| *telling == Telling::Earned)
         };
         assert_eq!(earned("0.849999", "0.850001"), Some(true));
         assert_eq!(earned("0.8499", "0.8501"), Some(false));
