@@ -104,9 +104,7 @@ pub fn find(bytes: &[u8], from: usize, set: &impl Set) -> Option<usize> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
     halves: [[u8; 16]; 2],
-    /// A bit for each byte that counts.
-    filled: u32,
-    length: usize,
+    length: u8,
 }
 
 impl Piece {
@@ -117,7 +115,7 @@ impl Piece {
         literal.chunks(Piece::MOST).map(|part| {
             let mut halves = [[0; 16]; 2];
             halves.as_flattened_mut()[..part.len()].copy_from_slice(part);
-            Piece { halves, filled: u32::MAX >> (Piece::MOST - part.len()), length: part.len() }
+            Piece { halves, length: part.len() as u8 }
         })
     }
 
@@ -128,20 +126,21 @@ impl Piece {
             Some(text) => self.is_same(text),
             None => self.is_near_end(bytes, at),
         };
-        if is_there { Some(at + self.length) } else { None }
+        if is_there { Some(at + usize::from(self.length)) } else { None }
     }
 
     #[inline(always)]
     fn is_same(&self, text: &[u8; Piece::MOST]) -> bool {
         let (halves, _) = text.as_chunks::<16>();
         let same = |half: usize| u8x16::new(halves[half]).simd_eq(u8x16::new(self.halves[half])).to_bitmask();
-        (same(0) | same(1) << 16) & self.filled == self.filled
+        let others = !(same(0) | same(1) << 16);
+        others.trailing_zeros() >= u32::from(self.length)
     }
 
     #[cold]
     #[inline(never)]
     fn is_near_end(&self, bytes: &[u8], at: usize) -> bool {
-        bytes.get(at..).is_some_and(|rest| rest.starts_with(&self.halves.as_flattened()[..self.length]))
+        bytes.get(at..).is_some_and(|rest| rest.starts_with(&self.halves.as_flattened()[..usize::from(self.length)]))
     }
 }
 

@@ -26,7 +26,7 @@ enum Then {
     /// Its next piece, or the end.
     Literal,
     /// A count of [`COUNTS`].
-    Count(usize),
+    Count(u8),
     Number,
     Text,
 }
@@ -140,7 +140,7 @@ impl Template {
                 Then::Number => start + number(bytes, start)?,
                 Then::Count(index) => {
                     let (length, count) = leading_count(bytes, start)?;
-                    counts[index % COUNTS.len()] = count;
+                    counts[usize::from(*index) % COUNTS.len()] = count;
                     start + length
                 }
             };
@@ -173,7 +173,7 @@ impl Draft {
 
     fn push_value(&mut self, key: &str, value: &str, asked: bool) {
         match COUNTS.iter().position(|count| *count == key) {
-            Some(count) if value.bytes().all(|byte| byte.is_ascii_digit()) => self.then(Then::Count(count)),
+            Some(count) if value.bytes().all(|byte| byte.is_ascii_digit()) => self.then(Then::Count(count as u8)),
             None if !asked => self.push_idle(value),
             _ => self.push(value),
         }

@@ -97,7 +97,7 @@ fn mixed(word: u64, salt: u64) -> u64 {
 pub struct Duplicates {
     /// The last charges, by their number.
     charges: Vec<Charged>,
-    newest: Vec<u32>,
+    newest: Vec<Newest>,
     /// The number of the next charge; 0 is none's. Numbers begin anew when they run out.
     next: u32,
 }
@@ -109,6 +109,24 @@ struct Charged {
     before: u32,
 }
 
+/// The last charge of a way. It tells mostly by itself that a request is another one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Newest {
+    number: u32,
+    /// High bits of its key; the lowest bit says whether there was one before it in the window.
+    mark: u32,
+}
+
+impl Newest {
+    fn may_lead_to(self, key: u64) -> bool {
+        self.mark & 1 == 1 || self.mark == Newest::mark(key)
+    }
+
+    fn mark(key: u64) -> u32 {
+        (key >> 32) as u32 & !1
+    }
+}
+
 /// What was known of a request at some time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hint {
@@ -116,8 +134,8 @@ pub struct Hint {
     is_known: bool,
 }
 
-/// Four times as many ways in as charges: most lead to none.
-const WAYS: usize = 4 * WINDOW;
+/// Twice as many ways in as charges: most lead to none.
+const WAYS: usize = 2 * WINDOW;
 
 impl Default for Duplicates {
     fn default() -> Duplicates {
@@ -129,12 +147,21 @@ impl Duplicates {
     /// Whether the request was charged already.
     pub fn has(&self, request: RequestKey) -> bool {
         let key = request.0.get();
-        self.is_behind(self.newest.get(way(key)).copied().unwrap_or(0), key)
+        self.is_behind(self.newest(key), key)
+    }
+
+    fn newest(&self, key: u64) -> Newest {
+        self.newest.get(way(key)).copied().unwrap_or_default()
+    }
+
+    fn is_in_window(&self, number: u32) -> bool {
+        number > 0 && self.next.wrapping_sub(number) <= WINDOW as u32
     }
 
     /// Whether a charge, or one behind it, has the key.
-    fn is_behind(&self, mut number: u32, key: u64) -> bool {
-        while number > 0 && self.next.wrapping_sub(number) <= WINDOW as u32 {
+    fn is_behind(&self, newest: Newest, key: u64) -> bool {
+        let mut number = newest.number;
+        while newest.may_lead_to(key) && self.is_in_window(number) {
             let charge = self.charges[number as usize % WINDOW];
             if charge.key == key {
                 return true;
@@ -145,19 +172,19 @@ impl Duplicates {
     }
 
     /// What is known by now of some rows' requests.
-    pub fn foresee(&self, requests: impl Iterator<Item = Option<RequestKey>> + Clone, hints: &mut Vec<Hint>) {
-        let newest = |request: RequestKey| self.newest.get(way(request.0.get())).copied().unwrap_or(0);
+    pub fn foresee(&self, requests: impl Iterator<Item = Option<RequestKey>>, hints: &mut Vec<Hint>) {
         hints.clear();
-        hints.extend(requests.clone().map(|request| Hint { newest: request.map_or(0, newest), is_known: false }));
-        for (hint, request) in hints.iter_mut().zip(requests) {
-            hint.is_known = request.is_some_and(|request| self.is_behind(hint.newest, request.0.get()));
-        }
+        hints.extend(requests.map(|request| {
+            let key = request.map_or(0, |request| request.0.get());
+            let newest = self.newest(key);
+            Hint { newest: newest.number, is_known: request.is_some() && self.is_behind(newest, key) }
+        }));
     }
 
     /// The same as [`Duplicates::has`], where there is a hint.
     #[inline]
     pub fn has_by(&self, request: RequestKey, hint: Hint) -> bool {
-        let is_as_foreseen = self.newest.get(way(request.0.get())).copied().unwrap_or(0) == hint.newest;
+        let is_as_foreseen = self.newest(request.0.get()).number == hint.newest;
         (hint.is_known || !is_as_foreseen) && self.has(request)
     }
 
@@ -174,9 +201,11 @@ impl Duplicates {
     pub fn remember(&mut self, request: RequestKey) {
         let key = request.0.get();
         if self.newest.is_empty() {
-            (self.charges, self.newest) = (vec![Charged::default(); WINDOW], vec![0; WAYS]);
+            (self.charges, self.newest) = (vec![Charged::default(); WINDOW], vec![Newest::default(); WAYS]);
         }
-        let before = std::mem::replace(&mut self.newest[way(key)], self.next);
+        let before = self.newest[way(key)].number;
+        let mark = Newest::mark(key) | u32::from(self.is_in_window(before));
+        self.newest[way(key)] = Newest { number: self.next, mark };
         self.charges[self.next as usize % WINDOW] = Charged { key, before };
         self.next = self.next.checked_add(1).unwrap_or(1);
     }

@@ -53,9 +53,29 @@ const SOLVED: [MapName; 6] = [
 /// Rates rows by one config, and remembers what they say of later ones.
 struct Rater {
     profile: Option<Profile>,
+    /// A charge says which gateway wrote it.
+    is_marked: bool,
     filter: Filter,
     repeats: Repeats,
     memory: Memory,
+}
+
+/// What was solved by one gateway's formula.
+struct Solved {
+    inferred: Inferred,
+    notes: Notes,
+    /// Rows that come out by it.
+    right: u64,
+    is_marked: bool,
+}
+
+/// Rows without details may be of any of these: they log the same columns.
+const UNMARKED: [Profile; 3] = [Profile::NewApi2025, Profile::NewApi2024, Profile::OneApi];
+
+/// Whether nothing but the text of a row could say which gateway of the new-api family wrote it.
+fn is_unmarked(entry: &LogEntry<'_>, profile: Profile) -> bool {
+    let is_of_family = matches!(profile, Profile::NewApi | Profile::NewApi2025 | Profile::Veloera);
+    is_of_family && entry.request_id.is_empty() && Details::parse("other", entry.details).is_ok_and(|details| details.is_empty())
 }
 
 /// Rows that do not come out, of all.
@@ -86,21 +106,10 @@ impl InferCommand {
         let chosen = self.common.load(err)?;
         let logs = Logs::new(&self.logs, &self.common, chosen)?;
         let mut notes = Notes { quota_per_unit: self.common.quota_per_unit(&logs.chosen.config), ..Notes::default() };
-        notes.profile = self.common.profile(&logs.chosen.config)?.map(Profile::word);
-        let samples = self.samples(&logs, &mut notes)?;
-        if samples.is_empty() {
-            let hint = "rows need tokens, a model and a charge".to_owned();
-            return Err(Failure::Message {
-                code: NOTHING_AUDITED,
-                message: "no charge says anything of a ratio".to_owned(),
-                hint: Some(hint),
-            });
-        }
         let known = known_groups(&logs.chosen.config);
         notes.is_gauge_given = known.is_some();
         let gauge = known.unwrap_or_else(|| BTreeMap::from([("default".to_owned(), Ratio::ONE)]));
-        let mut inferred = samples.infer(&gauge);
-        self.settle(&mut inferred, &mut notes)?;
+        let Solved { inferred, notes, .. } = self.best(&logs, notes, &gauge)?;
         if let Some(text) = unfit_text(&notes).filter(|_| !self.common.quiet) {
             writeln!(err, "{text}")?;
         }
@@ -111,18 +120,65 @@ impl InferCommand {
         Ok(0)
     }
 
-    fn rater(&self, logs: &Logs<'_>) -> Result<Rater, Failure> {
+    /// What is solved by the gateway that was named. Where none was, and no row says which, by the one whose formula gives most rows.
+    fn best(&self, logs: &Logs<'_>, notes: Notes, gauge: &BTreeMap<String, Ratio>) -> Result<Solved, Failure> {
+        let named = self.common.profile(&logs.chosen.config)?;
+        let mut best = self.solved(logs, notes.clone(), gauge, named)?;
+        if named.is_some() || best.is_marked || self.is_read_once() {
+            return Ok(best);
+        }
+        for profile in UNMARKED {
+            if best.right == best.notes.rows {
+                break;
+            }
+            let solved = self.solved(logs, notes.clone(), gauge, Some(profile))?;
+            if solved.right > best.right {
+                best = Solved { notes: Notes { is_profile_found: true, ..solved.notes }, ..solved };
+            }
+        }
+        Ok(best)
+    }
+
+    /// What is solved by the formula of one gateway, or of that which each row names.
+    fn solved(
+        &self,
+        logs: &Logs<'_>,
+        mut notes: Notes,
+        gauge: &BTreeMap<String, Ratio>,
+        profile: Option<Profile>,
+    ) -> Result<Solved, Failure> {
+        let (samples, is_marked) = self.samples(logs, &mut notes, profile)?;
+        if samples.is_empty() {
+            return Err(Failure::Message {
+                code: NOTHING_AUDITED,
+                message: "no charge says anything of a ratio".to_owned(),
+                hint: Some("rows need tokens, a model and a charge".to_owned()),
+            });
+        }
+        notes.profile = profile.map(Profile::word);
+        let mut inferred = samples.infer(gauge);
+        let right = self.settle(&mut inferred, &mut notes)?;
+        Ok(Solved { inferred, notes, right, is_marked })
+    }
+
+    /// Standard input is read once, so what was found cannot be tried on it.
+    fn is_read_once(&self) -> bool {
+        self.logs.files.iter().any(|path| path.as_os_str() == "-")
+    }
+
+    fn rater(&self, logs: &Logs<'_>, profile: Option<Profile>) -> Result<Rater, Failure> {
         Ok(Rater {
-            profile: self.common.profile(&logs.chosen.config)?,
+            profile,
+            is_marked: false,
             filter: logs.filter(&self.filter)?,
             repeats: Repeats::among(self.logs.files.len()),
             memory: Memory::default(),
         })
     }
 
-    /// What each row says, with all ratios taken as 1.
-    fn samples(&self, logs: &Logs<'_>, notes: &mut Notes) -> Result<Samples, Failure> {
-        let mut rater = self.rater(logs)?;
+    /// What each row says, with all ratios taken as 1; and whether any row says which gateway wrote it.
+    fn samples(&self, logs: &Logs<'_>, notes: &mut Notes, profile: Option<Profile>) -> Result<(Samples, bool), Failure> {
+        let mut rater = self.rater(logs, profile)?;
         let mut samples = Samples::default();
         let mut ones = blank(&logs.chosen.config);
         for (index, path) in self.logs.files.iter().enumerate() {
@@ -140,20 +196,23 @@ impl InferCommand {
         }
         notes.left_out = samples.left_out;
         notes.models.clone_from(&samples.models);
-        Ok(samples)
+        Ok((samples, rater.is_marked))
     }
 
-    /// Audits the log by what was found, and leaves out what it contradicts until it does not.
-    fn settle(&self, inferred: &mut Inferred, notes: &mut Notes) -> Result<(), Failure> {
-        if self.logs.files.iter().any(|path| path.as_os_str() == "-") {
-            return Ok(());
+    /// Audits the log by what was found, and leaves out what it contradicts until it does not. How many rows come out.
+    fn settle(&self, inferred: &mut Inferred, notes: &mut Notes) -> Result<u64, Failure> {
+        let mut right = 0;
+        if self.is_read_once() {
+            return Ok(right);
         }
         for _ in 0..CHECKS {
-            if !self.ask(inferred, notes)?.settle(inferred, notes) {
+            let answer = self.ask(inferred, notes)?;
+            right = answer.right();
+            if !answer.settle(inferred, notes) {
                 break;
             }
         }
-        Ok(())
+        Ok(right)
     }
 
     /// Audits the log by what was found.
@@ -226,6 +285,11 @@ impl Answer {
         }
     }
 
+    /// The rows that come out.
+    fn right(&self) -> u64 {
+        self.by_model.values().map(|count| count.rows - count.wrong).sum()
+    }
+
     /// Leaves out the group that is mostly wrong, else the users that are mostly wrong, else the models that are wrong anywhere; whether
     /// anything had to be.
     fn settle(self, inferred: &mut Inferred, notes: &mut Notes) -> bool {
@@ -262,6 +326,7 @@ impl Rater {
         let profile = self.profile_of(entry, &details, context);
         let rating = profile::rate(profile, entry, &details, context, &mut self.memory).ok()?;
         let Rating::Charge(rated) = rating else { return None };
+        self.is_marked |= !is_unmarked(entry, profile);
         (self.filter.admits(entry) && !self.repeats.is_repeated(entry)).then_some(*rated)
     }
 

@@ -179,6 +179,11 @@ pub fn product(factors: impl IntoIterator<Item = Ratio>, rounding: FloatRounding
     round(factors.into_iter().map(of).fold(1.0, |product, factor| product * factor), rounding)
 }
 
+/// What new-api takes in advance: `trunc(tokens · (model·group))`.
+pub fn estimate(tokens: i64, model: Ratio, group: Ratio) -> i64 {
+    round(tokens as f64 * (of(model) * of(group)), FloatRounding::Truncate).whole
+}
+
 /// `trunc(whole · Π)`, Π multiplied first.
 pub fn truncated_again(whole: i64, factors: impl IntoIterator<Item = Ratio>) -> Rounded {
     let all = factors.into_iter().map(of).fold(1.0, |product, factor| product * factor);

@@ -101,7 +101,7 @@ impl Compiled {
     /// The prices of some classes alone.
     pub fn only<const N: usize>(&self, classes: &[Class; N]) -> Only<N> {
         let coefficients = classes.map(|class| self.coefficients[class as usize]);
-        Only { constant: self.constant, coefficients, denominator: self.denominator }
+        Only::new(Prices { constant: self.constant, coefficients, denominator: self.denominator })
     }
 
     /// See [`Only::gives`].
@@ -110,29 +110,60 @@ impl Compiled {
     }
 }
 
-/// The prices of a few classes, for charges without tokens of others.
+/// The prices of a few classes, for charges without tokens of others. Those of most models are short, so that many fit what is at hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Only<const N: usize> {
+    Short(Prices<u64, N>),
+    Long(Box<Prices<u128, N>>),
+}
+
+/// The parts of an amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Only<const N: usize> {
-    constant: u128,
-    coefficients: [u128; N],
-    denominator: u128,
+pub struct Prices<T, const N: usize> {
+    constant: T,
+    coefficients: [T; N],
+    denominator: T,
 }
 
 impl<const N: usize> Only<N> {
+    fn new(prices: Prices<u128, N>) -> Only<N> {
+        let short = |number: u128| u64::try_from(number).ok();
+        let all_short = || {
+            let mut coefficients = [0; N];
+            for (to, from) in coefficients.iter_mut().zip(prices.coefficients) {
+                *to = short(from)?;
+            }
+            Some(Prices { constant: short(prices.constant)?, coefficients, denominator: short(prices.denominator)? })
+        };
+        all_short().map_or_else(|| Only::Long(Box::new(prices)), Only::Short)
+    }
+
     /// Whether so many tokens come to this charge by the formula alone: no minimum, no limit had to be asked.
     ///
     /// False says nothing: the charge may be wrong, or one for the rules that are not looked at here.
     #[inline(always)]
     pub fn gives(&self, tokens: &[i64; N], points: i64) -> bool {
+        match self {
+            Only::Short(prices) => prices.gives(tokens, points),
+            Only::Long(prices) => prices.gives(tokens, points),
+        }
+    }
+}
+
+impl<T: Copy + Into<u128>, const N: usize> Prices<T, N> {
+    #[inline(always)]
+    fn gives(&self, tokens: &[i64; N], points: i64) -> bool {
         // A number below 0 has all of its high bits set.
         let bits = tokens.iter().fold(0, |bits, count| bits | count.cast_unsigned());
         if bits >= MOST_TOKENS || points < 1 || points >= Points::INT32.1.0 {
             return false;
         }
-        let products = self.coefficients.iter().zip(tokens).map(|(price, count)| u128::from(count.cast_unsigned()) * price);
-        let sum = products.fold(self.constant, |sum, product| sum + product);
-        let (amount, charged) = (2 * sum + self.denominator, 2 * self.denominator * u128::from(points.cast_unsigned()));
-        amount.wrapping_sub(charged) < 2 * self.denominator
+        let products =
+            self.coefficients.iter().zip(tokens).map(|(price, count)| u128::from(count.cast_unsigned()) * (*price).into());
+        let sum = products.fold(self.constant.into(), |sum, product| sum + product);
+        let denominator: u128 = self.denominator.into();
+        let (amount, charged) = (2 * sum + denominator, 2 * denominator * u128::from(points.cast_unsigned()));
+        amount.wrapping_sub(charged) < 2 * denominator
     }
 }
 

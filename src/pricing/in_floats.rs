@@ -193,3 +193,28 @@ fn variables(terms: &Terms, tiered: &Tiered) -> Variables {
     variables.c = variables.c.saturating_add(output).max(0);
     variables
 }
+
+/// The terms of an expression with the classes that it does not name counted as the input and output that they are priced as; none
+/// where that is how they stand. The charge is the same.
+pub fn as_priced(terms: &Terms) -> Option<Terms> {
+    use expr::Class as Name;
+    let Formula::Expression(tiered) = &terms.formula else { return None };
+    if tiered.excludes_cache {
+        return None;
+    }
+    let Variables { p, c, .. } = variables(terms, tiered);
+    let mut usage = terms.usage;
+    (usage[Class::Input], usage[Class::Output]) = (p, c);
+    let names = [
+        (Name::Cr, &[Class::Cached][..]),
+        (Name::Cc, &[Class::CacheWrite, Class::CacheWrite5m]),
+        (Name::Cc1h, &[Class::CacheWrite1h]),
+        (Name::Img, &[Class::ImageInput]),
+        (Name::Ai, &[Class::AudioInput]),
+        (Name::ImgO, &[Class::ImageOutput]),
+        (Name::Ao, &[Class::AudioOutput]),
+    ];
+    let unnamed = names.into_iter().filter(|(name, _)| !tiered.named.contains(name));
+    unnamed.flat_map(|(_, classes)| classes).for_each(|class| usage[*class] = 0);
+    (usage != terms.usage).then(|| Terms { usage, ..terms.clone() })
+}

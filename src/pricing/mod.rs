@@ -31,7 +31,7 @@ mod usage;
 pub use changes::tiers;
 pub use compiled::{Come, Compiled, Only};
 pub use estimate::{estimate, may_give};
-pub use in_floats::expression_variables;
+pub use in_floats::{as_priced, expression_variables};
 pub use judge::{Judgement, Standing, agrees, judge};
 pub use lines::{ChargeLine, Unit, lines};
 pub use open::{Allowed, Open, Reason, Slot, bounds};

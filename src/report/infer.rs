@@ -17,6 +17,8 @@ pub struct Notes {
     pub quota_per_unit: Ratio,
     /// The gateway that was named: its formula is needed to price by what was found.
     pub profile: Option<&'static str>,
+    /// Nobody named it: its formula gives more rows than that of new-api.
+    pub is_profile_found: bool,
     /// The group ratios are those of a config.
     pub is_gauge_given: bool,
     /// All models that were charged.
@@ -72,7 +74,8 @@ fn write_head(notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "# A number stands where what its rows leave is narrow: 1/1000 of the unit of its last digit for one row,")?;
     writeln!(out, "# 1/20 for two to nine, 1/3 for ten and more; behind it the rows, and what they leave.")?;
     writeln!(out, "quota_per_unit = {}", notes.quota_per_unit)?;
-    notes.profile.map_or(Ok(()), |profile| writeln!(out, "profile = \"{profile}\""))
+    let why = if notes.is_profile_found { "  # no row names the gateway; this one's formula gives most of them" } else { "" };
+    notes.profile.map_or(Ok(()), |profile| writeln!(out, "profile = \"{profile}\"{why}"))
 }
 
 fn gauge(notes: &Notes) -> &'static str {

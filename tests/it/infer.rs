@@ -260,6 +260,36 @@ fn what_a_config_says_is_unknown_is_unrated() {
     }
 }
 
+/// new-api of 2024 rounds the output by itself: `round((prompt + round(output · 3.7)) · 37.5)`.
+#[test]
+fn a_log_that_names_no_gateway_is_solved_by_the_one_that_fits() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.csv");
+    let row = |row: i64| {
+        let (prompt, output) = (1_003 + row * 79, 109 + row * row * 13);
+        let output_counted = (Exact::from(output) * "3.7".parse::<Ratio>().unwrap()).rounded(0);
+        let quota = ((Exact::from(prompt) + output_counted) * "37.5".parse::<Ratio>().unwrap()).round_half_away();
+        format!("{},2,ann,m-x,default,{prompt},{output},{quota}\n", 1_770_000_000 + row)
+    };
+    let header = "created_at,type,username,model_name,group,prompt_tokens,completion_tokens,quota\n".to_owned();
+    std::fs::write(&log, (0..24).map(row).fold(header, |text, line| text + &line)).unwrap();
+    let (config, text) = infer(&log, folder.path(), &[]);
+    for line in ["profile = \"new-api-2024\"", "\"m-x\" = 37.5", "\"m-x\" = 3.7"] {
+        has(&text, line);
+    }
+    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
+    assert_eq!((audited.code, audited.total("matched")), (0, 24), "{text}");
+}
+
+/// Where new-api of today gives as many rows, the log is its.
+#[test]
+fn a_log_that_several_gateways_fit_is_of_new_api() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = write_log(folder.path(), "log.csv", &[("default", "1"), ("vip", "0.85")]);
+    let (_, text) = infer(&log, folder.path(), &[]);
+    assert!(!text.contains("profile ="), "{text}");
+}
+
 #[test]
 fn the_gateway_that_was_named_is_written_down() {
     let folder = tempfile::tempdir().unwrap();

@@ -17,6 +17,7 @@ mod hostile;
 mod infer;
 mod laws;
 mod merge;
+mod named;
 mod pipes;
 mod planted;
 #[cfg(unix)]

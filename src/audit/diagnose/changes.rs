@@ -8,8 +8,10 @@ use std::fmt::Display;
 use super::Case;
 use crate::audit::{Cause, Word};
 use crate::exact::{Exact, Points, Ratio};
+use crate::float::gateway;
 use crate::pricing::{
-    Adjustment, After, Class, Formula, Minimum, Mode, Multiplier, PerClass, Slot, Surcharge, Terms, Tiered, price, tiers, weighted,
+    Adjustment, After, Class, Formula, Minimum, Mode, Multiplier, PerClass, Slot, Sum, Surcharge, Terms, Tiered, as_priced, price,
+    tiers, weighted,
 };
 
 /// A changed pricing, shown once.
@@ -152,7 +154,7 @@ pub struct Tokens<'t> {
     pub usage: &'t PerClass<i64>,
     /// The prompt as the row logs it.
     pub prompt: i64,
-    pub mode: Mode,
+    pub formula: &'t Formula,
 }
 
 /// Other token counts.
@@ -195,6 +197,7 @@ pub const DEFINITE: &[Definite] = &[
     definite(Cause::CacheWriteRatioDiffers, Prices(cache_write_ratio_known)),
     definite(Cause::OutputOmitted, TokensOf(output_omitted)),
     definite(Cause::InputOmitted, TokensOf(input_omitted)),
+    definite(Cause::InputOmitted, Other(separate_audio_omitted)),
     definite(Cause::PerCallAsTokens, Prices(per_call_as_tokens)),
     definite(Cause::TokensAsPerCall, Prices(tokens_as_per_call)),
     definite(Cause::MultiplierOmitted, Other(multiplier_omitted)),
@@ -221,8 +224,12 @@ pub fn definite_changes(case: &Case<'_>, see: &mut See<'_>) {
     if case.prints_fallback() {
         show(case, case.terms, (Cause::ModelRatioFallback, Prices(model_ratio_fallback)), &mut changed, see);
     }
+    let mut as_priced = as_priced(case.terms).map(|terms| (terms.clone(), terms));
     for definite in DEFINITE {
         show(case, case.terms, (definite.cause, definite.make), &mut changed, see);
+        if let Some((terms, changed)) = &mut as_priced {
+            show(case, terms, (definite.cause, definite.make), changed, see);
+        }
     }
 }
 
@@ -240,7 +247,7 @@ pub fn show(case: &Case<'_>, terms: &Terms, (cause, make): (Cause, Make), change
     match make {
         Prices(make) | PointsOf(make) | Other(make) => make(case, terms, &mut changes),
         TokensOf(count) => {
-            let tokens = Tokens { usage: &terms.usage, prompt: case.prompt, mode: terms.formula.mode() };
+            let tokens = Tokens { usage: &terms.usage, prompt: case.prompt, formula: &terms.formula };
             count(&tokens, &mut |counted| {
                 changes.push_usage(case, terms, |changed| match counted {
                     Counted::Free(classes) => used(terms, classes).for_each(|class| changed.set_free(class)),
@@ -347,24 +354,44 @@ fn rounding(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     if is_half {
         changes.push_points(held(even));
     }
-    if by_tokens(terms) {
+    if is_relative(terms) {
         in_steps(terms).into_iter().for_each(|points| changes.push_points(held(points)));
     }
 }
 
-/// The sum with each class rounded to whole tokens, and to whole points.
+/// Whether the charge is a sum of tokens whose rates are all relative to the model ratio.
+fn is_relative(terms: &Terms) -> bool {
+    matches!(
+        terms.formula.rules(),
+        Formula::Decimal | Formula::Sum(Sum::InSteps | Sum::ClaudeOf2025 | Sum::OneApi | Sum::OneApiOf2023)
+    )
+}
+
+/// The sum with each class rounded to whole tokens, and to whole points; surcharges are added to it.
 fn in_steps(terms: &Terms) -> [Points; 2] {
     let ratios = Exact::from(terms.model_ratio) * terms.group_ratio;
     let classes = || terms.usage.iter().filter(|(_, tokens)| *tokens != 0);
     let weight = |(class, tokens): (Class, i64)| weighted(terms, class, tokens);
     let in_tokens = classes().fold(Exact::zero(), |sum, class| sum + weight(class).rounded(0)) * ratios.clone();
     let in_points = classes().fold(Exact::zero(), |sum, class| sum + (weight(class) * ratios.clone()).rounded(0));
-    [in_tokens, in_points].map(|amount| Points::saturating(&amount.round_half_away()))
+    let beside = beside_tokens(terms);
+    [in_tokens, in_points].map(|amount| Points::saturating(&(amount + beside.clone()).round_half_away()))
+}
+
+/// What is charged beside tokens.
+fn beside_tokens(terms: &Terms) -> Exact {
+    if terms.surcharges.is_empty() {
+        return Exact::zero();
+    }
+    price(&Terms { usage: PerClass::default(), minimum: Minimum::NONE, ..terms.clone() }).amount
 }
 
 fn minimum_charge(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     match case.expected.adjustment {
-        Some(Adjustment::Minimum) => changes.push(Terms { minimum: Minimum::NONE, ..terms.clone() }),
+        Some(Adjustment::Minimum) => {
+            changes.push(Terms { minimum: Minimum::NONE, ..terms.clone() });
+            changes.push_points(Points(0));
+        }
         _ if case.expected.points < Points(1) => changes.push_points(Points(1)),
         _ => {}
     }
@@ -427,19 +454,29 @@ fn cache_double_counted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
         return;
     }
     let input = usage[Class::Input];
-    let others = usage.iter().filter(|(class, _)| !class.is_output() && !READS.contains(class) && *class != Class::Input);
-    let rest = others.fold(tokens.prompt, |rest, (_, tokens)| rest.saturating_sub(tokens)).max(0);
-    let held = (input <= 0 && rest > 0).then_some(rest);
-    for counted in [Some(input.saturating_add(cached)), held].into_iter().flatten() {
+    for counted in [Some(input.saturating_add(cached)), held(tokens.prompt, usage, &READS)].into_iter().flatten() {
         count(Counted::With(Class::Input, counted));
     }
 }
 
+/// Where the classes within a prompt are more than it holds: what is left of it without them, but with those that are left in.
+fn held(prompt: i64, usage: &PerClass<i64>, left_in: &[Class]) -> Option<i64> {
+    let is_within = |class: Class| !class.is_output() && !left_in.contains(&class) && class != Class::Input;
+    let others = usage.iter().filter(|(class, _)| is_within(*class));
+    let rest = others.fold(prompt, |rest, (_, tokens)| rest.saturating_sub(tokens));
+    (usage[Class::Input] <= 0).then_some(rest.max(0))
+}
+
+/// Of a prompt that holds the cached tokens they are taken out already: twice means something only where some input is left.
 fn cache_subtracted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
+    if matches!(tokens.formula, Formula::Sum(Sum::OneHub)) {
+        return;
+    }
     let input = tokens.usage[Class::Input];
+    let is_held = input < tokens.prompt;
     for classes in [&READS[..], &CACHE] {
         let left = input.saturating_sub(tokens_of(tokens.usage, classes));
-        for left in [left, left.max(0)].into_iter().filter(|left| *left != input) {
+        for left in [left, left.max(0)].into_iter().filter(|left| *left != input && (*left > 0 || !is_held)) {
             count(Counted::With(Class::Input, left));
         }
     }
@@ -493,7 +530,8 @@ fn writes_in_proportion(terms: &Terms) -> Option<Terms> {
 
 fn output_omitted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
     let others = tokens_of(tokens.usage, &OUTPUTS[1..]);
-    if !matches!(tokens.mode, Mode::Tokens | Mode::Expression) || others.saturating_add(tokens.usage[Class::Output]) == 0 {
+    if !matches!(tokens.formula.mode(), Mode::Tokens | Mode::Expression) || others.saturating_add(tokens.usage[Class::Output]) == 0
+    {
         return;
     }
     if others != 0 {
@@ -503,9 +541,18 @@ fn output_omitted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
 }
 
 fn input_omitted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
-    if matches!(tokens.mode, Mode::Tokens | Mode::Expression) {
+    let has_any = INPUTS.iter().any(|class| tokens.usage[*class] != 0);
+    if has_any && matches!(tokens.formula.mode(), Mode::Tokens | Mode::Expression) {
         count(Counted::With(Class::Input, 0));
         count(Counted::Without(&INPUTS));
+    }
+}
+
+fn separate_audio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    if terms.surcharges.iter().any(is_audio) {
+        let mut changed = terms.clone();
+        changed.surcharges.retain(|surcharge| !is_audio(surcharge));
+        changes.push(changed);
     }
 }
 
@@ -551,6 +598,7 @@ fn multiplier_whole(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     }
     let mut base = terms.clone();
     if base.multipliers.is_empty() {
+        price_times(case, terms, changes);
         base.multipliers.push(Multiplier { name: "n".to_owned(), value: Ratio::ONE });
         if let Formula::Product(product) = &mut base.formula {
             product.after = After::Multiplied;
@@ -566,6 +614,18 @@ fn multiplier_whole(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     }
 }
 
+/// A whole factor on a price that is rounded once.
+fn price_times(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    let with = |times: i64| {
+        let mantissa = terms.price.mantissa().checked_mul(times)?;
+        Some(terms.with(Slot::Price, Ratio::new(mantissa, terms.price.exponent())))
+    };
+    let factors = near(case, &|times| with(times).map_or_else(Exact::zero, |terms| price(&terms).amount));
+    for times in factors.filter(|times| (2..=MOST_FACTOR).contains(times)) {
+        with(times).into_iter().for_each(|terms| changes.push_implied(terms, "multiplier", times));
+    }
+}
+
 /// How many times the whole charge is charged.
 fn times(case: &Case<'_>) -> Option<i64> {
     let expected = case.expected.points.0;
@@ -577,7 +637,7 @@ fn times(case: &Case<'_>) -> Option<i64> {
 fn whole_factors(case: &Case<'_>, terms: &Terms, index: usize) -> impl Iterator<Item = i64> + use<> {
     let current = terms.multipliers.get(index).and_then(|multiplier| multiplier.value.whole());
     let counts = near(case, &|value| price(&terms.with(Slot::Multiplier(index), Ratio::from(value))).amount);
-    counts.filter(move |count| (1..=MOST_FACTOR).contains(count) && Some(*count) != current)
+    counts.filter(move |count| (2..=MOST_FACTOR).contains(count) && Some(*count) != current)
 }
 
 /// The whole numbers next to the one at which an amount that grows in proportion is the charge.
@@ -590,7 +650,16 @@ fn near(case: &Case<'_>, amount_at: &dyn Fn(i64) -> Exact) -> impl Iterator<Item
 }
 
 fn tools(terms: &Terms) -> impl Iterator<Item = (usize, &Surcharge)> {
+    surcharges(terms).filter(|(_, surcharge)| !is_audio(surcharge))
+}
+
+fn surcharges(terms: &Terms) -> impl Iterator<Item = (usize, &Surcharge)> {
     terms.surcharges.iter().enumerate().filter(|(_, surcharge)| surcharge.count != 0)
+}
+
+/// Audio tokens with a price of their own stand among the surcharges.
+fn is_audio(surcharge: &Surcharge) -> bool {
+    surcharge.multiplied
 }
 
 fn tool_surcharge_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
@@ -604,7 +673,7 @@ fn tool_surcharge_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>
     }
     if tools(terms).count() > 1 {
         let mut changed = terms.clone();
-        changed.surcharges.iter_mut().for_each(|surcharge| surcharge.count = 0);
+        changed.surcharges.retain(is_audio);
         changes.push(changed);
     }
 }
@@ -637,17 +706,20 @@ fn tool_calls(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     }
 }
 
-fn audio_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+fn audio_ratio_omitted(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     if by_expression(terms) {
         audio_as_text(terms).into_iter().for_each(|terms| changes.push(terms));
     } else if tokens_of(&terms.usage, &[Class::AudioInput, Class::AudioOutput]) != 0 {
         audio_at_rates(terms).into_iter().flatten().for_each(|terms| changes.push(terms));
     }
-    for (index, _) in tools(terms).filter(|(_, surcharge)| surcharge.multiplied) {
-        let mut changed = terms.clone();
-        let audio = changed.surcharges.remove(index);
-        changed.usage[Class::Input] = changed.usage[Class::Input].saturating_add(audio.count);
-        changes.push(changed);
+    for (index, audio) in surcharges(terms).filter(|(_, surcharge)| is_audio(surcharge)) {
+        let input = terms.usage[Class::Input];
+        for counted in [Some(input.saturating_add(audio.count)), held(case.prompt, &terms.usage, &[])].into_iter().flatten() {
+            let mut changed = terms.clone();
+            changed.surcharges.remove(index);
+            changed.usage[Class::Input] = counted;
+            changes.push(changed);
+        }
     }
 }
 
@@ -688,12 +760,17 @@ fn tier_other(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
 
 /// The estimate before the request: at least 500 tokens of the prompt, and no output, since no log has `max_tokens`.
 fn pre_consumed_kept(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    if !by_tokens(terms) || case.prompt <= 0 {
+    if by_expression(terms) {
+        estimates_by_expression(case, terms).into_iter().for_each(|terms| changes.push(terms));
+    }
+    if !by_tokens(terms) || case.prompt < 0 {
         return;
     }
     for tokens in estimated_tokens(case.prompt) {
         let amount = Exact::from(tokens) * terms.model_ratio * terms.rates[Class::Input] * terms.group_ratio;
         changes.push_points(Points::saturating(&amount.truncate()));
+        // The gateways estimate in float64, whatever they charge in.
+        changes.push_points(Points(gateway::estimate(tokens, terms.model_ratio, terms.group_ratio)));
     }
 }
 
@@ -701,6 +778,23 @@ fn pre_consumed_kept(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) 
 pub fn estimated_tokens(prompt: i64) -> [i64; 3] {
     const LEAST: i64 = 500;
     [prompt.max(LEAST), LEAST, prompt.saturating_add(LEAST)]
+}
+
+/// An expression on the prompt alone, without output and with as much as new-api takes for it.
+fn estimates_by_expression(case: &Case<'_>, terms: &Terms) -> Vec<Terms> {
+    const MOST_OUTPUT: i64 = 8192;
+    let estimate = |output: i64| {
+        let mut changed = terms.clone();
+        changed.usage = PerClass::default();
+        changed.usage[Class::Input] = case.prompt;
+        changed.usage[Class::Output] = output;
+        changed.surcharges = Vec::new();
+        if let Formula::Expression(tiered) = &mut changed.formula {
+            tiered.len = case.prompt;
+        }
+        changed
+    };
+    [0, MOST_OUTPUT].map(estimate).into()
 }
 
 fn zero_charge(_: &Case<'_>, _: &Terms, changes: &mut Changes<'_>) {

@@ -448,7 +448,7 @@ impl Classes {
             unit.merge(self.small.clone());
             (*value, unit)
         });
-        all.find(|(_, unit)| unit.models.len() > 1)
+        all.find(|(_, unit)| unit.models.len() > 1 && !unit.is_rounding())
     }
 }
 
@@ -457,6 +457,11 @@ impl Unit {
         self.rows += 1;
         self.models.insert(key.model.clone());
         self.by_class.entry(key.clone()).or_default().add(own, told);
+    }
+
+    /// Charges that are all rounded otherwise: some number of points fits those, too.
+    fn is_rounding(&self) -> bool {
+        self.by_class.values().flat_map(|own| &own.0).all(|(own, _)| own.is(Cause::Rounding))
     }
 
     fn merge(&mut self, other: Unit) {

@@ -10,9 +10,9 @@ use std::rc::Rc;
 use super::changes::{self, Changing, Counted, Counting, Make, To};
 use super::{Case, Diagnosis, Look};
 use crate::audit::cause::{Cause, Causes, Kind};
-use crate::exact::{Charged, Points};
+use crate::exact::{Charged, Points, Ratio};
 use crate::float::estimate::{Amount, MOST_CLASSES, Near, Steps, Sums, Weights};
-use crate::pricing::{Charge, Class, Come, Compiled, Formula, Mode, PerClass, Rounding, Terms, price};
+use crate::pricing::{Charge, Class, Come, Compiled, Formula, PerClass, Rounding, Terms, price};
 use crate::profile::{Related, RelatedModel};
 
 /// The definite causes of rows that have tokens of the same classes, and else the same terms.
@@ -148,7 +148,7 @@ impl CompiledCauses {
     }
 
     fn is_given_by_tokens(&self, row: Row<'_>, count: Counting) -> Option<bool> {
-        let tokens = changes::Tokens { usage: row.usage, prompt: row.prompt, mode: Mode::Tokens };
+        let tokens = changes::Tokens { usage: row.usage, prompt: row.prompt, formula: &self.terms.formula };
         let mut found = Some(false);
         count(&tokens, &mut |counted| {
             if found == Some(false) && (row.charged.0 <= 1 || row.near.has(self.amount_counted(row, counted))) {
@@ -185,7 +185,9 @@ impl CompiledCauses {
             Cause::Rounding => Near::in_steps(row.charged, self.steps).has(row.amount),
             Cause::PreConsumedKept => {
                 let (near, amount) = (Near::cut(row.charged), |tokens: i64| self.weights.part(Class::Input as usize, tokens));
-                changes::estimated_tokens(row.prompt).into_iter().any(|tokens| near.has(amount(tokens)))
+                // The estimates in floats do not know of a rate of input.
+                let is_plain = self.terms.rates[Class::Input] == Ratio::ONE;
+                !is_plain || changes::estimated_tokens(row.prompt).into_iter().any(|tokens| near.has(amount(tokens)))
             }
             Cause::MinimumCharge => row.charged.0 <= 1 || row.right.points <= 1,
             Cause::ZeroCharge => row.charged.0 == 0,
@@ -270,7 +272,6 @@ impl Look for Blind {
 mod tests {
     use super::super::diagnose;
     use super::*;
-    use crate::exact::Ratio;
     use proptest::prelude::*;
 
     /// A config with some groups, completion ratios and a price per call.

@@ -12,7 +12,7 @@ use super::Explanation;
 use crate::audit::cause::{Cause, Causes};
 use crate::exact::{Charged, Exact, Points, Ratio};
 use crate::float::estimate::Around;
-use crate::pricing::{Class, Mode, Slot, Terms, agrees, estimate, may_give, price};
+use crate::pricing::{After, Class, Formula, Mode, Slot, Sum, Terms, agrees, estimate, may_give, price};
 
 /// A wrong charge beside the terms that do not give it.
 #[derive(Clone, Copy, Debug)]
@@ -39,10 +39,24 @@ pub struct Number {
     pub is_earned: bool,
 }
 
+impl Number {
+    /// Several multipliers of a row go by one name, and are one number.
+    fn is_same(&self, other: &Number) -> bool {
+        self.cause == other.cause && self.value == other.value && word(self.slot) == word(other.slot)
+    }
+}
+
+/// A multiplier of 1 is none: that is a cause of its own.
+fn is_omission(slot: Slot, value: Ratio) -> bool {
+    matches!(slot, Slot::Multiplier(_)) && value == Ratio::ONE
+}
+
 /// More digits than this are no simple number.
 const MOST_DIGITS: i16 = 4;
-/// An interval with more simple numbers than this says nothing.
+/// An interval with more simple numbers than this says nothing of the longer ones.
 const MOST_NUMBERS: usize = 12;
+/// Of the shorter ones it still tells something where one as simple lies in one of so many such intervals.
+const TELLING: i64 = 4;
 /// A number is earned where one as simple lies in one of so many such intervals.
 const RARE: i64 = 1_000;
 
@@ -72,7 +86,8 @@ impl Solved {
     /// Solves for a ratio by estimates; none where these leave a doubt.
     fn add_nearly(&mut self, wrong: Wrong<'_>, cause: Cause, slot: Slot) -> Option<()> {
         // What the points for 1 USD may be is kept exactly.
-        if slot == Slot::QuotaPerUnit || wrong.terms.advance != 0 || wrong.terms.credit {
+        let is_plain = wrong.terms.advance == 0 && !wrong.terms.credit && slack(wrong.terms, slot) == Exact::from(1);
+        if slot == Slot::QuotaPerUnit || !is_plain {
             return None;
         }
         let at = |value: Ratio| estimate(&wrong.terms.with(slot, value));
@@ -82,32 +97,32 @@ impl Solved {
 
     fn add_exactly(&mut self, wrong: Wrong<'_>, cause: Cause, slot: Slot) {
         let Some(interval) = Interval::of(wrong, slot) else { return };
-        let found = self.add(wrong, cause, slot, &interval);
-        if slot == Slot::QuotaPerUnit && found.is_some_and(|found| found > MOST_NUMBERS) {
+        if self.add(wrong, cause, slot, &interval) == Some(false) && slot == Slot::QuotaPerUnit {
             self.unit = Some(interval);
         }
     }
 
-    /// Adds what lies within; how many simple numbers do.
-    fn add(&mut self, wrong: Wrong<'_>, cause: Cause, slot: Slot, within: &dyn Within) -> Option<usize> {
+    /// Adds what lies within; whether these are all simple numbers there.
+    fn add(&mut self, wrong: Wrong<'_>, cause: Cause, slot: Slot, within: &dyn Within) -> Option<bool> {
         let gives = |value: Ratio| wrong.is_given_by(&wrong.terms.with(slot, value));
-        let mut simple = simple(within)?;
-        let found = simple.len();
-        if found > MOST_NUMBERS {
-            let first = simple.iter().position(|(value, _)| gives(*value));
-            simple = first.map(|at| simple[at]).into_iter().collect();
-        } else {
-            simple.retain(|(value, _)| gives(*value));
-        }
+        let Simple { numbers: mut simple, are_all } = simple(within)?;
+        simple.retain(|(value, _)| gives(*value));
         let implied = match simple.first() {
             Some((value, _)) => Some(*value),
             None => simplest(within)?.filter(|value| gives(*value)),
         };
         self.implied.extend(implied.map(|value| (slot, value)));
-        if found <= MOST_NUMBERS {
-            self.numbers.extend(simple.into_iter().map(|(value, is_earned)| Number { cause, slot, value, is_earned }));
+        if slot == Slot::QuotaPerUnit && !are_all {
+            return Some(false);
         }
-        Some(found)
+        let telling = simple.into_iter().filter(|(value, telling)| *telling != Telling::Little && !is_omission(slot, *value));
+        for (value, telling) in telling {
+            let number = Number { cause, slot, value, is_earned: telling == Telling::Earned };
+            if !self.numbers.iter().any(|known| known.is_same(&number)) {
+                self.numbers.push(number);
+            }
+        }
+        Some(are_all)
     }
 }
 
@@ -119,8 +134,8 @@ trait Within {
     /// Which multiples of a power of ten lie within.
     fn multiples(&self, power: i16) -> Option<RangeInclusive<i64>>;
 
-    /// Whether chance rarely puts a multiple of a power of ten within.
-    fn is_rare(&self, power: i16) -> Option<bool>;
+    /// Whether at most one in so many such intervals holds a multiple of a power of ten.
+    fn is_rare(&self, power: i16, times: i64) -> Option<bool>;
 }
 
 impl Within for Around {
@@ -132,8 +147,8 @@ impl Within for Around {
         Around::multiples(self, power)
     }
 
-    fn is_rare(&self, power: i16) -> Option<bool> {
-        Around::is_rare(self, power, RARE)
+    fn is_rare(&self, power: i16, times: i64) -> Option<bool> {
+        Around::is_rare(self, power, times)
     }
 }
 
@@ -144,32 +159,49 @@ impl Within for Interval {
 
     fn multiples(&self, power: i16) -> Option<RangeInclusive<i64>> {
         let unit = Exact::from(Ratio::new(1, power));
-        let count = |end: &Exact| end.divided_by(&unit, 6).floor().to_i64();
+        // An end has 24 decimals: none of them may be lost.
+        let count = |end: &Exact| end.divided_by(&unit, 40).floor().to_i64();
         let ends = count(&self.low).zip(count(&self.high));
         Some(ends.map_or(RangeInclusive::new(1, 0), |(low, high)| low.saturating_add(1)..=high))
     }
 
-    fn is_rare(&self, power: i16) -> Option<bool> {
-        Some(self.width() * RARE <= Exact::from(Ratio::new(1, power)))
+    fn is_rare(&self, power: i16, times: i64) -> Option<bool> {
+        Some(self.width() * times <= Exact::from(Ratio::new(1, power)))
     }
 }
 
-/// The numbers of at most four digits within, the simplest first, and whether each is earned.
-fn simple(within: &dyn Within) -> Option<Vec<(Ratio, bool)>> {
-    let mut found: Vec<(Ratio, bool)> = Vec::new();
+/// The numbers of at most four digits within, the simplest first.
+fn simple(within: &dyn Within) -> Option<Simple> {
+    let mut simple = Simple { numbers: Vec::new(), are_all: true };
     let top = within.magnitude()?;
     for digits in 0..MOST_DIGITS {
         let power = top - digits;
-        for value in values(within, power)? {
-            if !found.iter().any(|(known, _)| *known == value) {
-                found.push((value, within.is_rare(power)?));
-            }
-        }
-        if found.len() > MOST_NUMBERS {
+        let is_new = |value: &Ratio| !simple.numbers.iter().any(|(known, _)| known == value);
+        let new: Vec<Ratio> = values(within, power)?.filter(is_new).collect();
+        if simple.numbers.len() + new.len() > MOST_NUMBERS {
+            simple.are_all = false;
+            simple.numbers.retain(|(_, telling)| *telling != Telling::Little);
             break;
         }
+        if !new.is_empty() {
+            let telling = telling(within, power)?;
+            simple.numbers.extend(new.into_iter().map(|value| (value, telling)));
+        }
     }
-    Some(found)
+    if simple.are_all {
+        let told = simple.numbers.iter_mut().filter(|(_, telling)| *telling == Telling::Little);
+        told.for_each(|(_, telling)| *telling = Telling::Some);
+    }
+    Some(simple)
+}
+
+/// How much a multiple of a power of ten within tells.
+fn telling(within: &dyn Within, power: i16) -> Option<Telling> {
+    Some(match within.is_rare(power, RARE)? {
+        true => Telling::Earned,
+        false if within.is_rare(power, TELLING)? => Telling::Some,
+        false => Telling::Little,
+    })
 }
 
 /// The number with the fewest digits within, if there is one.
@@ -245,6 +277,21 @@ fn slots(terms: &Terms) -> Vec<(Cause, Slot)> {
     slots
 }
 
+/// The simple numbers of an interval.
+struct Simple {
+    numbers: Vec<(Ratio, Telling)>,
+    /// There are no others of at most four digits.
+    are_all: bool,
+}
+
+/// How unlikely it is that a number as simple lies in an interval by chance.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    Little,
+    Some,
+    Earned,
+}
+
 /// What a ratio may be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
@@ -258,12 +305,13 @@ impl Interval {
         let at = |value: Ratio| price(&wrong.terms.with(slot, value)).amount;
         let none = at(Ratio::ZERO);
         let slope = at(Ratio::ONE) - none.clone();
-        if !slope.is_positive() {
+        if slope.is_zero() {
             return None;
         }
-        // Rounding up or down, a whole point to either side is possible.
-        let end = |offset: i64| (Exact::from(wrong.charged) + Exact::from(offset) - none.clone()).divided_by(&slope, 24);
-        let (low, high) = (end(-1), end(1));
+        let slack = slack(wrong.terms, slot);
+        let end = |offset: Exact| (Exact::from(wrong.charged) + offset - none.clone()).divided_by(&slope, 24);
+        let (one, other) = (end(-slack.clone()), end(slack));
+        let (low, high) = if one <= other { (one, other) } else { (other, one) };
         high.is_positive().then_some(Interval { low, high })
     }
 
@@ -281,6 +329,19 @@ impl Interval {
     fn width(&self) -> Exact {
         self.high.clone() - self.low.clone()
     }
+}
+
+/// By how much a charge may be off the amount of its terms: a point by rounding, and what steps before that make of it.
+fn slack(terms: &Terms, slot: Slot) -> Exact {
+    let ratios = || Exact::from(terms.model_ratio) * terms.group_ratio;
+    let steps = match (&terms.formula, slot) {
+        (Formula::Sum(Sum::InSteps | Sum::OneApiOf2023 | Sum::OneHub), Slot::Rate(_)) => ratios(),
+        (Formula::Product(product), Slot::Price | Slot::ModelRatio | Slot::GroupRatio) if product.after != After::Nothing => {
+            terms.multipliers.iter().fold(Exact::from(1), |all, multiplier| all * multiplier.value)
+        }
+        _ => Exact::zero(),
+    };
+    if steps.is_negative() { Exact::from(1) } else { steps + Exact::from(1) }
 }
 
 /// The power of ten of a number's first digit.
@@ -304,7 +365,7 @@ mod tests {
     #[track_caller]
     fn check(low: &str, high: &str, expected: &[&str]) {
         let interval = Interval { low: Exact::parse(low).unwrap(), high: Exact::parse(high).unwrap() };
-        let found: Vec<String> = simple(&interval).unwrap().into_iter().map(|(value, _)| value.to_string()).collect();
+        let found: Vec<String> = simple(&interval).unwrap().numbers.into_iter().map(|(value, _)| value.to_string()).collect();
         assert_eq!(found, expected);
     }
 
@@ -313,13 +374,16 @@ mod tests {
         check("0.84991", "0.85009", &["0.85"]);
         check("0.8499", "0.8501", &["0.85", "0.8501"]);
         check("0.0666661", "0.0666669", &[]);
+        check("0.3292", "0.3307", &["0.33"]);
+        check("0.4", "0.8", &[]);
+        check("0.769999999999999999999999", "0.770000000000000000000001", &["0.77"]);
     }
 
     #[test]
     fn a_narrow_interval_earns_a_number_and_a_wide_one_does_not() {
         let earned = |low: &str, high: &str| {
             let interval = Interval { low: Exact::parse(low).unwrap(), high: Exact::parse(high).unwrap() };
-            simple(&interval).unwrap().first().map(|(_, earned)| *earned)
+            simple(&interval).unwrap().numbers.first().map(|(_, telling)| *telling == Telling::Earned)
         };
         assert_eq!(earned("0.849999", "0.850001"), Some(true));
         assert_eq!(earned("0.8499", "0.8501"), Some(false));

@@ -1,0 +1,193 @@
+//! Wrong charges whose arithmetic has a corner: each is worked out by hand, and has the cause that it was made with.
+
+use serde_json::{Value, json};
+
+use crate::run::{audit, verdict};
+
+/// A row of new-api of 2026: what its `other` says, prompt, completion and content; what is charged; the cause.
+struct Wrong {
+    other: Value,
+    tokens: (i64, i64),
+    content: &'static str,
+    charged: i64,
+    cause: &'static str,
+}
+
+fn wrong(mut other: Value, tokens: (i64, i64), charged: i64, cause: &'static str) -> Wrong {
+    let ratios = [("model_ratio", json!(1)), ("completion_ratio", json!(1)), ("model_price", json!(-1)), ("group_ratio", json!(1))];
+    for (key, ratio) in ratios {
+        other.as_object_mut().unwrap().entry(key).or_insert(ratio);
+    }
+    Wrong { other, tokens, content: "", charged, cause }
+}
+
+/// The marks of new-api of 2026.
+fn today(mut other: Value) -> Value {
+    other["request_path"] = json!("/v1/chat/completions");
+    other["user_group_ratio"] = json!(-1);
+    other["cache_ratio"] = other.get("cache_ratio").cloned().unwrap_or(json!(1));
+    other
+}
+
+fn by_expression(base64: &str, cached: i64) -> Value {
+    today(json!({"billing_mode": "tiered_expr", "expr_b64": base64, "matched_tier": "base", "model_price": 0, "model_ratio": 0,
+        "completion_ratio": 0, "cache_tokens": cached}))
+}
+
+/// `tier("base", p * 2.5 + c * 15 + cr * 0.25)`
+const WITH_CACHED: &str = "dGllcigiYmFzZSIsIHAgKiAyLjUgKyBjICogMTUgKyBjciAqIDAuMjUp";
+/// `tier("base", p * 2.5 + c * 15)`
+const WITHOUT_CACHED: &str = "dGllcigiYmFzZSIsIHAgKiAyLjUgKyBjICogMTUp";
+
+fn rows() -> Vec<Wrong> {
+    vec![
+        // 500 · (1.5 · 0.3) is 224.99… in float64.
+        wrong(today(json!({"model_ratio": 1.5, "completion_ratio": 5, "group_ratio": 0.3})), (100, 20), 224, "pre-consumed-kept"),
+        // Without output, and nothing cached: 100 · 2.5 USD per 1M.
+        wrong(by_expression(WITH_CACHED, 40), (100, 10), 125, "pre-consumed-kept"),
+        // 1,000 + 100 · 4 points, and 2 calls at 10 USD per 1,000.
+        wrong(
+            today(json!({"completion_ratio": 4, "tool_surcharges": [{"name": "web_search", "count": 2, "price": 10}]})),
+            (1_000, 100),
+            1_400,
+            "tool-surcharge-omitted",
+        ),
+        // 10 · 0.5 is rounded to 5 and 3 · 0.5 to 2 points; the calls are added to that.
+        wrong(
+            today(
+                json!({"model_ratio": 0.5, "completion_ratio": 1, "tool_surcharges": [{"name": "web_search", "count": 1, "price": 10}]}),
+            ),
+            (11, 3),
+            5_008,
+            "rounding",
+        ),
+        // A task without a price is no sum of tokens: 0.2 / 2 USD for each of 7 seconds.
+        Wrong {
+            content: "操作 generate，计算参数：seconds: 7.00",
+            ..wrong(json!({"is_task": true, "request_path": "/v1/videos", "model_ratio": 0.2}), (0, 0), 0, "zero-charge")
+        },
+        // Audio tokens with a price of their own are left out: 80 + 30 + 10 points, and a search.
+        wrong(
+            today(json!({"cache_tokens": 80, "cache_ratio": 1, "image": true, "image_output": 30, "image_ratio": 1,
+                "audio_input_seperate_price": true, "audio_input_price": 100, "audio_input_token_count": 40,
+                "tool_surcharges": [{"name": "google_search", "count": 1, "price": 14}]})),
+            (100, 10),
+            7_120,
+            "input-omitted",
+        ),
+        // Here 10 tokens of text are left: 70 + 20 + 10 + 10 points in place of 70 + 20 + 10 + 2,000.
+        wrong(
+            today(json!({"cache_tokens": 70, "cache_ratio": 1, "image": true, "image_output": 20, "image_ratio": 1,
+                "audio_input_seperate_price": true, "audio_input_price": 100, "audio_input_token_count": 40})),
+            (100, 10),
+            110,
+            "audio-ratio-omitted",
+        ),
+        // More is cached than the prompt holds, so `p` is 0: (10 · 2.5 + 150 · 0.25) / 2 points.
+        wrong(by_expression(WITH_CACHED, 150), (100, 10), 31, "completion-ratio-omitted"),
+        // (150 · 2.5 + 10 · 15 + 150 · 0.25) / 2
+        wrong(by_expression(WITH_CACHED, 150), (100, 10), 281, "cache-double-counted"),
+        // Cached tokens that an expression does not name are input: 10 · 15 / 2.
+        wrong(by_expression(WITHOUT_CACHED, 60), (100, 10), 75, "input-omitted"),
+        // Of a prompt that holds them, cached tokens are taken out once: 100 · 1 is what is left without the 60 others.
+        wrong(today(json!({"cache_tokens": 100, "cache_ratio": 0.5, "completion_ratio": 4})), (160, 10), 90, "input-omitted"),
+        // A Claude row holds none: 300 - 100, and 100 · 0.1, and 10 · 5.
+        wrong(
+            today(
+                json!({"claude": true, "usage_semantic": "anthropic", "cache_tokens": 100, "cache_ratio": 0.1, "completion_ratio": 5}),
+            ),
+            (300, 10),
+            260,
+            "cache-subtracted",
+        ),
+        // Claude rows of 2025 cut the price of a call: 0.0333333 · 500,000 · 0.95 · 3 is 47,499.95.
+        wrong(
+            json!({"claude": true, "cache_ratio": 0, "model_ratio": 0, "completion_ratio": 0, "model_price": 0.0333333, "group_ratio": 0.95}),
+            (10, 10),
+            47_499,
+            "multiplier-differs",
+        ),
+        // (100 - 300 + 300 · 0.1 + 10) · 0.5 is below 0: one point is right, and without the minimum it is nothing.
+        wrong(json!({"cache_tokens": 300, "cache_ratio": 0.1, "model_ratio": 0.5}), (100, 10), 0, "minimum-charge"),
+    ]
+}
+
+/// `len <= 200000 ? tier("standard", p * 3 + c * 15) : tier("long", p * 6 + c * 22.5)`
+const TIERS: &str = "bGVuIDw9IDIwMDAwMCA/IHRpZXIoInN0YW5kYXJkIiwgcCAqIDMgKyBjICogMTUpIDogdGllcigibG9uZyIsIHAgKiA2ICsgYyAqIDIyLjUp";
+
+/// What the operator has set; the price of `dall-e-3` is the gateway's own.
+fn options() -> Value {
+    let maps = [
+        ("ModelRatio", json!({"called": 1.25, "dall-e-3": 1, "asked": 2, "served": 0.5, "small": 0.1, "free": 1, "plan": 1.25})),
+        ("CompletionRatio", json!({"called": 4, "asked": 4, "served": 3, "plan": 4})),
+        ("ModelPrice", json!({"called": 0.04})),
+        ("billing_setting.billing_mode", json!({"tiered": "tiered_expr"})),
+        (
+            "billing_setting.billing_expr",
+            json!({"tiered": "len <= 200000 ? tier(\"standard\", p * 3 + c * 15) : tier(\"long\", p * 6 + c * 22.5)"}),
+        ),
+        ("GroupRatio", json!({"default": 1, "discount": 0.8, "gratis": 0})),
+    ];
+    let options = maps.map(|(key, map)| json!({"key": key, "value": map.to_string()}));
+    json!({"success": true, "data": options})
+}
+
+/// Rows of the models of [`options`].
+fn rows_of_config() -> Vec<(&'static str, &'static str, Wrong)> {
+    let plan = json!({"model_ratio": 1.25, "completion_ratio": 4, "group_ratio": 0.8, "billing_source": "subscription",
+        "subscription_pre_consumed": 500, "subscription_consumed": 1_250});
+    let called = json!({"model_price": 0.04, "model_ratio": 0, "completion_ratio": 0});
+    let tiers = json!({"billing_mode": "tiered_expr", "expr_b64": TIERS, "matched_tier": "standard", "model_price": 0,
+        "model_ratio": 0, "completion_ratio": 0});
+    let mapped = json!({"model_ratio": 2, "completion_ratio": 4, "is_model_mapped": true, "upstream_model_name": "served"});
+    vec![
+        // 20,000 points a call; (600 + 100 · 4) · 1.25
+        ("called", "default", wrong(today(called), (600, 100), 1_250, "per-call-as-tokens")),
+        // 700 points; 0.04 USD a call.
+        ("dall-e-3", "default", wrong(today(json!({})), (600, 100), 20_000, "tokens-as-per-call")),
+        // (600 · 3 + 100 · 15) / 2 points; in the other tier (600 · 6 + 100 · 22.5) / 2.
+        ("tiered", "default", wrong(today(tiers), (600, 100), 2_925, "tier-other")),
+        // 1,000 · 2 points; (600 + 100 · 3) · 0.5 as the upstream model.
+        ("asked", "default", wrong(today(mapped), (600, 100), 450, "model-price-other")),
+        // 0.2 points are 1.
+        ("small", "default", wrong(today(json!({"model_ratio": 0.1})), (2, 0), 0, "minimum-charge")),
+        // A free group pays nothing.
+        ("free", "gratis", wrong(today(json!({"group_ratio": 0})), (600, 100), 1, "minimum-charge")),
+        // 1,000 · 1.25 · 0.8 points, whoever pays them.
+        ("plan", "discount", wrong(today(plan), (600, 100), 1_250, "group-ratio-omitted")),
+    ]
+}
+
+#[test]
+fn other_prices_of_the_config_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, config) = (folder.path().join("log.ndjson"), folder.path().join("options.json"));
+    let rows = rows_of_config();
+    let lines = rows.iter().enumerate().map(|(id, (model, group, row))| line(id, model, group, row));
+    std::fs::write(&log, lines.collect::<String>()).unwrap();
+    std::fs::write(&config, options().to_string()).unwrap();
+    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
+    let told: Vec<&str> = audited.rows.iter().map(verdict).collect();
+    let made: Vec<&str> = rows.iter().map(|(_, _, row)| row.cause).collect();
+    assert_eq!(told, made, "{:#?}", audited.rows);
+}
+
+fn line(id: usize, model: &str, group: &str, row: &Wrong) -> String {
+    let row = json!({"id": id, "created_at": 1_795_000_000 + id, "type": 2, "content": row.content, "username": "u",
+        "token_name": "t", "model_name": model, "quota": row.charged, "prompt_tokens": row.tokens.0,
+        "completion_tokens": row.tokens.1, "group": group, "other": row.other.to_string()});
+    format!("{row}\n")
+}
+
+#[test]
+fn corners_have_the_cause_that_they_were_made_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.ndjson");
+    let rows = rows();
+    std::fs::write(&log, rows.iter().enumerate().map(|(id, row)| line(id, &format!("m{id}"), "default", row)).collect::<String>())
+        .unwrap();
+    let audited = audit(&log, &["--basis", "logged"]);
+    let told: Vec<&str> = audited.rows.iter().map(verdict).collect();
+    let made: Vec<&str> = rows.iter().map(|row| row.cause).collect();
+    assert_eq!(told, made, "{:#?}", audited.rows);
+}
