@@ -185,7 +185,7 @@ mod tests {
         let mut facts = Facts::default();
         let length = scan().row(text.as_bytes(), &mut facts, |_, _, _| None)?;
         assert_eq!(length, text.find('\n').unwrap() + 1);
-        Some((&std::str::from_utf8(facts.details.of(text.as_bytes())).unwrap(), facts.charged))
+        Some((std::str::from_utf8(facts.details.of(text.as_bytes())).unwrap(), facts.charged))
     }
 
     #[test]
