@@ -74,7 +74,7 @@ impl ReadAhead {
     pub fn new(stream: Box<dyn Read + Send>, rest: Vec<u8>, offset: u64, threads: usize, scout: Arc<dyn Scout>) -> ReadAhead {
         let source = Some(Source { stream, rest, offset });
         let state = State { source, read: 0, taken: 0, ready: BTreeMap::new(), spare: Vec::new(), is_over: false };
-        let depth = 2 * threads as u64;
+        let depth = threads as u64 + 2;
         let shared = Arc::new(Shared { scout, state: Mutex::new(state), changed: Condvar::new(), depth });
         for _ in 1..threads {
             let shared = Arc::clone(&shared);

@@ -11,7 +11,7 @@ use super::ahead::{Block, ReadAhead, Scout};
 pub const ROW_LIMIT: usize = 16 << 20;
 
 /// So many bytes are read at once.
-pub const BLOCK: usize = 256 << 10;
+pub const BLOCK: usize = 128 << 10;
 
 /// A view of a stream: [`Window::bytes`] are the unread bytes at hand, from a known line on.
 #[allow(missing_debug_implementations)]
