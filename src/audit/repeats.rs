@@ -134,8 +134,8 @@ pub struct Hint {
     is_known: bool,
 }
 
-/// Four times as many ways in as charges: most lead to none.
-const WAYS: usize = 4 * WINDOW;
+/// Twice as many ways in as charges: most lead to none.
+const WAYS: usize = 2 * WINDOW;
 
 impl Default for Duplicates {
     fn default() -> Duplicates {

@@ -197,7 +197,7 @@ impl JsonReader {
         loop {
             let read = Object::parse(self.window.bytes(), &mut self.keys).map(|object| take(&object));
             match read {
-                Err(error) if error.classify() == Category::Eof && self.may_grow() => {}
+                Err(error) if may_go_on(&error, self.window.bytes()) && self.may_grow() => {}
                 read => return read,
             }
         }
@@ -475,9 +475,14 @@ fn value_length(bytes: &[u8]) -> Scan<usize> {
     match values.next() {
         // A number that reaches the end of the bytes at hand may go on.
         Some(Ok(_)) if values.byte_offset() < bytes.len() => Scan::Found(values.byte_offset()),
-        Some(Err(error)) if error.classify() != Category::Eof => Scan::None,
+        Some(Err(error)) if !may_go_on(&error, bytes) => Scan::None,
         _ => Scan::Short,
     }
+}
+
+/// Whether an error may be the end of the bytes at hand alone. Of a lone minus at their end the parser says that it is no number.
+fn may_go_on(error: &serde_json::Error, bytes: &[u8]) -> bool {
+    error.classify() == Category::Eof || bytes.ends_with(b"-")
 }
 
 fn space(bytes: &[u8]) -> usize {

@@ -499,6 +499,21 @@ fn small_reads_change_nothing() {
 }
 
 #[test]
+fn a_minus_may_be_the_last_byte_at_hand() {
+    let rows = "{\"model\":\"a\",\"quota\":-1}\n{\"model\":\"a\",\"quota\":-2}\n";
+    let page = "{\"data\":[{\"model\":\"a\",\"quota\":-1}],\"x\":-5}";
+    for (text, spaces) in [rows, page].into_iter().flat_map(|text| (0..7).map(move |spaces| (text, spaces))) {
+        let text = text.replacen('{', &format!("{{{}", " ".repeat(spaces)), 1);
+        let window = Window::new(Box::new(Drip(Cursor::new(text.clone().into_bytes()))));
+        let opening = Opening { options: &OpenOptions::default(), path: None };
+        let (format, rows) = opening.json(window, Arc::default()).unwrap();
+        let mut input = Input { name: String::new(), format, size: None, rows };
+        let found = drain(&mut input, 100);
+        assert_eq!((found.entries.len(), found.malformed), (text.matches("model").count(), Vec::new()), "{text}");
+    }
+}
+
+#[test]
 fn rows_across_blocks_are_whole() {
     let log = Log::short("new-api", 6);
     let mut entries = Vec::new();
