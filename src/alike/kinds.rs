@@ -311,8 +311,12 @@ impl Kinds {
 }
 
 impl Kin {
-    /// The branch whose template the bytes begin with, how many of them it takes, and the counts in them.
+    /// The branch whose template the bytes begin with, how many of them it takes, and the counts in them. Where keys come in any order,
+    /// none is tried.
     fn fit(&self, details: &[u8], quoting: Quoting) -> Option<(usize, &Branch, [i64; 4])> {
+        if !self.sorted.is_empty() {
+            return None;
+        }
         // A shorter text would do for `{}`: the text must end there.
         let ends = |rest: &[u8]| rest.is_empty() || quoting.closes(rest);
         self.branches.iter().filter(|branch| branch.quoting == quoting).find_map(|branch| {

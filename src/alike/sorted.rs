@@ -10,6 +10,9 @@
 //! Where templates do not fit, the pairs are sorted, and one template fits them all. The order of keys changes nothing in what an
 //! object says, as long as no key comes twice. Only objects without spaces between their pairs are sorted.
 
+use std::ops::Range;
+
+use super::bytes::word;
 use super::scan::text_end;
 use super::template::Quoting;
 
@@ -24,6 +27,8 @@ pub struct Sorter {
 /// Where a pair stands: its key begins there, its value behind the colon.
 #[derive(Clone, Copy, Debug)]
 struct Pair {
+    /// The first bytes of its key, which mostly tell where it belongs.
+    first: u64,
     start: usize,
     colon: usize,
     end: usize,
@@ -36,8 +41,8 @@ impl Sorter {
         self.split()?;
         let plain = &self.plain;
         let key = |pair: &Pair| &plain[pair.start..pair.colon];
-        self.pairs.sort_unstable_by(|a, b| key(a).cmp(key(b)));
-        if self.pairs.windows(2).any(|pairs| key(&pairs[0]) == key(&pairs[1])) {
+        self.pairs.sort_unstable_by(|a, b| a.first.cmp(&b.first).then_with(|| key(a).cmp(key(b))));
+        if self.pairs.windows(2).any(|pairs| pairs[0].first == pairs[1].first && key(&pairs[0]) == key(&pairs[1])) {
             return None;
         }
         self.sorted.clear();
@@ -61,7 +66,7 @@ impl Sorter {
             if is_escaped {
                 return None;
             }
-            self.pairs.push(Pair { start, colon, end });
+            self.pairs.push(Pair { first: first(bytes, start..colon), start, colon, end });
             start = end + 1;
             match bytes.get(end)? {
                 b',' => {}
@@ -70,6 +75,13 @@ impl Sorter {
             }
         }
     }
+}
+
+/// Up to 8 bytes of a key behind its quote, as a number that is in the order of the keys.
+fn first(bytes: &[u8], key: Range<usize>) -> u64 {
+    let length = key.len() - 1;
+    let inside = if length < 8 { !(u64::MAX << (8 * length)) } else { u64::MAX };
+    (word(bytes, key.start + 1) & inside).swap_bytes()
 }
 
 fn behind(bytes: &[u8], at: usize, byte: u8) -> Option<usize> {
@@ -108,6 +120,7 @@ mod tests {
     fn pairs_are_sorted_by_their_keys() {
         check(r#"{"b":1,"a":{"z":"}","y":[0,1]},"c":"x\",\\"}"#, Some(r#"{"a":{"z":"}","y":[0,1]},"b":1,"c":"x\",\\"}"#));
         check(r#"{"ab":1,"a":2}"#, Some(r#"{"a":2,"ab":1}"#));
+        check(r#"{"cache_tokens":1,"cache_ratio":2,"cache_t":3}"#, Some(r#"{"cache_ratio":2,"cache_t":3,"cache_tokens":1}"#));
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! A row of CSV: as many fields as the header has, quotes around whole fields, one line end.
 
-use memchr::memchr_iter;
 use wide::u8x16;
 
 use super::{Columns, Facts, Fit, Role, Span, line_end};
@@ -81,8 +80,8 @@ impl CsvScan {
                 return Some(close);
             }
         }
-        let close = closing_quote(bytes, signs, matches!(role, Role::Idle | Role::Details))?;
-        facts.inner_lines += memchr_iter(b'\n', &bytes[start..close]).count();
+        let (close, lines) = closing_quote(bytes, signs, matches!(role, Role::Idle | Role::Details))?;
+        facts.inner_lines += lines;
         Some(close)
     }
 }
@@ -103,17 +102,20 @@ fn bare_fields(signs: &mut Signs<'_, &CsvSigns>, mut at: usize, delimiter: u8, f
     None
 }
 
-/// Where the quotes close that are open. Quotes within are read where nobody looks at the text itself.
-fn closing_quote(bytes: &[u8], signs: &mut Signs<'_, &CsvSigns>, may_hold_quotes: bool) -> Option<usize> {
+/// Where the quotes close that are open, and how many line ends are before that. Quotes within are read where nobody looks at the text
+/// itself.
+fn closing_quote(bytes: &[u8], signs: &mut Signs<'_, &CsvSigns>, may_hold_quotes: bool) -> Option<(usize, usize)> {
+    let mut lines = 0;
     loop {
         let (sign, byte) = signs.next()?;
+        lines += usize::from(byte == b'\n');
         if byte != b'"' {
             continue;
         }
         match bytes.get(sign + 1) {
             Some(b'"') if may_hold_quotes => signs.next()?,
             Some(b'"') => return None,
-            _ => return Some(sign),
+            _ => return Some((sign, lines)),
         };
     }
 }
