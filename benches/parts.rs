@@ -18,7 +18,7 @@ use quota::log::{Field, LogEntry, Place, Reading, Row};
 use quota::pricing::{Class, Compiled, Terms, price};
 use quota::profile::{Basis, Context};
 use quota::read::input::{OpenOptions, open_stream};
-use quota::read::{Next, ReadRows, config};
+use quota::read::{Next, config};
 
 fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/logs/new-api").join(name)).unwrap()
@@ -46,7 +46,7 @@ fn audit(log: Vec<u8>, timeline: &Timeline, alike: Option<Alike>) -> u64 {
     let mut judged = 0;
     loop {
         if let Some(alike) = &mut alike {
-            alike.pass(&mut *rows, timeline, &mut past);
+            alike.pass(&mut *rows, timeline, &mut past, None);
         }
         match rows.next(&mut row) {
             Next::End => return judged,
@@ -62,7 +62,7 @@ fn audit(log: Vec<u8>, timeline: &Timeline, alike: Option<Alike>) -> u64 {
             veloera: false,
             other_mode: false,
         };
-        let (verdict, lesson) = auditor.judge_and_learn(&entry, &context, &mut past);
+        let (verdict, lesson) = auditor.judge_and_learn(&entry, &context, &mut past, false);
         if let Some(alike) = &mut alike {
             alike.learn(&entry, &verdict, lesson);
         }
