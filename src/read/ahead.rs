@@ -165,7 +165,7 @@ impl Shared {
         };
         self.changed.notify_all();
         // A block that a scout fails at is not lost: its rows are read one by one, and the failure shows there.
-        let _ = catch_unwind(AssertUnwindSafe(|| self.scout.look(offset, &block.buffer[..block.length])));
+        let _ = catch_unwind(AssertUnwindSafe(|| self.scout.look(offset, block.bytes())));
         self.state().ready.insert(number, block);
         self.changed.notify_all();
     }
@@ -181,7 +181,9 @@ impl Source {
         self.rest.clear();
         loop {
             let known = block.length;
-            self.fill(&mut block);
+            block.make_room(known + 1);
+            let wanted = block.buffer.len();
+            block.fill(&mut self.stream, wanted);
             let line_end = memrchr(b'\n', &block.buffer[known..block.length]).map(|at| known + at + 1);
             match line_end.filter(|_| !block.is_last) {
                 Some(end) => {
@@ -194,25 +196,41 @@ impl Source {
             }
         }
     }
+}
 
-    /// Reads until the buffer is full.
-    fn fill(&mut self, block: &mut Block) {
-        block.make_room(block.length + 1);
-        while block.length < block.buffer.len() && !block.is_last {
-            match self.stream.read(&mut block.buffer[block.length..]) {
-                Ok(0) => block.is_last = true,
-                Ok(count) => block.length += count,
+impl Block {
+    pub fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.length]
+    }
+
+    /// Reads until there are so many bytes, for which the buffer has room.
+    pub fn fill(&mut self, stream: &mut dyn Read, wanted: usize) {
+        while self.length < wanted && !self.is_last {
+            match stream.read(&mut self.buffer[self.length..]) {
+                Ok(0) => self.is_last = true,
+                Ok(count) => self.length += count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
-                    block.is_last = true;
-                    block.failure = Some(error.to_string());
+                    self.is_last = true;
+                    self.failure = Some(error.to_string());
                 }
             }
         }
     }
-}
 
-impl Block {
+    /// Puts the next block behind the bytes from a place on. The buffer that is free then is given back.
+    pub fn go_on(&mut self, start: usize, next: Block) -> Vec<u8> {
+        if start == self.length {
+            return std::mem::replace(self, next).buffer;
+        }
+        self.buffer.truncate(self.length);
+        self.buffer.drain(..start);
+        self.buffer.extend_from_slice(next.bytes());
+        self.length = self.buffer.len();
+        (self.is_last, self.failure) = (next.is_last, next.failure);
+        next.buffer
+    }
+
     /// Makes the buffer longer, if it has no room for so many bytes.
     fn make_room(&mut self, least: usize) {
         if self.buffer.len() < least {
@@ -262,7 +280,7 @@ mod tests {
             let (mut all, mut offset) = (Vec::new(), 7);
             loop {
                 let block = ahead.next();
-                let bytes = &block.buffer[..block.length];
+                let bytes = block.bytes();
                 assert_eq!(scout.0.lock().unwrap().remove(&offset).as_deref(), Some(bytes));
                 offset += bytes.len() as u64;
                 all.extend_from_slice(bytes);

@@ -1,6 +1,6 @@
 //! The bytes of an input that were read and not consumed yet: a buffer that grows only as one row needs it.
 
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::sync::Arc;
 
 use memchr::memrchr;
@@ -17,13 +17,11 @@ pub const BLOCK: usize = 128 << 10;
 #[allow(missing_debug_implementations)]
 pub struct Window {
     source: Source,
-    buffer: Vec<u8>,
+    block: Block,
+    /// Where the unread bytes of the block begin.
     start: usize,
-    end: usize,
     line: u64,
     offset: u64,
-    ended: bool,
-    failure: Option<String>,
 }
 
 /// Where more bytes come from.
@@ -34,20 +32,12 @@ enum Source {
 
 impl Window {
     pub fn new(source: Box<dyn Read + Send>) -> Window {
-        Window {
-            source: Source::Stream(source),
-            buffer: vec![0; BLOCK],
-            start: 0,
-            end: 0,
-            line: 1,
-            offset: 0,
-            ended: false,
-            failure: None,
-        }
+        let block = Block { buffer: vec![0; BLOCK], ..Block::default() };
+        Window { source: Source::Stream(source), block, start: 0, line: 1, offset: 0 }
     }
 
     pub fn bytes(&self) -> &[u8] {
-        &self.buffer[self.start..self.end]
+        &self.block.buffer[self.start..self.block.length]
     }
 
     /// The line on which the unread bytes begin, counted from 1.
@@ -62,21 +52,21 @@ impl Window {
 
     /// Why the input ended before its end, if it did.
     pub fn failure(&self) -> Option<&str> {
-        self.failure.as_deref()
+        self.block.failure.as_deref()
     }
 
     /// Whether all bytes of the input are at hand.
     pub fn ended(&self) -> bool {
-        self.ended
+        self.block.is_last
     }
 
     /// Has the bytes behind those at hand read ahead by several threads, and looked at. The line that the bytes at hand end in is read anew.
     pub fn read_ahead(&mut self, threads: usize, scout: Arc<dyn Scout>) {
         let cut = memrchr(b'\n', self.bytes()).map_or(self.start, |at| self.start + at + 1);
-        if let (Source::Stream(stream), false) = (&mut self.source, self.ended) {
+        if let (Source::Stream(stream), false) = (&mut self.source, self.block.is_last) {
             let stream = std::mem::replace(stream, Box::new(std::io::empty()));
-            let rest = self.buffer[cut..self.end].to_vec();
-            self.end = cut;
+            let rest = self.block.buffer[cut..self.block.length].to_vec();
+            self.block.length = cut;
             let offset = self.offset + self.bytes().len() as u64;
             self.source = Source::Ahead(ReadAhead::new(stream, rest, offset, threads, scout));
         }
@@ -84,80 +74,48 @@ impl Window {
 
     /// Reads more bytes behind those at hand. False at the end of the input.
     pub fn more(&mut self) -> bool {
-        if self.ended {
+        if self.block.is_last {
             return false;
         }
         let before = self.bytes().len();
-        match &self.source {
-            Source::Stream(_) => self.read_more(),
+        if matches!(self.source, Source::Stream(_)) {
+            self.make_room();
+        }
+        match &mut self.source {
+            Source::Stream(stream) => {
+                // A row longer than a block is scanned anew each time: let it grow in large steps.
+                let wanted = if before > BLOCK { self.block.buffer.len() } else { self.block.length + 1 };
+                self.block.fill(stream, wanted);
+            }
             Source::Ahead(ahead) => {
-                let block = ahead.next();
-                self.add(block);
+                ahead.give_back(self.block.go_on(self.start, ahead.next()));
+                self.start = 0;
             }
         }
         self.bytes().len() > before
     }
 
-    fn add(&mut self, block: Block) {
-        (self.ended, self.failure) = (block.is_last, block.failure);
-        let spare = if self.bytes().is_empty() {
-            (self.start, self.end) = (0, block.length);
-            std::mem::replace(&mut self.buffer, block.buffer)
-        } else {
-            self.buffer.truncate(self.end);
-            self.buffer.drain(..self.start);
-            self.buffer.extend_from_slice(&block.buffer[..block.length]);
-            (self.start, self.end) = (0, self.buffer.len());
-            block.buffer
-        };
-        if let Source::Ahead(ahead) = &self.source {
-            ahead.give_back(spare);
-        }
-    }
-
-    fn read_more(&mut self) {
-        self.make_room();
-        // A row longer than a block is scanned anew each time: let it grow in large steps.
-        let wanted = if self.bytes().len() > BLOCK { self.buffer.len() } else { self.end + 1 };
-        while self.end < wanted && !self.ended {
-            self.read_once();
-        }
-    }
-
-    fn read_once(&mut self) {
-        let Source::Stream(stream) = &mut self.source else { return };
-        match stream.read(&mut self.buffer[self.end..]) {
-            Ok(0) => self.ended = true,
-            Ok(count) => self.end += count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => {
-                self.ended = true;
-                self.failure = Some(error.to_string());
-            }
-        }
-    }
-
     fn make_room(&mut self) {
-        if self.start >= self.buffer.len() / 2 || self.start == self.end {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
+        if self.start >= self.block.buffer.len() / 2 || self.start == self.block.length {
+            self.block.buffer.copy_within(self.start..self.block.length, 0);
+            self.block.length -= self.start;
             self.start = 0;
         }
-        if self.end == self.buffer.len() {
-            self.buffer.resize(self.buffer.len() * 2, 0);
+        if self.block.length == self.block.buffer.len() {
+            self.block.buffer.resize(self.block.buffer.len() * 2, 0);
         }
     }
 
     /// Consumes `count` of the bytes at hand.
     pub fn consume(&mut self, count: usize) {
-        let count = count.min(self.end - self.start);
-        let lines = memchr::memchr_iter(b'\n', &self.buffer[self.start..self.start + count]).count();
+        let count = count.min(self.bytes().len());
+        let lines = memchr::memchr_iter(b'\n', &self.bytes()[..count]).count();
         self.consume_lines(count, lines as u64);
     }
 
     /// Consumes `count` of the bytes at hand, with so many line ends in them.
     pub fn consume_lines(&mut self, count: usize, lines: u64) {
-        let count = count.min(self.end - self.start);
+        let count = count.min(self.bytes().len());
         self.line += lines;
         self.offset += count as u64;
         self.start += count;
@@ -167,7 +125,7 @@ impl Window {
     pub fn skip(&mut self, skip: impl Fn(u8) -> bool) -> Option<u8> {
         loop {
             let found = self.bytes().iter().position(|byte| !skip(*byte));
-            self.consume(found.unwrap_or(self.end - self.start));
+            self.consume(found.unwrap_or(self.bytes().len()));
             match found {
                 Some(_) => return self.bytes().first().copied(),
                 None if self.more() => {}
