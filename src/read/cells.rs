@@ -14,7 +14,7 @@ use memchr::{memchr, memchr3};
 use crate::log::{Field, Fields, Place, Row, RowError};
 use crate::read::ahead::Scout;
 use crate::read::window::Window;
-use crate::read::{Ahead, Form, Layout, Next, ReadRows, malformed, not_utf8};
+use crate::read::{Ahead, Form, Layout, Next, ReadRows, cut_short, malformed, not_utf8};
 
 /// Stands before each value.
 pub const UNIT: u8 = 0x1f;
@@ -46,17 +46,19 @@ pub(super) struct CellReader {
     window: Window,
     fields: Vec<Field>,
     layout: Layout,
+    /// How many bytes of the file were read, nearly.
+    read: Box<dyn Fn() -> u64 + Send>,
     last_id: i64,
     is_over: bool,
 }
 
 impl CellReader {
     /// Rows have a value for each of the fields.
-    pub fn new(window: Window, fields: Vec<Field>) -> CellReader {
+    pub fn new(window: Window, fields: Vec<Field>, read: Box<dyn Fn() -> u64 + Send>) -> CellReader {
         let cells = [None].into_iter().chain(fields.iter().copied().map(Some)).collect();
         let columns: Fields = fields.iter().copied().collect();
         let layout = Layout { cells, columns, form: Form::Cells };
-        CellReader { window, fields, layout, last_id: 0, is_over: false }
+        CellReader { window, fields, layout, read, last_id: 0, is_over: false }
     }
 
     /// The length of the row at the start of the window, without its end.
@@ -77,10 +79,10 @@ impl CellReader {
     }
 
     fn end(&mut self, row: &mut Row) -> Next {
-        let failure = self.window.failure().filter(|_| !self.is_over).map(str::to_owned);
+        let failure = self.window.failure().filter(|_| !self.is_over).map(|reason| cut_short(Some(reason)));
         self.is_over = true;
         let line = u64::try_from(self.last_id.saturating_add(1)).unwrap_or(0);
-        failure.map_or(Next::End, |reason| malformed(row, line, RowError::new("input", &reason, "readable data")))
+        failure.map_or(Next::End, |error| malformed(row, line, error))
     }
 }
 
@@ -114,7 +116,7 @@ impl ReadRows for CellReader {
     }
 
     fn bytes(&self) -> u64 {
-        self.window.offset()
+        (self.read)()
     }
 }
 

@@ -20,7 +20,7 @@ use crate::read::decode::Decoded;
 use crate::read::error::{OpenError, OpenErrorKind};
 use crate::read::group::WithGroups;
 use crate::read::json::JsonReader;
-use crate::read::sqlite::SqliteReader;
+use crate::read::sqlite;
 use crate::read::vocabulary::Vocabulary;
 use crate::read::window::Window;
 use crate::read::{Next, ReadRows};
@@ -141,7 +141,7 @@ impl Opening<'_> {
     fn database(&self, unpacked: bool) -> Result<(&'static str, Box<dyn ReadRows + Send>), OpenErrorKind> {
         match (self.options.format, self.path) {
             (Some(Format::Sqlite) | None, Some(path)) if !unpacked => {
-                let reader = SqliteReader::open(path, &Vocabulary::new(&self.options.map))?;
+                let reader = sqlite::open(path, &Vocabulary::new(&self.options.map))?;
                 Ok((Format::Sqlite.word(), Box::new(reader)))
             }
             (Some(Format::Sqlite) | None, _) => Err(OpenErrorKind::Foreign {

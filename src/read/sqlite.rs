@@ -11,22 +11,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::log::{Field, Row};
-use crate::read::ahead::Scout;
+use crate::log::Field;
 use crate::read::cells::{CellReader, write_end, write_text};
 use crate::read::error::OpenErrorKind;
 use crate::read::vocabulary::Vocabulary;
 use crate::read::window::Window;
-use crate::read::{Ahead, Next, ReadRows};
 
 const PAGE: usize = 256;
-
-pub struct SqliteReader {
-    cells: CellReader,
-    last_id: Arc<AtomicI64>,
-    max_id: i64,
-    size: u64,
-}
 
 /// The rows as text.
 struct Pages {
@@ -42,37 +33,34 @@ struct Pages {
     is_over: bool,
 }
 
-impl SqliteReader {
-    pub fn open(path: &Path, vocabulary: &Vocabulary) -> Result<SqliteReader, OpenErrorKind> {
-        let database = connect(path)?;
-        let names = columns(&database)?;
-        if names.is_empty() {
-            return Err(OpenErrorKind::NoTable { tables: tables(&database)? });
-        }
-        vocabulary.check(&names)?;
-        let (fields, columns): (Vec<Field>, Vec<String>) =
-            vocabulary.columns(&names).into_iter().map(|(field, at)| (field, quoted(&names[at]))).unzip();
-        let query = format!("SELECT rowid, {} FROM \"logs\" WHERE rowid > ?1 ORDER BY rowid LIMIT {PAGE}", columns.join(", "));
-        database.prepare_cached(&query).map_err(unreadable)?;
-        let max_id = database.query_row("SELECT max(rowid) FROM \"logs\"", [], |row| row.get::<_, Option<i64>>(0));
-        let last_id = Arc::new(AtomicI64::new(i64::MIN));
-        let pages = Pages {
-            database,
-            query,
-            columns,
-            last_id: Arc::clone(&last_id),
-            text: Vec::new(),
-            given: 0,
-            failure: None,
-            is_over: false,
-        };
-        Ok(SqliteReader {
-            cells: CellReader::new(Window::new(Box::new(pages)), fields),
-            last_id,
-            max_id: max_id.ok().flatten().unwrap_or(0),
-            size: std::fs::metadata(path).map_or(0, |data| data.len()),
-        })
+/// Opens a database with a table `logs`.
+pub(super) fn open(path: &Path, vocabulary: &Vocabulary) -> Result<CellReader, OpenErrorKind> {
+    let database = connect(path)?;
+    let names = columns(&database)?;
+    if names.is_empty() {
+        return Err(OpenErrorKind::NoTable { tables: tables(&database)? });
     }
+    vocabulary.check(&names)?;
+    let (fields, columns): (Vec<Field>, Vec<String>) =
+        vocabulary.columns(&names).into_iter().map(|(field, at)| (field, quoted(&names[at]))).unzip();
+    let query = format!("SELECT rowid, {} FROM \"logs\" WHERE rowid > ?1 ORDER BY rowid LIMIT {PAGE}", columns.join(", "));
+    database.prepare_cached(&query).map_err(unreadable)?;
+    let max_id = database.query_row("SELECT max(rowid) FROM \"logs\"", [], |row| row.get::<_, Option<i64>>(0));
+    let max_id = max_id.ok().flatten().unwrap_or(0);
+    let size = std::fs::metadata(path).map_or(0, |data| data.len());
+    let last_id = Arc::new(AtomicI64::new(i64::MIN));
+    let read = {
+        let last_id = Arc::clone(&last_id);
+        move || share(size, last_id.load(Ordering::Relaxed), max_id)
+    };
+    let pages = Pages { database, query, columns, last_id, text: Vec::new(), given: 0, failure: None, is_over: false };
+    Ok(CellReader::new(Window::new(Box::new(pages)), fields, Box::new(read)))
+}
+
+/// The share of a file that the rows up to an id are of all rows.
+fn share(size: u64, last_id: i64, max_id: i64) -> u64 {
+    let (last, all) = (u128::try_from(last_id).unwrap_or(0), u128::try_from(max_id).unwrap_or(0));
+    u64::try_from(u128::from(size) * last.min(all) / all.max(1)).unwrap_or(size)
 }
 
 impl Pages {
@@ -144,32 +132,6 @@ fn printed(database: &Connection, column: &str, id: i64) -> Result<String, rusql
     database.prepare_cached(&query)?.query_row([id], |row| row.get(0))
 }
 
-impl ReadRows for SqliteReader {
-    fn next(&mut self, row: &mut Row) -> Next {
-        self.cells.next(row)
-    }
-
-    fn ahead(&mut self) -> Option<Ahead<'_>> {
-        self.cells.ahead()
-    }
-
-    fn read_ahead(&mut self, threads: usize, scout: Arc<dyn Scout>) {
-        self.cells.read_ahead(threads, scout);
-    }
-
-    fn pass(&mut self, bytes: usize, lines: u64) {
-        self.cells.pass(bytes, lines);
-    }
-
-    /// The share of the file that the rows read so far are of all rows.
-    fn bytes(&self) -> u64 {
-        let last_id = self.last_id.load(Ordering::Relaxed);
-        let (last, all) = (u128::try_from(last_id).unwrap_or(0), u128::try_from(self.max_id).unwrap_or(0));
-        let share = u128::from(self.size) * last.min(all) / all.max(1);
-        u64::try_from(share).unwrap_or(self.size)
-    }
-}
-
 /// A column's name in a query.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
@@ -211,7 +173,8 @@ fn unreadable(error: rusqlite::Error) -> OpenErrorKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::Place;
+    use crate::log::{Place, Row};
+    use crate::read::Next;
     use crate::read::input::{OpenOptions, open_path};
 
     fn database(name: &str, script: &str) -> (tempfile::TempDir, std::path::PathBuf) {
