@@ -27,7 +27,7 @@ impl<S: Set> Set for &S {
 /// ```
 #[derive(Debug)]
 pub struct Signs<'b, S> {
-    pub bytes: &'b [u8],
+    bytes: &'b [u8],
     set: S,
     base: usize,
     mask: u64,
@@ -159,17 +159,34 @@ fn word_at_end(bytes: &[u8], at: usize) -> u64 {
     bytes.iter().skip(at).take(8).rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
+/// Up to 8 bytes from the start of a field on; the others are 0.
+#[inline(always)]
+pub fn start(bytes: &[u8], field: Range<usize>) -> u64 {
+    let outside = if field.len() < 8 { u64::MAX << (8 * field.len()) } else { 0 };
+    word(bytes, field.start) & !outside
+}
+
 const ONES: u64 = u64::MAX / 255;
 const HIGH: u64 = ONES << 7;
+
+/// The values of 8 digits from a place on, one in each byte.
+#[inline(always)]
+fn values(bytes: &[u8], at: usize) -> u64 {
+    word(bytes, at) ^ (ONES * u64::from(b'0'))
+}
+
+/// The high bits of the bytes that are no values of digits: 9 + 0x76 has none. Such a byte may spoil those above it, not those below.
+#[inline(always)]
+fn others(values: u64) -> u64 {
+    (values.wrapping_add(ONES * 0x76) | values) & HIGH
+}
 
 /// How many digits there are from a place on.
 #[inline(always)]
 pub fn digits(bytes: &[u8], at: usize) -> usize {
     let mut length = 0;
     loop {
-        let values = word(bytes, at + length) ^ (ONES * u64::from(b'0'));
-        // 9 + 0x76 has no high bit. A byte that is no digit may spoil those above it, not those below.
-        let others = (values.wrapping_add(ONES * 0x76) | values) & HIGH;
+        let others = others(values(bytes, at + length));
         length += others.trailing_zeros() as usize / 8;
         if others != 0 {
             return length;
@@ -181,9 +198,8 @@ pub fn digits(bytes: &[u8], at: usize) -> usize {
 /// count.
 #[inline(always)]
 pub fn leading_count(bytes: &[u8], at: usize) -> Option<(usize, i64)> {
-    let values = word(bytes, at) ^ (ONES * u64::from(b'0'));
-    let others = (values.wrapping_add(ONES * 0x76) | values) & HIGH;
-    let length = others.trailing_zeros() as usize / 8;
+    let values = values(bytes, at);
+    let length = others(values).trailing_zeros() as usize / 8;
     let begins_with_zero = values.trailing_zeros() >= 8;
     match length {
         1 => Some((1, (values & 0xff).cast_signed())),
@@ -217,13 +233,9 @@ pub fn count(bytes: &[u8], field: Range<usize>) -> Option<i64> {
 /// The number of 1 to 8 digits.
 #[inline(always)]
 fn short(bytes: &[u8], field: Range<usize>) -> Option<i64> {
-    let values = word(bytes, field.start) ^ (ONES * u64::from(b'0'));
     // The last digit comes to the highest byte; before the first one there are zeros.
-    let values = values << (8 * (8 - field.len()));
-    if (values.wrapping_add(ONES * 0x76) | values) & HIGH != 0 {
-        return None;
-    }
-    Some(joined(values))
+    let values = values(bytes, field.start) << (8 * (8 - field.len()));
+    if others(values) == 0 { Some(joined(values)) } else { None }
 }
 
 /// The number of 8 digits, one in each byte, the last one highest. Neighbours are joined: digits to pairs, pairs to fours, fours to the

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::bytes::word;
+use super::bytes::{start, word};
 
 /// Words that two rows must have in common, with a hash of them.
 #[derive(Clone, Debug)]
@@ -66,8 +66,7 @@ impl Key {
             at += 8;
         }
         let left = (field.end - at) as u64;
-        let inside = !(u64::MAX << (8 * left));
-        self.push(end, word(bytes, at) & inside | (0xf8 | left) << 56)
+        self.push(end, start(bytes, at..field.end) | (0xf8 | left) << 56)
     }
 }
 

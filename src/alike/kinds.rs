@@ -134,7 +134,7 @@ impl Look {
             facts.key.add(self.stretches.at(facts.time) as u64)?;
         }
         let details = facts.details.of(bytes);
-        let told = self.known.told(facts, details, fitted).or_else(|| self.known.told_if_sorted(facts, details));
+        let told = fitted.or_else(|| self.known.fit(facts, details)).and_then(|(branch, held)| branch.told(facts, held));
         Some(Seen {
             outcome: told.map(|(outcome, _)| outcome),
             expected: told.map_or(facts.charged, |(_, expected)| expected),
@@ -170,25 +170,13 @@ impl Look {
 }
 
 impl Kinds {
-    /// What is told of a row; none where that is not known.
-    fn told(&self, facts: &Facts, details: &[u8], fitted: Option<(&Branch, [i64; 4])>) -> Option<Told> {
-        let (branch, held) = fitted.or_else(|| self.fit(facts, details))?;
-        branch.told(facts, held)
-    }
-
-    fn fit(&self, facts: &Facts, details: &[u8]) -> Option<(&Branch, [i64; 4])> {
-        let (length, branch, counts) = self.kin.get(&facts.key)?.fit(details, facts.quoting)?;
-        (length == details.len()).then_some((branch, counts))
-    }
-
-    /// The same, of the text with its keys in order.
-    fn told_if_sorted(&self, facts: &mut Facts, details: &[u8]) -> Option<Told> {
-        let (branch, held) = self.fit_sorted(facts, details)?;
-        branch.told(facts, held)
-    }
-
-    fn fit_sorted(&self, facts: &mut Facts, details: &[u8]) -> Option<(&Branch, [i64; 4])> {
-        let kin = self.kin.get(&facts.key).filter(|kin| !kin.sorted.is_empty())?;
+    /// The branch that a whole `other` fits, and the counts in it. Where keys come in any order, it is sorted first.
+    fn fit(&self, facts: &mut Facts, details: &[u8]) -> Option<(&Branch, [i64; 4])> {
+        let kin = self.kin.get(&facts.key)?;
+        if kin.sorted.is_empty() {
+            let (length, branch, counts) = kin.fit(details, facts.quoting)?;
+            return (length == details.len()).then_some((branch, counts));
+        }
         let sorted = facts.sorter.sort(details, facts.quoting)?;
         let fits = |branch: &Branch| branch.template.fit(sorted).filter(|(length, _)| *length == sorted.len());
         kin.sorted.iter().find_map(|branch| Some((branch, fits(branch)?.1)))
@@ -196,20 +184,20 @@ impl Kinds {
 
     /// Whether the causes of a row would be new, if it is wrong.
     fn asks(&self, facts: &mut Facts, details: &[u8]) -> bool {
-        let fitted = self.fit(facts, details).or_else(|| self.fit_sorted(facts, details));
+        let fitted = self.fit(facts, details);
         let is_known = fitted.is_some_and(|(branch, held)| branch.wrong(&branch.counts(facts, held)).is_some());
         !is_known && self.wrong < MOST_WRONG
     }
 
     /// Whether it is known what is told of a row that is wrong by some causes.
-    fn knows(&self, facts: &Facts, details: &[u8], causes: CauseSet) -> bool {
+    fn knows(&self, facts: &mut Facts, details: &[u8], causes: CauseSet) -> bool {
         let wrong = self.fit(facts, details).and_then(|(branch, held)| branch.wrong(&branch.counts(facts, held)));
         wrong.is_some_and(|(_, wrong)| wrong.proven.iter().any(|(proven, _)| *proven == causes))
     }
 
     fn terms(&self, facts: &mut Facts, bytes: &[u8]) -> Option<Terms> {
         let details = facts.details.of(bytes);
-        let (branch, held) = self.fit(facts, details).or_else(|| self.fit_sorted(facts, details))?;
+        let (branch, held) = self.fit(facts, details)?;
         let counts = branch.counts(facts, held);
         let (known, wrong) = branch.wrong(&counts)?;
         Some(wrong.compiled.terms(&known.shape.all_tokens(&counts, 0)))
@@ -218,7 +206,7 @@ impl Kinds {
     /// Keeps what a row teaches under a number; none where rows like it may differ in more than their counts.
     pub fn learn(
         &mut self,
-        facts: &Facts,
+        facts: &mut Facts,
         details: &[u8],
         entry: &LogEntry<'_>,
         verdict: &Verdict,

@@ -12,7 +12,7 @@
 
 use std::ops::Range;
 
-use super::bytes::word;
+use super::bytes::start;
 use super::scan::text_end;
 use super::template::Quoting;
 
@@ -79,9 +79,7 @@ impl Sorter {
 
 /// Up to 8 bytes of a key behind its quote, as a number that is in the order of the keys.
 fn first(bytes: &[u8], key: Range<usize>) -> u64 {
-    let length = key.len() - 1;
-    let inside = if length < 8 { !(u64::MAX << (8 * length)) } else { u64::MAX };
-    (word(bytes, key.start + 1) & inside).swap_bytes()
+    start(bytes, key.start + 1..key.end).swap_bytes()
 }
 
 fn behind(bytes: &[u8], at: usize, byte: u8) -> Option<usize> {

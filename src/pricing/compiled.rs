@@ -103,11 +103,6 @@ impl Compiled {
         let coefficients = classes.map(|class| self.coefficients[class as usize]);
         Only::new(Prices { constant: self.constant, coefficients, denominator: self.denominator })
     }
-
-    /// See [`Only::gives`].
-    pub fn gives<const N: usize>(&self, classes: &[Class; N], tokens: &[i64; N], points: i64) -> bool {
-        self.only(classes).gives(tokens, points)
-    }
 }
 
 /// The prices of a few classes, for charges without tokens of others. Those of most models are short, so that many fit what is at hand.
@@ -204,7 +199,7 @@ mod tests {
     fn halves_are_rounded_away() {
         let half = terms(Ratio::new(5, -1), Ratio::ONE, [3, 0, 0]);
         let compiled = Compiled::of(&half).unwrap();
-        let given: Vec<i64> = (0..5).filter(|points| compiled.gives(&[Class::Input], &[3], *points)).collect();
+        let given: Vec<i64> = (0..5).filter(|points| compiled.only(&[Class::Input]).gives(&[3], *points)).collect();
         assert_eq!(given, [2]);
     }
 
@@ -227,7 +222,7 @@ mod tests {
             let terms = terms(Ratio::new(model, -4), Ratio::new(group, -3), counts);
             let charge = price(&terms);
             let tokens = Class::ALL.map(|class| terms.usage[class]);
-            let given = Compiled::of(&terms).unwrap().gives(&Class::ALL, &tokens, charge.points.0 + off);
+            let given = Compiled::of(&terms).unwrap().only(&Class::ALL).gives(&tokens, charge.points.0 + off);
             prop_assert_eq!(given, off == 0 && charge.points.0 > 0 && charge.adjustment.is_none());
         }
 

@@ -36,7 +36,8 @@ impl CellScan {
         let last = self.columns.roles.len() - 1;
         let mut at = 0;
         for (column, role) in self.columns.roles.iter().enumerate() {
-            let known = if *role == Role::Details { self.known(bytes, at, facts, &mut fit)? } else { None };
+            let fitted = if *role == Role::Details { facts.fit(&self.columns, bytes, at, &mut fit) } else { None };
+            let known = fitted.map(|(length, _)| at + length);
             known.into_iter().for_each(|end| signs.skip_to(end));
             let (sign, byte) = signs.next()?;
             facts.fields[column] = Span { start: at, end: sign };
@@ -47,11 +48,5 @@ impl CellScan {
         }
         facts.take(&self.columns, bytes)?;
         (bytes.get(at) == Some(&b'\n')).then_some(at + 1)
-    }
-
-    /// Where an `other` ends that is known.
-    fn known(&self, bytes: &[u8], at: usize, facts: &mut Facts, fit: &mut impl Fit) -> Option<Option<usize>> {
-        let known = facts.fit(&self.columns, bytes, at, fit)?;
-        Some(known.map(|(length, _)| at + length))
     }
 }

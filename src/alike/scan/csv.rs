@@ -73,7 +73,7 @@ impl CsvScan {
     ) -> Option<usize> {
         if role == Role::Details {
             facts.quoting = Quoting::Csv;
-            if let Some((length, lines)) = facts.fit(&self.columns, bytes, start, fit)? {
+            if let Some((length, lines)) = facts.fit(&self.columns, bytes, start, fit) {
                 facts.inner_lines += lines;
                 let close = Some(start + length).filter(|close| bytes.get(*close) == Some(&b'"'))?;
                 signs.skip_to(close + 1);

@@ -107,7 +107,7 @@ impl LineScan {
             _ => return None,
         };
         facts.quoting = quoting;
-        let end = match facts.fit(&self.columns, bytes, start, fit)? {
+        let end = match facts.fit(&self.columns, bytes, start, fit) {
             Some((length, _)) => start + length,
             None if quoting == Quoting::Json => text_end(bytes, start)?.0,
             None => object_end(bytes, start)?,

@@ -246,13 +246,14 @@ impl Facts {
         Some(())
     }
 
-    /// Asks how long `other` is that begins there, where all that tells whom the row is like stands before it.
-    fn fit(&mut self, columns: &Columns, bytes: &[u8], start: usize, fit: &mut impl Fit) -> Option<Option<(usize, usize)>> {
+    /// Asks how long `other` is that begins there, where all that tells whom the row is like stands before it. None, too, where that
+    /// cannot be taken; then [`Facts::take`] fails as well.
+    fn fit(&mut self, columns: &Columns, bytes: &[u8], start: usize, fit: &mut impl Fit) -> Option<(usize, usize)> {
         if !columns.key_first {
-            return Some(None);
+            return None;
         }
         self.take_key(columns, bytes)?;
-        Some(fit(&self.key, &bytes[start..], self.quoting))
+        fit(&self.key, &bytes[start..], self.quoting)
     }
 
     /// Takes all fields; none where one is not as the general way would read it at once.
