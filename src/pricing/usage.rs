@@ -43,6 +43,10 @@ impl Class {
         Class::Reasoning,
     ];
 
+    /// The classes of the prompt, and those of the answer.
+    pub const INPUTS: &'static [Class] = Class::ALL.split_at(Class::Output as usize).0;
+    pub const OUTPUTS: &'static [Class] = Class::ALL.split_at(Class::Output as usize).1;
+
     /// The word of reports.
     pub fn word(self) -> &'static str {
         match self {

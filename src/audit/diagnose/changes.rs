@@ -262,18 +262,6 @@ pub fn show(case: &Case<'_>, terms: &Terms, (cause, make): (Cause, Make), change
 const READS: [Class; 2] = [Class::Cached, Class::CacheRead];
 const WRITES: [Class; 3] = [Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h];
 const CACHE: [Class; 5] = [Class::Cached, Class::CacheRead, Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h];
-const INPUTS: [Class; 9] = [
-    Class::Input,
-    Class::Cached,
-    Class::CacheWrite,
-    Class::CacheWrite5m,
-    Class::CacheWrite1h,
-    Class::CacheRead,
-    Class::TextInput,
-    Class::ImageInput,
-    Class::AudioInput,
-];
-const OUTPUTS: [Class; 5] = [Class::Output, Class::AudioOutput, Class::TextOutput, Class::ImageOutput, Class::Reasoning];
 
 fn used<'t>(terms: &'t Terms, classes: &'t [Class]) -> impl Iterator<Item = Class> + 't {
     classes.iter().copied().filter(|class| terms.usage[*class] != 0)
@@ -529,7 +517,7 @@ fn writes_in_proportion(terms: &Terms) -> Option<Terms> {
 }
 
 fn output_omitted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
-    let others = tokens_of(tokens.usage, &OUTPUTS[1..]);
+    let others = tokens_of(tokens.usage, &Class::OUTPUTS[1..]);
     if !matches!(tokens.formula.mode(), Mode::Tokens | Mode::Expression) || others.saturating_add(tokens.usage[Class::Output]) == 0
     {
         return;
@@ -537,14 +525,14 @@ fn output_omitted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
     if others != 0 {
         count(Counted::With(Class::Output, 0));
     }
-    count(Counted::Without(&OUTPUTS));
+    count(Counted::Without(Class::OUTPUTS));
 }
 
 fn input_omitted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
-    let has_any = INPUTS.iter().any(|class| tokens.usage[*class] != 0);
+    let has_any = Class::INPUTS.iter().any(|class| tokens.usage[*class] != 0);
     if has_any && matches!(tokens.formula.mode(), Mode::Tokens | Mode::Expression) {
         count(Counted::With(Class::Input, 0));
-        count(Counted::Without(&INPUTS));
+        count(Counted::Without(Class::INPUTS));
     }
 }
 
