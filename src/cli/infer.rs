@@ -326,7 +326,7 @@ impl Rater {
         let profile = self.profile_of(entry, &details, context);
         let rating = profile::rate(profile, entry, &details, context, &mut self.memory).ok()?;
         let Rating::Charge(rated) = rating else { return None };
-        self.is_marked |= !is_unmarked(entry, profile);
+        self.is_marked = self.is_marked || !is_unmarked(entry, profile);
         (self.filter.admits(entry) && !self.repeats.is_repeated(entry)).then_some(*rated)
     }
 
