@@ -252,7 +252,7 @@ impl JsonReader {
         let cut = error.classify() == Category::Eof && !too_long;
         let found = match cut {
             true => cut_short(self.window.failure()),
-            false if too_long => RowError::new("row", &excerpt(self.window.bytes(), error), "an object of at most 16 MiB"),
+            false if too_long => RowError::new("row", &excerpt(self.window.bytes(), 0), "an object of at most 16 MiB"),
             false => self.why(error),
         };
         self.searched += (error.line() + error.column()) as u64;
@@ -263,13 +263,21 @@ impl JsonReader {
         malformed(row, line, found)
     }
 
-    fn why(&self, error: &serde_json::Error) -> RowError {
+    fn why(&mut self, error: &serde_json::Error) -> RowError {
+        let at = place(self.window.bytes(), error);
+        self.see(at);
         let bytes = self.window.bytes();
-        let line = &bytes[..memchr::memchr(b'\n', bytes).unwrap_or(bytes.len())];
+        let line = line(&bytes[..bytes.len().min(at + SHOWN)]);
         match std::str::from_utf8(line) {
             Err(error) if error.error_len().is_some() => not_utf8("row", &line[error.valid_up_to()..]),
-            _ => RowError::new("row", &excerpt(bytes, error), "a JSON object"),
+            _ => RowError::new("row", &excerpt(bytes, at), "a JSON object"),
         }
+    }
+
+    /// Reads on until what is shown of the text from a place on is at hand: it must not hang on where a block ends.
+    fn see(&mut self, from: usize) {
+        let is_seen = |bytes: &[u8]| bytes.get(from..).is_some_and(|rest| rest.len() >= SHOWN || rest.contains(&b'\n'));
+        while !is_seen(self.window.bytes()) && self.may_grow() {}
     }
 
     /// Goes behind something that cannot be read. Gives back the error, or the one that ends the reading.
@@ -345,9 +353,8 @@ impl JsonReader {
     /// Something between rows that is no object.
     fn stray(&mut self, row: &mut Row) -> Next {
         let line = self.window.line();
-        let bytes = self.window.bytes();
-        let end = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
-        let found = String::from_utf8_lossy(&bytes[..end.min(400)]).into_owned();
+        self.see(0);
+        let found = excerpt(self.window.bytes(), 0);
         let error = self.go_on(RowError::new("row", &found, "a JSON object"));
         malformed(row, line, error)
     }
@@ -489,12 +496,22 @@ fn space(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
 }
 
-/// The text around an error, from a little before it on.
-fn excerpt(bytes: &[u8], error: &serde_json::Error) -> String {
+/// So many bytes of a text are looked at, of which a message shows the start.
+const SHOWN: usize = 400;
+
+/// Where an error was found.
+fn place(bytes: &[u8], error: &serde_json::Error) -> usize {
     let lines = bytes.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1));
-    let at = lines.map(<[u8]>::len).sum::<usize>() + error.column();
-    let start = at.saturating_sub(24).min(bytes.len());
-    let line = bytes[start..].trim_ascii_start();
-    let end = memchr::memchr(b'\n', line).unwrap_or(line.len());
-    String::from_utf8_lossy(&line[..end.min(400)]).into_owned()
+    lines.map(<[u8]>::len).sum::<usize>() + error.column()
+}
+
+/// The text around a place, from a little before it on.
+fn excerpt(bytes: &[u8], at: usize) -> String {
+    let rest = line(bytes[at.saturating_sub(24).min(bytes.len())..].trim_ascii_start());
+    String::from_utf8_lossy(&rest[..rest.len().min(SHOWN)]).into_owned()
+}
+
+/// The bytes up to the first line end.
+fn line(bytes: &[u8]) -> &[u8] {
+    &bytes[..memchr::memchr(b'\n', bytes).unwrap_or(bytes.len())]
 }

@@ -291,6 +291,24 @@ fn a_broken_row_of_json_is_one_malformed_row() {
     }
 }
 
+/// The first block ends wherever it likes within the broken lines.
+#[test]
+fn what_is_said_of_a_broken_line_hangs_on_no_block() {
+    let row = |content: &str| format!(r#"{{"model":"a","quota":1,"content":"{content}"}}"#) + "\n";
+    let broken =
+        ["roup\":\"a\",\"request_id\":\"r1\"}\n", r#"{"model":"a","quota":1 "content":"some more text here"}"#].concat() + "\n";
+    let all = |padding: usize| {
+        let text = row(&"x".repeat(padding)) + &broken + &row("") + "a stray text\n";
+        read(text.as_bytes()).unwrap().1.malformed
+    };
+    let expected = all(1);
+    assert_eq!(expected.len(), 3);
+    let most = crate::read::window::BLOCK;
+    for padding in most - 200..most + 10 {
+        assert_eq!(all(padding), expected, "{padding}");
+    }
+}
+
 #[test]
 fn lines_may_begin_with_the_end_of_a_cut_row() {
     let (format, found) =
