@@ -200,7 +200,7 @@ impl Kinds {
         let (branch, held) = self.fit(facts, details)?;
         let counts = branch.counts(facts, held);
         let (known, wrong) = branch.wrong(&counts)?;
-        Some(wrong.compiled.terms(&known.shape.all_tokens(&counts, 0)))
+        Some(wrong.compiled.terms(&known.shape.tokens(&counts, 0)))
     }
 
     /// Keeps what a row teaches under a number; none where rows like it may differ in more than their counts.
@@ -258,7 +258,7 @@ impl Kinds {
                 return Some(outcome);
             }
             let compiled = lesson.causes.as_ref().filter(|_| self.wrong < MOST_WRONG)?;
-            if compiled.explain(&terms.usage, counts.prompt, judged.charged)? != (causes, expected.points) {
+            if compiled.explain(&tokens, counts.prompt, judged.charged)? != (causes, expected.points) {
                 return None;
             }
             known.wrong = Some(Wrong { compiled: Arc::new(compiled.clone()), proven: vec![(causes, id)] });
@@ -330,7 +330,7 @@ impl Branch {
         if known.prices.gives(&tokens, facts.charged) {
             return known.outcome.map(|outcome| (outcome, facts.charged));
         }
-        known.told_of_wrong(&counts, facts.charged)
+        known.told_of_wrong(&tokens, counts.prompt, facts.charged)
     }
 
     #[inline(always)]
@@ -384,10 +384,9 @@ impl Known {
     }
 
     /// What is told of a row that is not charged what the formula gives.
-    fn told_of_wrong(&self, counts: &Counts, charged: i64) -> Option<Told> {
+    fn told_of_wrong(&self, tokens: &[i64; 6], prompt: i64, charged: i64) -> Option<Told> {
         let wrong = self.wrong.as_ref()?;
-        let usage = self.shape.all_tokens(counts, 0);
-        let (causes, expected) = wrong.compiled.explain(&usage, counts.prompt, Points(charged))?;
+        let (causes, expected) = wrong.compiled.explain(tokens, prompt, Points(charged))?;
         let (_, outcome) = wrong.proven.iter().find(|(proven, _)| *proven == causes)?;
         Some((*outcome, expected.0))
     }

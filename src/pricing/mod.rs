@@ -29,7 +29,7 @@ mod terms;
 mod usage;
 
 pub use changes::tiers;
-pub use compiled::{Come, Compiled, Only};
+pub use compiled::{Come, Compiled, Only, Ruled};
 pub use estimate::{estimate, may_give};
 pub use in_floats::{as_priced, expression_variables};
 pub use judge::{Judgement, Standing, agrees, judge};
