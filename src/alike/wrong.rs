@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::days::Days;
 use super::kinds::Outcome;
-use crate::audit::{ClassKey, PlainWrong, Span, Summary};
+use crate::audit::{CauseSet, ClassKey, PlainWrong, Span, Summary};
 use crate::exact::Points;
 use crate::pricing::Terms;
 
@@ -20,14 +20,17 @@ pub struct Wrongs {
     /// By the number of the outcome.
     sums: Vec<Sum>,
     days: Days,
-    /// The number of each class, and its first rows.
+    /// The number of each class, the classes by their numbers, and their first rows.
     numbers: HashMap<ClassKey, usize>,
+    classes: Vec<ClassKey>,
     kept: Vec<Vec<Kept>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Sum {
     class: usize,
+    /// No definite cause explains the rows.
+    is_unexplained: bool,
     /// What was charged beyond the expected points, less what was not charged.
     net: i128,
     over: u64,
@@ -68,17 +71,30 @@ impl Wrongs {
         let class = *self.numbers.entry(outcome.class()).or_insert(next);
         if class == next {
             self.kept.push(Vec::new());
+            self.classes.push(outcome.class());
         }
         self.sums.resize(number + 1, Sum::default());
-        self.sums[number].class = class;
+        let is_unexplained = outcome.causes.is_some_and(CauseSet::is_empty);
+        self.sums[number] = Sum { class, is_unexplained, ..Sum::default() };
     }
 
     /// Counts a row. `terms` tells what its charge should have followed from, where that is asked; none where that cannot be told, and
-    /// the row is not counted.
-    pub fn add(&mut self, number: usize, row: Difference, terms: impl FnOnce() -> Option<Terms>) -> Option<()> {
+    /// the row is not counted. Numbers that explain a row without definite causes are counted in the summary at once, in the order of rows.
+    pub fn add(
+        &mut self,
+        number: usize,
+        row: Difference,
+        terms: impl FnOnce() -> Option<Terms>,
+        summary: &mut Summary,
+    ) -> Option<()> {
         let sum = self.sums.get_mut(number)?;
         let kept = &mut self.kept[sum.class];
-        if self.numbers.len() <= Summary::MOST_CLASSES_ASIDE && kept.len() < MOST_KEPT {
+        if sum.is_unexplained {
+            if !summary.takes_unexplained() {
+                return None;
+            }
+            summary.add_unexplained(&self.classes[sum.class], &terms()?, (Points(row.charged), Points(row.expected)), row.time);
+        } else if self.numbers.len() <= Summary::MOST_CLASSES_ASIDE && kept.len() < MOST_KEPT {
             let Difference { charged, expected, time } = row;
             kept.push(Kept { outcome: number, terms: terms()?, charged, expected, time });
         }

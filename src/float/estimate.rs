@@ -1,6 +1,7 @@
 //! A quick look at an amount, to spare the exact one where it cannot come near. Nothing is ever decided by it but what lies far from
 //! any doubt: "too far away", "between these whole numbers".
 
+use std::cmp::Ordering;
 use std::ops::{Add, RangeInclusive};
 
 use super::{POWERS, of};
@@ -125,9 +126,24 @@ impl Counts {
         counts[PROMPT] = prompt as f64;
         Counts(counts)
     }
+
+    /// The counts of a row that costs so many times as much.
+    pub fn times(mut self, ratio: Ratio) -> Counts {
+        let ratio = about(ratio);
+        self.0.iter_mut().for_each(|count| *count *= ratio);
+        self
+    }
 }
 
 impl Weights {
+    /// What nothing and one of each class come to.
+    pub fn between(nothing: Estimate, ones: [Estimate; CLASSES]) -> Weights {
+        let mut weights = [nothing.value; PARTS];
+        weights[1..PROMPT].iter_mut().zip(ones).for_each(|(weight, one)| *weight = one.value - nothing.value);
+        weights[PROMPT] = 0.0;
+        Weights(weights)
+    }
+
     /// Weights over a common denominator.
     pub fn of(constant: u128, classes: [u128; CLASSES], denominator: u128) -> Weights {
         let part = |number: u128| number as f64 / denominator as f64;
@@ -163,6 +179,13 @@ impl Weights {
 }
 
 impl Sums {
+    /// The same sums, each once; in another order.
+    pub fn distinct(mut sums: Vec<Weights>) -> Sums {
+        sums.sort_by(|a, b| a.0.partial_cmp(&b.0).unwrap_or(Ordering::Equal));
+        sums.dedup();
+        Sums::of(&sums)
+    }
+
     pub fn of(sums: &[Weights]) -> Sums {
         let has_weight = |part: &u8| sums.iter().any(|sum| sum.0[usize::from(*part)] != 0.0);
         let parts: Box<[u8]> = (0..PARTS as u8).filter(has_weight).collect();
@@ -313,6 +336,15 @@ impl Around {
             (floor.abs() < 1e15 && count - floor > slack && floor + 1.0 - count > slack).then_some(floor as i64)
         };
         Some(below(self.low)? + 1..=below(self.high)?)
+    }
+
+    /// Whether the amount at a value is rounded to the charge: it is then within half of the distance.
+    pub fn rounds(&self, value: Ratio) -> Option<bool> {
+        let value = about(value);
+        let (middle, half) = ((self.low + self.high) / 2.0, (self.high - self.low) / 4.0);
+        let beyond = (value - middle).abs() - half;
+        let slack = 2.0 * self.slack + value.abs() * SLACK;
+        (beyond.abs() > slack).then_some(beyond < 0.0)
     }
 
     /// Whether one in so many intervals of this width holds a multiple of a power of ten.

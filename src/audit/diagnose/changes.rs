@@ -281,10 +281,15 @@ pub fn definite_changes(case: &Case<'_>, see: &mut See<'_>) {
     }
 }
 
-/// Shows the changes that may take part in a pair, of terms that may be changed already; only causes behind `after`.
+/// The causes that may take part in a pair; only those behind `after`.
+pub fn pairable(after: Option<Cause>) -> impl Iterator<Item = &'static Definite> {
+    DEFINITE.iter().filter(move |definite| definite.pairs && after.is_none_or(|after| definite.cause > after))
+}
+
+/// Shows the changes that may take part in a pair, of terms that may be changed already.
 pub fn pairable_changes(case: &Case<'_>, terms: &Terms, after: Option<Cause>, see: &mut See<'_>) {
     let mut changed = terms.clone();
-    for definite in DEFINITE.iter().filter(|definite| definite.pairs && after.is_none_or(|after| definite.cause > after)) {
+    for definite in pairable(after) {
         show(case, terms, (definite.cause, definite.make), &mut changed, see);
     }
 }

@@ -41,6 +41,12 @@ pub struct Told {
 }
 
 impl Told {
+    /// A wrong row.
+    pub fn one(charged: Points, expected: Points, time: Option<i64>) -> Told {
+        let tally = Tally { rows: 1, charged_points: charged.0.into(), expected_points: expected.0.into(), mismatched: 1 };
+        Told { tally, span: Span::of(time), over: u64::from(charged > expected) }
+    }
+
     fn merge(&mut self, other: &Told) {
         self.tally.merge(&other.tally);
         self.span.merge(other.span);
@@ -293,7 +299,7 @@ impl Unasked {
             Numbers::Sought(shared) => shared.clone(),
             Numbers::Unsought(charge) => {
                 let wrong = Wrong { terms: &charge.terms, written: &charge.written, charged: charge.charged };
-                Shared::numbered(&earned::solve(wrong).numbers).collect()
+                Shared::numbered(&earned::numbers(wrong)).collect()
             }
         }
     }
@@ -301,21 +307,11 @@ impl Unasked {
 
 impl Classes {
     /// Counts a mismatched row.
-    pub fn add(&mut self, key: ClassKey, judged: &Judged, diagnosis: &Diagnosis, told: &Told) {
+    pub fn add(&mut self, key: &ClassKey, judged: &Judged, diagnosis: &Diagnosis, told: &Told) {
         let own = diagnosis.cause();
-        self.add_unit(&key, diagnosis, own, told);
+        self.add_unit(key, diagnosis, own, told);
         let before = self.classes.len();
-        let class = self.classes.entry(key).or_default();
-        class.rows += 1;
-        class.by_own.add(own, told);
-        let before_row = class.explained.len();
-        let has_room = self.shared < MOST_SHARED || before_row < FEW_SHARED;
-        for shared in Shared::all(diagnosis) {
-            if has_room || class.knows(&shared) {
-                class.explain(shared, own, told);
-            }
-        }
-        self.shared += class.explained.len() - before_row;
+        let Some(class) = self.count(key, diagnosis, told) else { return };
         if let Some(terms) = judged.terms.as_ref().filter(|_| diagnosis.numbers_unsought && before <= MOST_CLASSES) {
             let charge = || Charge { terms: terms.clone(), written: judged.written.clone(), charged: judged.charged };
             let row = || Unasked { numbers: Numbers::Unsought(Box::new(charge())), own, told: told.clone() };
@@ -326,6 +322,30 @@ impl Classes {
         } else if !self.keeps_aside() {
             self.drop_aside();
         }
+    }
+
+    /// Counts a mismatched row that is not priced in USD, and was asked for numbers.
+    pub fn add_asked(&mut self, key: &ClassKey, diagnosis: &Diagnosis, told: &Told) {
+        self.count(key, diagnosis, told);
+    }
+
+    fn count(&mut self, key: &ClassKey, diagnosis: &Diagnosis, told: &Told) -> Option<&mut Class> {
+        let own = diagnosis.cause();
+        if !self.classes.contains_key(key) {
+            self.classes.insert(key.clone(), Class::default());
+        }
+        let class = self.classes.get_mut(key)?;
+        class.rows += 1;
+        class.by_own.add(own, told);
+        let before_row = class.explained.len();
+        let has_room = self.shared < MOST_SHARED || before_row < FEW_SHARED;
+        for shared in Shared::all(diagnosis) {
+            if has_room || class.knows(&shared) {
+                class.explain(shared, own, told);
+            }
+        }
+        self.shared += class.explained.len() - before_row;
+        Some(class)
     }
 
     /// Keeps a row aside that is [counted with others](Classes::add_alike), as long as there are few.
