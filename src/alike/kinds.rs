@@ -122,17 +122,7 @@ impl Look {
 
     /// What is seen of a row that can be read here.
     fn read(&self, bytes: &[u8], facts: &mut Facts) -> Option<Seen> {
-        // The time is a part of the key, but not known yet when `other` is at hand.
-        let is_timeless = self.stretches.is_one();
-        let mut fitted = None;
-        let length = self.scan.row(bytes, facts, |key, details, quoting| {
-            let (length, branch, counts) = self.known.kin.get(key).filter(|_| is_timeless)?.fit(details, quoting)?;
-            fitted = Some((branch, counts));
-            Some((length, branch.template.lines))
-        })?;
-        if !is_timeless {
-            facts.key.add(self.stretches.at(facts.time) as u64)?;
-        }
+        let (length, fitted) = self.facts(bytes, facts)?;
         let details = facts.details.of(bytes);
         let told = fitted.or_else(|| self.known.fit(facts, details)).and_then(|(branch, held)| branch.told(facts, held));
         Some(Seen {
@@ -146,6 +136,23 @@ impl Look {
         })
     }
 
+    /// The facts of a row and its length, with the branch and the counts in it where these were found on the way.
+    #[inline(always)]
+    fn facts(&self, bytes: &[u8], facts: &mut Facts) -> Option<(usize, Option<(&Branch, [i64; 4])>)> {
+        // The time is a part of the key, but not known yet when `other` is at hand.
+        let is_timeless = self.stretches.is_one();
+        let mut fitted = None;
+        let length = self.scan.row(bytes, facts, |key, details, quoting| {
+            let (length, branch, counts) = self.known.kin.get(key).filter(|_| is_timeless)?.fit(details, quoting)?;
+            fitted = Some((branch, counts));
+            Some((length, branch.template.lines))
+        })?;
+        if !is_timeless {
+            facts.key.add(self.stretches.at(facts.time) as u64)?;
+        }
+        Some((length, fitted))
+    }
+
     /// What is told of a row that was new when it was seen, if it is known by now.
     pub fn again(&self, bytes: &[u8], row: &Seen) -> Option<Told> {
         let seen = self.read(bytes.get(..row.length as usize)?, &mut Facts::default())?;
@@ -155,7 +162,7 @@ impl Look {
     /// What the charge of a wrong row should have followed from.
     pub fn terms(&self, bytes: &[u8], row: &Seen) -> Option<Terms> {
         let (bytes, mut facts) = (bytes.get(..row.length as usize)?, Facts::default());
-        self.read(bytes, &mut facts)?;
+        self.facts(bytes, &mut facts)?;
         self.known.terms(&mut facts, bytes)
     }
 

@@ -286,7 +286,7 @@ impl Alike {
         for (time, sum) in self.days.sums() {
             summary.add_plain_of_day(time.map(day).unwrap_or_default(), sum.rows, sum.points);
         }
-        self.wrongs.end(&self.outcomes, summary, day);
+        self.wrongs.end(summary, day);
     }
 }
 

@@ -373,13 +373,13 @@ impl Summary {
     /// Keeps one of those rows, as long as there are few: it may be asked for numbers.
     pub fn keep_aside(
         &mut self,
-        class: ClassKey,
+        class: &ClassKey,
         causes: CauseSet,
         terms: Terms,
         (charged, expected): (Points, Points),
         time: Option<i64>,
     ) {
-        self.classes.keep_aside(&class, causes, (terms, charged), Told::one(charged, expected, time));
+        self.classes.keep_aside(class, causes, (terms, charged), Told::one(charged, expected, time));
     }
 
     fn add_tally(&mut self, model: &str, group: &str, tally: &Tally) {

@@ -103,7 +103,7 @@ pub struct Sums {
 }
 
 /// So many sums are looked at together.
-const BLOCK: usize = 4;
+const BLOCK: usize = 8;
 
 /// What an amount must be near to.
 #[derive(Clone, Copy, Debug)]
@@ -204,7 +204,8 @@ impl Sums {
         let blocks = self.weights.chunks_exact(self.parts.len().max(1)).enumerate();
         let found = blocks.map(move |(block, weights)| (block, near_of_block(weights, &own, near)));
         let found = found.filter(|(_, bits)| *bits != 0);
-        let numbers = found.flat_map(|(block, bits)| (0..BLOCK).filter(move |at| bits & 1 << at != 0).map(move |at| block * BLOCK + at));
+        let numbers =
+            found.flat_map(|(block, bits)| (0..BLOCK).filter(move |at| bits & 1 << at != 0).map(move |at| block * BLOCK + at));
         // The last block may be filled up with nothing.
         numbers.filter(|number| *number < self.count)
     }
@@ -216,6 +217,17 @@ fn near_of_block(weights: &[[f64; BLOCK]], counts: &[f64; PARTS], near: Near) ->
     let mut sums = [0.0; BLOCK];
     for (weights, count) in weights.iter().zip(counts) {
         sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += weight * count);
+    }
+    // Mostly none is, which is seen of all of them at once.
+    let middle = (near.low + near.high) / 2.0;
+    let mut distances = sums.map(|sum| (sum - middle).abs());
+    for width in [4, 2, 1] {
+        for at in 0..width {
+            distances[at] = if distances[at + width] < distances[at] { distances[at + width] } else { distances[at] };
+        }
+    }
+    if distances[0] > near.high - middle + 1e-3 {
+        return 0;
     }
     sums.into_iter().enumerate().fold(0, |bits, (at, sum)| bits | u8::from(near.has(Amount(sum))) << at)
 }

@@ -125,7 +125,8 @@ impl CompiledCauses {
         changes.extend(changed_tokens(terms));
         let sums: Vec<Weights> = changes.iter().map(|change| change.to.weights(nearly)).collect();
         let others = pairs(case, &changes, nearly);
-        let others = others.and_then(|pairs| Some(Others { pairs: Sums::distinct(pairs), models: case.look.models_nearly(terms)? }));
+        let others =
+            others.and_then(|pairs| Some(Others { pairs: Sums::distinct(pairs), models: case.look.models_nearly(terms)? }));
         let pointing = changes::DEFINITE.iter().filter_map(|definite| Some((definite.cause, definite.make.pointing()?)));
         Some(CompiledCauses {
             terms: terms.clone(),
@@ -239,7 +240,9 @@ impl CompiledCauses {
             // The estimates in floats do not know of a rate of input.
             let is_near = Near::cut(row.charged).has(self.nearly.part(INPUT, tokens));
             let may_be = is_near || self.terms.rates[Class::Input] != Ratio::ONE;
-            if may_be && (self.advance.points(tokens) == row.charged.0 || self.right.is_cut_to(&only_input(tokens), row.charged.0)?) {
+            if may_be
+                && (self.advance.points(tokens) == row.charged.0 || self.right.is_cut_to(&only_input(tokens), row.charged.0)?)
+            {
                 return Some(true);
             }
         }
@@ -342,9 +345,8 @@ fn is_plain(changed: &Terms, terms: &Terms) -> bool {
 /// The other ways to count the tokens of a kind, each once.
 fn changed_tokens(terms: &Terms) -> Vec<Changed> {
     let used = |counted: Counted| counted.classes().iter().filter(|class| terms.usage[**class] != 0);
-    let is_same = |one: Counted, other: Counted| {
-        std::mem::discriminant(&one) == std::mem::discriminant(&other) && used(one).eq(used(other))
-    };
+    let is_same =
+        |one: Counted, other: Counted| std::mem::discriminant(&one) == std::mem::discriminant(&other) && used(one).eq(used(other));
     let mut found: Vec<(Cause, Counted)> = Vec::new();
     for (cause, counted) in changes::DEFINITE.iter().filter_map(|definite| Some((definite.cause, definite.make.counting()?))) {
         for counted in counted.iter().copied().filter(|counted| used(*counted).next().is_some()) {
@@ -405,7 +407,9 @@ impl Pairs<'_, '_> {
                 }
                 make => changes::show(self.case, terms, (second.cause, make), &mut terms.clone(), &mut |change| {
                     let second = self.priced(make, change.to, terms);
-                    second.into_iter().for_each(|(_, weights)| self.sums.iter_mut().for_each(|sums| sums.push(with_first(weights))));
+                    second
+                        .into_iter()
+                        .for_each(|(_, weights)| self.sums.iter_mut().for_each(|sums| sums.push(with_first(weights))));
                 }),
             }
         }

@@ -107,7 +107,9 @@ impl Solved {
     /// Solves for a ratio by estimates; none where these leave a doubt. `changed` are terms with other numbers.
     fn add_nearly(&mut self, wrong: Wrong<'_>, cause: Cause, slot: Slot, changed: &mut Terms) -> Option<()> {
         // What the points for 1 USD may be is kept exactly.
-        let is_plain = wrong.terms.advance == 0 && !wrong.terms.credit && slack(wrong.terms, slot) == Exact::from(1);
+        let is_in_one_step =
+            matches!(wrong.terms.formula, Formula::Decimal | Formula::DecimalPrice) || slack(wrong.terms, slot) == Exact::from(1);
+        let is_plain = wrong.terms.advance == 0 && !wrong.terms.credit && is_in_one_step;
         if slot == Slot::QuotaPerUnit || !is_plain {
             return None;
         }
@@ -214,7 +216,8 @@ impl Within for Interval {
 
 /// The numbers of at most four digits within, the simplest first.
 fn simple(within: &dyn Within) -> Option<Simple> {
-    let mut simple = Simple { numbers: Vec::new(), are_all: true };
+    // More than one digit may bring too many, and those that did are dropped.
+    let mut simple = Simple { numbers: Vec::with_capacity(2 * MOST_NUMBERS + 2), are_all: true };
     let top = within.magnitude()?;
     for digits in 0..MOST_DIGITS {
         let (power, shorter) = (top - digits, simple.numbers.len());
