@@ -90,6 +90,9 @@ impl Outcome {
     }
 }
 
+/// A branch that a text fits, and the counts in the text.
+type Fitted<'k> = (&'k Branch, [i64; 4]);
+
 /// How a row is looked at. A copy stays what it is while the original learns.
 #[derive(Clone, Debug)]
 pub struct Look {
@@ -135,7 +138,7 @@ impl Look {
 
     /// The facts of a row and its length, with the branch and the counts in it where these were found on the way.
     #[inline(always)]
-    fn facts(&self, bytes: &[u8], facts: &mut Facts) -> Option<(usize, Option<(&Branch, [i64; 4])>)> {
+    fn facts(&self, bytes: &[u8], facts: &mut Facts) -> Option<(usize, Option<Fitted<'_>>)> {
         // The time is a part of the key, but not known yet when `other` is at hand.
         let is_timeless = self.stretches.is_one();
         let mut fitted = None;
