@@ -560,7 +560,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(400))]
+        #![proptest_config(ProptestConfig::with_cases(100))]
 
         /// Rows of a kind are explained as they are one by one, whatever change they were charged by.
         #[test]
