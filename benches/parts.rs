@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use quota::alike::Alike;
-use quota::audit::{Auditor, Filter, Past, Repeats};
+use quota::audit::{Auditor, Filter, Past, Repeats, Summary};
 use quota::config::Timeline;
 use quota::details::Details;
 use quota::exact::Ratio;
@@ -41,12 +41,13 @@ fn audit(log: Vec<u8>, timeline: &Timeline, alike: Option<Alike>) -> u64 {
     let auditor = Auditor { profile: None, tolerance: 0, filter: Filter::default() };
     let mut rows = open_stream("-", std::io::Cursor::new(log), &OpenOptions::default()).unwrap().rows;
     let (mut alike, mut past) = (alike, Past::new(Repeats::among(1)));
+    let mut summary = Summary::new(1_000, &[]);
     let mut row = Row::default();
     row.clear(Place { input: 0, line: 0 });
     let mut judged = 0;
     loop {
         if let Some(alike) = &mut alike {
-            alike.pass(&mut *rows, timeline, &mut past, None);
+            alike.pass(&mut *rows, timeline, &mut past, &mut summary);
         }
         match rows.next(&mut row) {
             Next::End => return judged,

@@ -167,6 +167,14 @@ impl Ord for Ratio {
         if self.exponent == other.exponent {
             return self.mantissa.cmp(&other.mantissa);
         }
+        // Up to 18 places more fit 128 bits.
+        let more = i32::from(self.exponent) - i32::from(other.exponent);
+        let scaled = |mantissa: i64, places: i32| Some(i128::from(mantissa) * 10_i128.pow(u32::try_from(places.max(0)).ok()?));
+        if more.abs() <= 18
+            && let (Some(one), Some(two)) = (scaled(self.mantissa, more), scaled(other.mantissa, -more))
+        {
+            return one.cmp(&two);
+        }
         Exact::from(*self).cmp(&Exact::from(*other))
     }
 }

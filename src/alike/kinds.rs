@@ -90,6 +90,9 @@ impl Outcome {
     }
 }
 
+/// A branch that a text fits, and the counts in the text.
+type Fitted<'k> = (&'k Branch, [i64; 4]);
+
 /// How a row is looked at. A copy stays what it is while the original learns.
 #[derive(Clone, Debug)]
 pub struct Look {
@@ -120,17 +123,7 @@ impl Look {
     /// What is seen of a row that can be read here.
     #[inline(always)]
     fn read(&self, bytes: &[u8], facts: &mut Facts) -> Option<Seen> {
-        // The time is a part of the key, but not known yet when `other` is at hand.
-        let is_timeless = self.stretches.is_one();
-        let mut fitted = None;
-        let length = self.scan.row(bytes, facts, |key, details, quoting| {
-            let (length, branch, counts) = self.known.kin.get(key).filter(|_| is_timeless)?.fit(details, quoting)?;
-            fitted = Some((branch, counts));
-            Some((length, branch.template.lines))
-        })?;
-        if !is_timeless {
-            facts.key.add(self.stretches.at(facts.time) as u64)?;
-        }
+        let (length, fitted) = self.facts(bytes, facts)?;
         let details = facts.details.of(bytes);
         let told = fitted.or_else(|| self.known.fit(facts, details)).and_then(|(branch, held)| branch.told(facts, held));
         let request = RequestKey::of(facts.request.of(bytes), Points(facts.charged));
@@ -143,6 +136,23 @@ impl Look {
         self.read(bytes, facts)
     }
 
+    /// The facts of a row and its length, with the branch and the counts in it where these were found on the way.
+    #[inline(always)]
+    fn facts(&self, bytes: &[u8], facts: &mut Facts) -> Option<(usize, Option<Fitted<'_>>)> {
+        // The time is a part of the key, but not known yet when `other` is at hand.
+        let is_timeless = self.stretches.is_one();
+        let mut fitted = None;
+        let length = self.scan.row(bytes, facts, |key, details, quoting| {
+            let (length, branch, counts) = self.known.kin.get(key).filter(|_| is_timeless)?.fit(details, quoting)?;
+            fitted = Some((branch, counts));
+            Some((length, branch.template.lines))
+        })?;
+        if !is_timeless {
+            facts.key.add(self.stretches.at(facts.time) as u64)?;
+        }
+        Some((length, fitted))
+    }
+
     /// What is told of a row that was new when it was seen, if it is known by now.
     pub fn again(&self, bytes: &[u8], row: &Seen) -> Option<Told> {
         self.read_one(bytes.get(..row.length as usize)?, &mut Facts::default())?.told
@@ -151,7 +161,7 @@ impl Look {
     /// What the charge of a wrong row should have followed from.
     pub fn terms(&self, bytes: &[u8], row: &Seen) -> Option<Terms> {
         let (bytes, mut facts) = (bytes.get(..row.length as usize)?, Facts::default());
-        self.read_one(bytes, &mut facts)?;
+        self.facts(bytes, &mut facts)?;
         self.known.terms(&mut facts, bytes)
     }
 
@@ -190,7 +200,7 @@ impl Kinds {
         let (branch, held) = self.fit(facts, details)?;
         let counts = branch.counts(facts, held);
         let (known, wrong) = branch.wrong(&counts)?;
-        Some(wrong.compiled.terms(&known.shape.all_tokens(&counts, 0)))
+        Some(wrong.compiled.terms(&known.shape.tokens(&counts, 0)))
     }
 
     /// Keeps what a row teaches under a number; none where rows like it may differ in more than their counts.
@@ -248,7 +258,7 @@ impl Kinds {
                 return Some(outcome);
             }
             let compiled = lesson.causes.as_ref().filter(|_| self.wrong < MOST_WRONG)?;
-            if compiled.explain(&terms.usage, counts.prompt, judged.charged)? != (causes, expected.points) {
+            if compiled.explain(&tokens, counts.prompt, judged.charged)? != (causes, expected.points) {
                 return None;
             }
             known.wrong = Some(Wrong { compiled: Arc::new(compiled.clone()), proven: vec![(causes, id)] });
@@ -319,7 +329,7 @@ impl Branch {
             let charged = i32::try_from(facts.charged).ok()?;
             return known.outcome.map(|outcome| Told { outcome, charged, expected: charged });
         }
-        known.told_of_wrong(&counts, facts.charged)
+        known.told_of_wrong(&tokens, counts.prompt, facts.charged)
     }
 
     #[inline(always)]
@@ -373,10 +383,9 @@ impl Known {
     }
 
     /// What is told of a row that is not charged what the formula gives.
-    fn told_of_wrong(&self, counts: &Counts, charged: i64) -> Option<Told> {
+    fn told_of_wrong(&self, tokens: &[i64; 6], prompt: i64, charged: i64) -> Option<Told> {
         let wrong = self.wrong.as_ref()?;
-        let usage = self.shape.all_tokens(counts, 0);
-        let (causes, expected) = wrong.compiled.explain(&usage, counts.prompt, Points(charged))?;
+        let (causes, expected) = wrong.compiled.explain(tokens, prompt, Points(charged))?;
         let (_, outcome) = wrong.proven.iter().find(|(proven, _)| *proven == causes)?;
         Some(Told { outcome: *outcome, charged: i32::try_from(charged).ok()?, expected: i32::try_from(expected.0).ok()? })
     }

@@ -21,9 +21,9 @@
 //! input, here, by one thread. So what hangs on earlier rows (was this request charged before?) is seen as on the general way, and
 //! nothing depends on how many threads there are.
 //!
-//! Only rows that are right to the point, or wrong by definite causes ([`CompiledCauses`](crate::audit::CompiledCauses)), and of which
-//! nothing else is to be told, are counted here. All others (wrong in another way or by the most points, open, drifting, by a minimum,
-//! of tasks, charged twice, malformed) go the general way, one by one, when their turn comes.
+//! Only rows that are right to the point, or wrong by definite causes ([`CompiledCauses`](crate::audit::CompiledCauses)) or by nothing
+//! but a number, and of which nothing else is to be told, are counted here. All others (wrong in another way or by the most points,
+//! open, drifting, by a minimum, of tasks, charged twice, malformed) go the general way, one by one, when their turn comes.
 
 mod bytes;
 mod days;
@@ -148,8 +148,8 @@ impl Alike {
     }
 
     /// Counts the next rows as long as they are known; how many there were. Behind them stands one for the general way. Wrong rows are
-    /// only counted where they differ by at most `omitted` points: the others may be told one by one.
-    pub fn pass(&mut self, rows: &mut dyn ReadRows, timeline: &Timeline, past: &mut Past, omitted: Option<u128>) -> u64 {
+    /// only counted where they are not among those of a summary that are told one by one.
+    pub fn pass(&mut self, rows: &mut dyn ReadRows, timeline: &Timeline, past: &mut Past, summary: &mut Summary) -> u64 {
         self.new = None;
         if self.part.is_over() && self.rests() {
             return 0;
@@ -161,7 +161,7 @@ impl Alike {
         let mut passed = 0;
         while self.is_part_ready(rows, timeline, past) {
             let Some(ahead) = rows.ahead() else { break };
-            let stretch = self.count(ahead.bytes, past, omitted);
+            let stretch = self.count(ahead.bytes, past, summary);
             rows.pass(stretch.length, stretch.lines);
             passed += stretch.rows;
             if self.new.is_some() {
@@ -214,8 +214,8 @@ impl Alike {
     }
 
     /// Counts the rows at the start of the bytes up to the first that is not known.
-    fn count(&mut self, bytes: &[u8], past: &mut Past, omitted: Option<u128>) -> Stretch {
-        let mut stretch = Stretch::default();
+    fn count(&mut self, bytes: &[u8], past: &mut Past, summary: &mut Summary) -> Stretch {
+        let (mut stretch, omitted) = (Stretch::default(), summary.omits());
         let Eye::Open(Open { look, .. }) = &self.eye else { return stretch };
         let mut strange = None;
         for (row, hint) in self.part.next_rows(&self.hints) {
@@ -228,7 +228,8 @@ impl Alike {
                 !is_again
                     && (difference.is_none() || {
                         let is_omitted = omitted.is_some_and(|most| difference.size() <= most);
-                        is_omitted && self.wrongs.add(told.outcome.number(), difference, || look.terms(rest, row)).is_some()
+                        is_omitted
+                            && self.wrongs.add(told.outcome.number(), difference, || look.terms(rest, row), summary).is_some()
                     })
             });
             let Some(told) = told else {
@@ -294,7 +295,7 @@ impl Alike {
         for (time, sum) in self.days.sums() {
             summary.add_plain_of_day(time.map(day).unwrap_or_default(), sum.rows, sum.points);
         }
-        self.wrongs.end(&self.outcomes, summary, day);
+        self.wrongs.end(summary, day);
     }
 }
 

@@ -1,14 +1,14 @@
-//! Wrong rows that are counted together: their sums by outcome and by day, and the first of each class.
+//! Wrong rows that are counted together: their sums by outcome and by day.
 //!
 //! What explains a class of rows is known only at the end of the run, and a number that all rows share may be the better cause. As long as a
-//! class has few rows, they can be asked for numbers, for which the first of them are kept.
+//! class has few rows, they can be asked for numbers, for which the summary keeps the first of them.
 
 use std::collections::HashMap;
 
 use super::days::Days;
 use super::kinds::Outcome;
 use super::lookout::Told;
-use crate::audit::{ClassKey, PlainWrong, Span, Summary};
+use crate::audit::{CauseSet, ClassKey, PlainWrong, Span, Summary};
 use crate::exact::Points;
 use crate::pricing::Terms;
 
@@ -21,27 +21,19 @@ pub struct Wrongs {
     /// By the number of the outcome.
     sums: Vec<Sum>,
     days: Days,
-    /// The number of each class, and its first rows.
+    /// The number of each class, and the classes by their numbers with how many rows of them were kept.
     numbers: HashMap<ClassKey, usize>,
-    kept: Vec<Vec<Kept>>,
+    classes: Vec<(ClassKey, usize)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Sum {
     class: usize,
+    causes: CauseSet,
     /// What was charged beyond the expected points, less what was not charged.
     net: i128,
     over: u64,
     over_points: i128,
-}
-
-#[derive(Debug)]
-struct Kept {
-    outcome: usize,
-    terms: Terms,
-    charged: i64,
-    expected: i64,
-    time: Option<i64>,
 }
 
 /// A row that is charged otherwise than expected.
@@ -70,23 +62,36 @@ impl Difference {
 impl Wrongs {
     /// Knows an outcome; those that are right need not be known.
     pub fn learn(&mut self, number: usize, outcome: &Outcome) {
-        let next = self.kept.len();
+        let Some(causes) = outcome.causes else { return };
+        let next = self.classes.len();
         let class = *self.numbers.entry(outcome.class()).or_insert(next);
         if class == next {
-            self.kept.push(Vec::new());
+            self.classes.push((outcome.class(), 0));
         }
         self.sums.resize(number + 1, Sum::default());
-        self.sums[number].class = class;
+        self.sums[number] = Sum { class, causes, ..Sum::default() };
     }
 
     /// Counts a row. `terms` tells what its charge should have followed from, where that is asked; none where that cannot be told, and
-    /// the row is not counted.
-    pub fn add(&mut self, number: usize, row: Difference, terms: impl FnOnce() -> Option<Terms>) -> Option<()> {
+    /// the row is not counted. Numbers that explain a row without definite causes are counted in the summary at once, in the order of rows.
+    pub fn add(
+        &mut self,
+        number: usize,
+        row: Difference,
+        terms: impl FnOnce() -> Option<Terms>,
+        summary: &mut Summary,
+    ) -> Option<()> {
         let sum = self.sums.get_mut(number)?;
-        let kept = &mut self.kept[sum.class];
-        if self.numbers.len() <= Summary::MOST_CLASSES_ASIDE && kept.len() < MOST_KEPT {
-            let Difference { charged, expected, time } = row;
-            kept.push(Kept { outcome: number, terms: terms()?, charged, expected, time });
+        let (class, kept) = self.classes.get_mut(sum.class)?;
+        let charges = (Points(row.charged), Points(row.expected));
+        if sum.causes.is_empty() {
+            if !summary.takes_unexplained() {
+                return None;
+            }
+            summary.add_unexplained(class, &terms()?, charges, row.time);
+        } else if self.numbers.len() <= Summary::MOST_CLASSES_ASIDE && *kept < MOST_KEPT {
+            *kept += 1;
+            summary.keep_aside(class, sum.causes, terms()?, charges, row.time);
         }
         let net = row.charged - row.expected;
         sum.net += i128::from(net);
@@ -113,16 +118,10 @@ impl Wrongs {
         });
     }
 
-    /// Adds what was kept of classes and days.
-    pub fn end(self, outcomes: &[Outcome], summary: &mut Summary, day: &dyn Fn(i64) -> String) {
+    /// Adds what was counted by day.
+    pub fn end(self, summary: &mut Summary, day: &dyn Fn(i64) -> String) {
         for (time, sum) in self.days.sums() {
             summary.add_plain_wrong_of_day(time.map(day).unwrap_or_default(), sum.rows, sum.points);
-        }
-        for kept in self.kept.into_iter().flatten() {
-            if let Some((outcome, causes)) = outcomes.get(kept.outcome).and_then(|outcome| Some((outcome, outcome.causes?))) {
-                let charges = (Points(kept.charged), Points(kept.expected));
-                summary.keep_aside(outcome.class(), causes, kept.terms, charges, kept.time);
-            }
         }
     }
 }

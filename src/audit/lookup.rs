@@ -3,9 +3,11 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use super::diagnose::Look;
+use super::diagnose::{Look, models_nearly};
 use crate::details::Details;
+use crate::float::estimate::Sums;
 use crate::log::LogEntry;
 use crate::pricing::{Mode, Terms};
 use crate::profile::{self, Context, Profile, Related, RelatedModel};
@@ -15,6 +17,7 @@ use crate::profile::{self, Context, Profile, Related, RelatedModel};
 pub(super) struct Known {
     related: Looked<Related>,
     models: Looked<Vec<RelatedModel>>,
+    nearly: Looked<Option<Arc<Sums>>>,
 }
 
 /// Results of one kind by their key.
@@ -93,6 +96,11 @@ impl Look for Lookup<'_, '_> {
     fn models(&self, terms: &Terms) -> Rc<Vec<RelatedModel>> {
         let find = || profile::models(self.profile, self.entry, self.details, self.context);
         if is_of_its_own(terms) { Rc::new(find()) } else { self.known.models.get(self.key(terms, None), find) }
+    }
+
+    fn models_nearly(&self, terms: &Terms) -> Option<Arc<Sums>> {
+        let find = || models_nearly(&self.models(terms), terms).map(Arc::new);
+        if is_of_its_own(terms) { find() } else { (*self.known.nearly.get(self.key(terms, None), find)).clone() }
     }
 
     fn own_model(&self) -> Option<&str> {

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::diagnose::{CauseSet, ClassCauses, ClassKey, Classes, Examples, MOST_ASIDE, MOST_CLASSES, Told};
+use super::diagnose::{CauseSet, ClassCauses, ClassKey, Classes, Examples, MOST_ASIDE, MOST_CLASSES, Told, diagnose_by_numbers};
 use super::finding::{Finding, Ranked, rank};
 use super::policy::Policies;
 use super::watch::{group_of, who};
@@ -358,18 +358,28 @@ impl Summary {
         self.causes = OnceLock::new();
     }
 
+    /// Whether wrong rows without definite causes can be counted together as well: nobody asks which of them shows something new.
+    pub fn takes_unexplained(&self) -> bool {
+        self.examples.is_none()
+    }
+
+    /// Counts what explains one of those rows that have no definite causes.
+    pub fn add_unexplained(&mut self, class: &ClassKey, terms: &Terms, (charged, expected): (Points, Points), time: Option<i64>) {
+        let diagnosis = diagnose_by_numbers(terms, charged);
+        self.classes.add_asked(class, &diagnosis, &Told::one(charged, expected, time));
+        self.causes = OnceLock::new();
+    }
+
     /// Keeps one of those rows, as long as there are few: it may be asked for numbers.
     pub fn keep_aside(
         &mut self,
-        class: ClassKey,
+        class: &ClassKey,
         causes: CauseSet,
         terms: Terms,
         (charged, expected): (Points, Points),
         time: Option<i64>,
     ) {
-        let tally = Tally { rows: 1, charged_points: charged.0.into(), expected_points: expected.0.into(), mismatched: 1 };
-        let told = Told { tally, span: Span::of(time), over: u64::from(charged > expected) };
-        self.classes.keep_aside(&class, causes, (terms, charged), told);
+        self.classes.keep_aside(class, causes, (terms, charged), Told::one(charged, expected, time));
     }
 
     fn add_tally(&mut self, model: &str, group: &str, tally: &Tally) {
@@ -431,7 +441,7 @@ impl Summary {
             if let Some(examples) = &mut self.examples {
                 examples.add(&key, diagnosis, || Finding::new(entry.place, Some(entry), verdict.clone()));
             }
-            self.classes.add(key, judged, diagnosis, &told);
+            self.classes.add(&key, judged, diagnosis, &told);
             self.causes = OnceLock::new();
             self.keep(entry, verdict);
         }

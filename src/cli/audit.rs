@@ -327,7 +327,8 @@ impl Visitor for Rows<'_, '_> {
     }
 
     fn pass(&mut self, rows: &mut dyn ReadRows, pricing: &Pricing) -> u64 {
-        self.alike.as_mut().map_or(0, |alike| alike.pass(rows, &pricing.timeline, &mut self.kept.past, self.report.summary.omits()))
+        let summary = &mut self.report.summary;
+        self.alike.as_mut().map_or(0, |alike| alike.pass(rows, &pricing.timeline, &mut self.kept.past, summary))
     }
 }
 

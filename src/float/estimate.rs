@@ -1,7 +1,8 @@
 //! A quick look at an amount, to spare the exact one where it cannot come near. Nothing is ever decided by it but what lies far from
 //! any doubt: "too far away", "between these whole numbers".
 
-use std::ops::{Add, RangeInclusive, Sub};
+use std::cmp::Ordering;
+use std::ops::{Add, RangeInclusive};
 
 use super::{POWERS, of};
 use crate::exact::{Points, Ratio};
@@ -72,41 +73,37 @@ fn about(ratio: Ratio) -> f64 {
     }
 }
 
-/// So many classes have tokens, at most.
-pub const MOST_CLASSES: usize = 14;
+/// Of so many classes tokens are counted.
+pub const CLASSES: usize = 6;
 
-/// A sum over token counts, nearly: what a token of each class adds to it.
+/// What enters a sum: 1 for what is charged without any tokens, the tokens of each class, and the prompt.
+const PARTS: usize = CLASSES + 2;
+const PROMPT: usize = PARTS - 1;
+
+/// The counts of a row.
+#[derive(Clone, Copy, Debug)]
+pub struct Counts([f64; PARTS]);
+
+/// A sum over counts, nearly: what one of each adds to it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Weights {
-    constant: f64,
-    weights: [f64; MOST_CLASSES],
-}
+pub struct Weights([f64; PARTS]);
 
-/// Weights of some classes alone, one sum behind the other.
-#[derive(Clone, Debug)]
-pub struct Sums {
-    classes: usize,
-    /// The constant and the weights of each.
-    numbers: Box<[f64]>,
-}
-
-/// A sum over tokens, nearly.
+/// A sum, nearly.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Amount(f64);
 
-impl Add for Amount {
-    type Output = Amount;
-    fn add(self, other: Amount) -> Amount {
-        Amount(self.0 + other.0)
-    }
+/// Many sums over the same counts, some at a time.
+#[derive(Clone, Debug, Default)]
+pub struct Sums {
+    /// The parts that have a weight in any of them.
+    parts: Box<[u8]>,
+    /// For each of those parts its weights in the sums of a block, block by block.
+    weights: Box<[[f64; BLOCK]]>,
+    count: usize,
 }
 
-impl Sub for Amount {
-    type Output = Amount;
-    fn sub(self, other: Amount) -> Amount {
-        Amount(self.0 - other.0)
-    }
-}
+/// So many sums are looked at together.
+const BLOCK: usize = 8;
 
 /// What an amount must be near to.
 #[derive(Clone, Copy, Debug)]
@@ -115,35 +112,155 @@ pub struct Near {
     high: f64,
 }
 
-/// By how much a sum may change where each of its parts is rounded by itself.
+/// A sum over tokens whose parts are rounded one by one: before they are multiplied with the ratios, or behind that.
 #[derive(Clone, Copy, Debug)]
-pub struct Steps(f64);
+pub struct Steps {
+    rates: [f64; CLASSES],
+    ratios: f64,
+}
 
-impl Steps {
-    /// For so many parts, in units of a product.
-    pub fn of(parts: usize, unit: [Ratio; 2]) -> Steps {
-        let unit: f64 = unit.into_iter().map(about).product();
-        Steps(2.0 + parts as f64 * (1.0 + unit.abs()))
+impl Counts {
+    pub fn of(tokens: &[i64; CLASSES], prompt: i64) -> Counts {
+        let mut counts = [1.0; PARTS];
+        counts[1..PROMPT].iter_mut().zip(tokens).for_each(|(count, tokens)| *count = *tokens as f64);
+        counts[PROMPT] = prompt as f64;
+        Counts(counts)
+    }
+
+    /// The counts of a row that costs so many times as much.
+    pub fn times(mut self, ratio: Ratio) -> Counts {
+        let ratio = about(ratio);
+        self.0.iter_mut().for_each(|count| *count *= ratio);
+        self
+    }
+}
+
+impl Weights {
+    /// What nothing and one of each class come to.
+    pub fn between(nothing: Estimate, ones: [Estimate; CLASSES]) -> Weights {
+        let mut weights = [nothing.value; PARTS];
+        weights[1..PROMPT].iter_mut().zip(ones).for_each(|(weight, one)| *weight = one.value - nothing.value);
+        weights[PROMPT] = 0.0;
+        Weights(weights)
+    }
+
+    /// Weights over a common denominator.
+    pub fn of(constant: u128, classes: [u128; CLASSES], denominator: u128) -> Weights {
+        let part = |number: u128| number as f64 / denominator as f64;
+        let mut weights = [0.0; PARTS];
+        weights[0] = part(constant);
+        weights[1..PROMPT].iter_mut().zip(classes).for_each(|(weight, class)| *weight = part(class));
+        Weights(weights)
+    }
+
+    pub fn sum(&self, counts: &Counts) -> Amount {
+        Amount(self.0.iter().zip(&counts.0).fold(0.0, |sum, (weight, count)| sum + weight * count))
+    }
+
+    /// What so many tokens of a class add.
+    pub fn part(&self, class: usize, count: i64) -> Amount {
+        Amount(self.0.get(class + 1).map_or(0.0, |weight| weight * count as f64))
+    }
+
+    /// Tokens of a class add nothing.
+    pub fn clear(&mut self, class: usize) {
+        self.0[class + 1] = 0.0;
+    }
+
+    /// Tokens of a class are added or taken off as those of another, too.
+    pub fn count_as(&mut self, class: usize, other: usize, times: i8) {
+        self.0[class + 1] += self.0[other + 1] * f64::from(times);
+    }
+
+    /// There are as many tokens of a class as the prompt has.
+    pub fn count_prompt_as(&mut self, class: usize) {
+        self.0[PROMPT] += std::mem::take(&mut self.0[class + 1]);
+    }
+}
+
+impl Sums {
+    /// The same sums, each once; in another order.
+    pub fn distinct(mut sums: Vec<Weights>) -> Sums {
+        sums.sort_by(|a, b| a.0.partial_cmp(&b.0).unwrap_or(Ordering::Equal));
+        sums.dedup();
+        Sums::of(&sums)
+    }
+
+    pub fn of(sums: &[Weights]) -> Sums {
+        let has_weight = |part: &u8| sums.iter().any(|sum| sum.0[usize::from(*part)] != 0.0);
+        let parts: Box<[u8]> = (0..PARTS as u8).filter(has_weight).collect();
+        let of_block = |block: &[Weights]| -> Vec<[f64; BLOCK]> {
+            let weight = |at: usize, part: u8| block.get(at).map_or(0.0, |sum| sum.0[usize::from(part)]);
+            parts.iter().map(|part| std::array::from_fn(|at| weight(at, *part))).collect()
+        };
+        let weights = sums.chunks(BLOCK).flat_map(of_block).collect();
+        Sums { parts, weights, count: sums.len() }
+    }
+
+    /// The numbers of those sums that are near.
+    pub fn near(&self, counts: &Counts, near: Near) -> impl Iterator<Item = usize> {
+        let mut own = [0.0; PARTS];
+        own.iter_mut().zip(&self.parts).for_each(|(own, part)| *own = counts.0[usize::from(*part)]);
+        let blocks = self.weights.chunks_exact(self.parts.len().max(1)).enumerate();
+        let found = blocks.map(move |(block, weights)| (block, near_of_block(weights, &own, near)));
+        let found = found.filter(|(_, bits)| *bits != 0);
+        let numbers =
+            found.flat_map(|(block, bits)| (0..BLOCK).filter(move |at| bits & 1 << at != 0).map(move |at| block * BLOCK + at));
+        // The last block may be filled up with nothing.
+        numbers.filter(|number| *number < self.count)
+    }
+}
+
+/// Which sums of a block are near, a bit for each.
+#[inline]
+fn near_of_block(weights: &[[f64; BLOCK]], counts: &[f64; PARTS], near: Near) -> u8 {
+    let mut sums = [0.0; BLOCK];
+    for (weights, count) in weights.iter().zip(counts) {
+        sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += weight * count);
+    }
+    // Mostly none is, which is seen of all of them at once.
+    let middle = (near.low + near.high) / 2.0;
+    let mut distances = sums.map(|sum| (sum - middle).abs());
+    for width in [4, 2, 1] {
+        for at in 0..width {
+            distances[at] = if distances[at + width] < distances[at] { distances[at + width] } else { distances[at] };
+        }
+    }
+    if distances[0] > near.high - middle + 1e-3 {
+        return 0;
+    }
+    sums.into_iter().enumerate().fold(0, |bits, (at, sum)| bits | u8::from(near.has(Amount(sum))) << at)
+}
+
+impl Add for Amount {
+    type Output = Amount;
+    fn add(self, other: Amount) -> Amount {
+        Amount(self.0 + other.0)
+    }
+}
+
+impl Amount {
+    /// The nearest whole number, or one next to it.
+    pub fn whole(self) -> i64 {
+        (self.0 + 0.5).floor() as i64
     }
 }
 
 impl Near {
     /// What may be rounded to these points, halves either way. `most` is an amount that other parts may be taken off from.
     pub fn rounded(points: Points, most: Amount) -> Near {
-        let slack = 0.5 + (points.0.abs() as f64 + most.0.abs()) * 1e-9;
-        Near { low: points.0 as f64 - slack, high: points.0 as f64 + slack }
+        Near::within(0.5 + most.0.abs() * 1e-9, points)
     }
 
-    /// What may be cut to these points, or is one below or above by the last bit of a float.
+    /// What may be cut to these points.
     pub fn cut(points: Points) -> Near {
-        let slack = 1e-3 + points.0.abs() as f64 * 1e-9;
-        Near { low: points.0 as f64 - slack, high: points.0 as f64 + 1.0 + slack }
+        let Near { low, high } = Near::within(1e-3, points);
+        Near { low, high: high + 1.0 }
     }
 
-    /// What may come to these points in steps.
-    pub fn in_steps(points: Points, steps: Steps) -> Near {
-        let slack = steps.0 + points.0.abs() as f64 * 1e-9;
-        Near { low: points.0 as f64 - slack, high: points.0 as f64 + slack }
+    fn within(distance: f64, points: Points) -> Near {
+        let (points, slack) = (points.0 as f64, distance + points.0.abs() as f64 * 1e-9);
+        Near { low: points - slack, high: points + slack }
     }
 
     #[inline]
@@ -154,48 +271,36 @@ impl Near {
     }
 }
 
-impl Weights {
-    /// Weights over a common denominator.
-    pub fn of(constant: u128, weights: &[u128; MOST_CLASSES], denominator: u128) -> Weights {
-        let part = |number: u128| number as f64 / denominator as f64;
-        Weights { constant: part(constant), weights: weights.map(part) }
+impl Steps {
+    /// For parts at these rates.
+    pub fn of(rates: [Ratio; CLASSES], ratios: [Ratio; 2]) -> Steps {
+        Steps { rates: rates.map(about), ratios: ratios.into_iter().map(about).product() }
     }
 
-    /// What so many tokens of each class add, and the amount of all.
-    pub fn parts(&self, counts: &[i64]) -> ([Amount; MOST_CLASSES], Amount) {
-        let (mut parts, mut sum) = ([Amount(0.0); MOST_CLASSES], self.constant);
-        for ((part, weight), count) in parts.iter_mut().zip(&self.weights).zip(counts).filter(|(_, count)| **count != 0) {
-            part.0 = weight * *count as f64;
-            sum += part.0;
+    /// Whether an amount may come to these points by another rounding, or in steps.
+    pub fn may_give(&self, counts: &Counts, amount: Amount, points: Points) -> bool {
+        let most = 2.0 + CLASSES as f64 * (1.0 + self.ratios.abs());
+        if !Near::within(most, points).has(amount) {
+            return false;
         }
-        (parts, Amount(sum))
+        Near::within(1.0 + 1e-6, points).has(amount)
+            || self.is_near(counts, (1.0, self.ratios), points)
+            || self.is_near(counts, (self.ratios, 1.0), points)
     }
 
-    /// What so many tokens of the class at an index add.
-    #[inline]
-    pub fn part(&self, index: usize, count: i64) -> Amount {
-        Amount(self.weights.get(index).map_or(0.0, |weight| weight * count as f64))
-    }
-}
-
-impl Sums {
-    /// The classes are those at these indexes.
-    pub fn of(classes: &[usize], sums: &[Weights]) -> Sums {
-        let numbers = |sum: &Weights| {
-            let weights = classes.iter().map(|index| sum.weights.get(*index).copied().unwrap_or(0.0));
-            [sum.constant].into_iter().chain(weights).collect::<Vec<f64>>()
-        };
-        Sums { classes: classes.len(), numbers: sums.iter().flat_map(numbers).collect() }
-    }
-
-    /// The numbers of those sums that are near, for so many tokens of the classes.
-    pub fn near(&self, counts: impl Iterator<Item = i64>, near: Near) -> impl Iterator<Item = usize> {
-        let mut floats = [1.0; MOST_CLASSES + 1];
-        floats[1..].iter_mut().zip(counts).for_each(|(float, count)| *float = count as f64);
-        let sums = self.numbers.chunks_exact(self.classes + 1).enumerate();
-        let amount =
-            move |numbers: &[f64]| Amount(numbers.iter().zip(&floats).fold(0.0, |sum, (number, count)| sum + number * count));
-        sums.filter(move |(_, numbers)| near.has(amount(numbers))).map(|(index, _)| index)
+    /// With factors before the steps, and behind them.
+    fn is_near(&self, counts: &Counts, (before, behind): (f64, f64), points: Points) -> bool {
+        let parts = self.rates.iter().zip(&counts.0[1..PROMPT]).filter(|(_, count)| **count != 0.0);
+        let (low, high) = parts.fold((0.0, 0.0), |(low, high): (f64, f64), (rate, count)| {
+            let part = rate * count * before;
+            // Either way, where it is not far from a half.
+            let slack = 1e-6 + part.abs() * 1e-9;
+            (low + (part - slack).round(), high + (part + slack).round())
+        });
+        let Near { low: least, high: most } = Near::within(0.5 + 1e-6, points);
+        let (one, other) = (low * behind, high * behind);
+        let is_away = one.max(other) < least || one.min(other) > most;
+        !is_away
     }
 }
 
@@ -243,6 +348,15 @@ impl Around {
             (floor.abs() < 1e15 && count - floor > slack && floor + 1.0 - count > slack).then_some(floor as i64)
         };
         Some(below(self.low)? + 1..=below(self.high)?)
+    }
+
+    /// Whether the amount at a value is rounded to the charge: it is then within half of the distance.
+    pub fn rounds(&self, value: Ratio) -> Option<bool> {
+        let value = about(value);
+        let (middle, half) = ((self.low + self.high) / 2.0, (self.high - self.low) / 4.0);
+        let beyond = (value - middle).abs() - half;
+        let slack = 2.0 * self.slack + value.abs() * SLACK;
+        (beyond.abs() > slack).then_some(beyond < 0.0)
     }
 
     /// Whether one in so many intervals of this width holds a multiple of a power of ten.

@@ -179,9 +179,18 @@ pub fn product(factors: impl IntoIterator<Item = Ratio>, rounding: FloatRounding
     round(factors.into_iter().map(of).fold(1.0, |product, factor| product * factor), rounding)
 }
 
-/// What new-api takes in advance: `trunc(tokens · (model·group))`.
-pub fn estimate(tokens: i64, model: Ratio, group: Ratio) -> i64 {
-    round(tokens as f64 * (of(model) * of(group)), FloatRounding::Truncate).whole
+/// What new-api takes in advance for so many tokens: `trunc(tokens · (model·group))`.
+#[derive(Clone, Copy, Debug)]
+pub struct Advance(f64);
+
+impl Advance {
+    pub fn of(model: Ratio, group: Ratio) -> Advance {
+        Advance(of(model) * of(group))
+    }
+
+    pub fn points(self, tokens: i64) -> i64 {
+        round(tokens as f64 * self.0, FloatRounding::Truncate).whole
+    }
 }
 
 /// `trunc(whole · Π)`, Π multiplied first.

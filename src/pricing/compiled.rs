@@ -8,7 +8,7 @@ use super::price::{Rounding, price};
 use super::terms::{Formula, Minimum, Terms};
 use super::usage::{Class, PerClass};
 use crate::exact::{Exact, Points};
-use crate::float::estimate::Weights;
+use crate::float::estimate::{self, Weights};
 
 /// Coefficients and denominators stay below this, tokens below [`MOST_TOKENS`]: 14 products and their double then fit 128 bits.
 /// A difference below 0 is then far above every denominator.
@@ -21,6 +21,12 @@ pub struct Compiled {
     constant: u128,
     coefficients: [u128; Class::ALL.len()],
     denominator: u128,
+    rules: Rules,
+}
+
+/// The rules that may replace a rounded amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Rules {
     /// None where a ratio is 0, so that it does not act.
     minimum: Minimum,
     saturates: bool,
@@ -65,46 +71,72 @@ impl Compiled {
         }
         let denominator = small(&Exact::from(1)).filter(|_| scale < 25)?;
         let minimum = if terms.has_ratio() { terms.minimum } else { Minimum::NONE };
-        Some(Compiled { constant: small(&constant)?, coefficients, denominator, minimum, saturates: terms.saturates })
-    }
-
-    /// What so many tokens come to; none where the numbers are too long. Tokens of other classes than it was compiled for must be 0.
-    pub fn come(&self, tokens: &PerClass<i64>) -> Option<Come> {
-        let mut sum = self.constant.cast_signed();
-        for (count, coefficient) in tokens.values().iter().zip(&self.coefficients) {
-            if *count == 0 {
-                continue;
-            }
-            if count.unsigned_abs() >= MOST_TOKENS {
-                return None;
-            }
-            sum += i128::from(*count) * coefficient.cast_signed();
-        }
-        let size = i64::try_from(quotient(2 * sum.unsigned_abs() + self.denominator, 2 * self.denominator)).ok()?;
-        let whole = if sum < 0 { -size } else { size };
-        let (low, high) = Points::INT32;
-        let points = match self.minimum.acts(sum > 0, whole > 0) {
-            true => 1,
-            false if self.saturates => whole.clamp(low.0, high.0),
-            false => whole,
-        };
-        Some(Come { is_positive: sum > 0, whole, points })
-    }
-
-    /// The least that any usage comes to.
-    pub fn least_points(&self) -> i64 {
-        if self.minimum.before_rounding && self.minimum.after_rounding { 1 } else { i64::MIN }
-    }
-
-    /// What a token of each class costs, and what is charged without any, nearly.
-    pub fn weights(&self) -> Weights {
-        Weights::of(self.constant, &self.coefficients, self.denominator)
+        let rules = Rules { minimum, saturates: terms.saturates };
+        Some(Compiled { constant: small(&constant)?, coefficients, denominator, rules })
     }
 
     /// The prices of some classes alone.
     pub fn only<const N: usize>(&self, classes: &[Class; N]) -> Only<N> {
         let coefficients = classes.map(|class| self.coefficients[class as usize]);
         Only::new(Prices { constant: self.constant, coefficients, denominator: self.denominator })
+    }
+
+    /// The same with their rules.
+    pub fn ruled<const N: usize>(&self, classes: &[Class; N]) -> Ruled<N> {
+        Ruled { prices: self.only(classes), rules: self.rules }
+    }
+}
+
+/// The prices of a few classes with the rules that may replace a rounded amount, for charges without tokens of others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruled<const N: usize> {
+    prices: Only<N>,
+    rules: Rules,
+}
+
+impl<const N: usize> Ruled<N> {
+    /// See [`Only::gives`].
+    pub fn gives(&self, tokens: &[i64; N], points: i64) -> bool {
+        self.prices.gives(tokens, points)
+    }
+
+    /// What so many tokens come to; none where the numbers are too long.
+    pub fn come(&self, tokens: &[i64; N]) -> Option<Come> {
+        let Prices { constant, coefficients, denominator } = self.prices.long();
+        let mut sum = constant.cast_signed();
+        for (count, coefficient) in tokens.iter().zip(&coefficients) {
+            if count.unsigned_abs() >= MOST_TOKENS {
+                return None;
+            }
+            sum += i128::from(*count) * coefficient.cast_signed();
+        }
+        let size = i64::try_from(quotient(2 * sum.unsigned_abs() + denominator, 2 * denominator)).ok()?;
+        let whole = if sum < 0 { -size } else { size };
+        let (low, high) = Points::INT32;
+        let points = match self.rules.minimum.acts(sum > 0, whole > 0) {
+            true => 1,
+            false if self.rules.saturates => whole.clamp(low.0, high.0),
+            false => whole,
+        };
+        Some(Come { is_positive: sum > 0, whole, points })
+    }
+
+    /// Whether tokens that are not below 0 come to an amount that is cut to these points; none where the numbers are too long.
+    pub fn is_cut_to(&self, tokens: &[i64; N], points: i64) -> Option<bool> {
+        let Prices { constant, coefficients, denominator } = self.prices.long();
+        let bits = tokens.iter().fold(0, |bits, count| bits | count.cast_unsigned());
+        let points = u128::try_from(points).ok().filter(|_| bits < MOST_TOKENS)?;
+        let products = coefficients.iter().zip(tokens).map(|(price, count)| u128::from(count.cast_unsigned()) * price);
+        let sum = products.fold(constant, |sum, product| sum + product);
+        Some(sum.wrapping_sub(denominator.checked_mul(points)?) < denominator)
+    }
+}
+
+impl Ruled<{ estimate::CLASSES }> {
+    /// What a token of each class costs, and what is charged without any, nearly.
+    pub fn weights(&self) -> Weights {
+        let Prices { constant, coefficients, denominator } = self.prices.long();
+        Weights::of(constant, coefficients, denominator)
     }
 }
 
@@ -134,6 +166,16 @@ impl<const N: usize> Only<N> {
             Some(Prices { constant: short(prices.constant)?, coefficients, denominator: short(prices.denominator)? })
         };
         all_short().map_or_else(|| Only::Long(Box::new(prices)), Only::Short)
+    }
+
+    fn long(&self) -> Prices<u128, N> {
+        match self {
+            Only::Long(prices) => **prices,
+            Only::Short(Prices { constant, coefficients, denominator }) => {
+                let coefficients = coefficients.map(u128::from);
+                Prices { constant: u128::from(*constant), coefficients, denominator: u128::from(*denominator) }
+            }
+        }
     }
 
     /// Whether so many tokens come to this charge by the formula alone: no minimum, no limit had to be asked.
@@ -235,9 +277,16 @@ mod tests {
             terms.minimum = Minimum { before_rounding: rules[0], after_rounding: rules[1], for_free_groups: false };
             terms.saturates = rules[2];
             let charge = price(&terms);
-            let come = Compiled::of_classes(&terms, &[Class::Input, Class::Cached, Class::Output]).unwrap().come(&terms.usage).unwrap();
+            let classes = [Class::Input, Class::Cached, Class::Output];
+            let compiled = Compiled::of_classes(&terms, &classes).unwrap().ruled(&classes);
+            let tokens = classes.map(|class| terms.usage[class]);
+            let come = compiled.come(&tokens).unwrap();
             prop_assert_eq!((come.points, come.is_positive), (charge.points.0, charge.amount.is_positive()));
             prop_assert_eq!(Some(come.whole), charge.amount.round_half_away().to_i64());
+            if tokens.iter().all(|count| *count >= 0) {
+                let cut = charge.amount.truncate().to_i64().unwrap();
+                prop_assert_eq!([cut - 1, cut, cut + 1].map(|points| compiled.is_cut_to(&tokens, points)), [(cut > 0).then_some(false), Some(true), Some(false)]);
+            }
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use super::price::usd;
 use super::terms::{Formula, Sum, Terms};
-use super::usage::Class;
+use super::usage::{Class, PerClass};
 use crate::exact::{Charged, Exact, Points, Ratio};
-use crate::float::estimate::Estimate;
+use crate::float::estimate::{CLASSES, Estimate, Weights};
 
 /// False only where the terms certainly do not come to these points.
 pub fn may_give(terms: &Terms, written: &Charged, points: Points) -> bool {
@@ -32,6 +32,19 @@ pub fn estimate(terms: &Terms) -> Option<Estimate> {
     let amount = amount.plus(surcharges(terms, true)?);
     let amount = terms.multipliers.iter().fold(amount, |amount, multiplier| amount.times(multiplier.value));
     Some(amount.plus(surcharges(terms, false)?))
+}
+
+/// What one token of each class comes to, nearly.
+pub fn weights(terms: &Terms, classes: [Class; CLASSES]) -> Option<Weights> {
+    let mut one = Terms { usage: PerClass::default(), ..terms.clone() };
+    let nothing = estimate(&one)?;
+    let mut ones = [nothing; CLASSES];
+    for (of_class, class) in ones.iter_mut().zip(classes) {
+        one.usage = PerClass::default();
+        one.usage[class] = 1;
+        *of_class = estimate(&one)?;
+    }
+    Some(Weights::between(nothing, ones))
 }
 
 fn tokens(terms: &Terms) -> Estimate {

@@ -29,8 +29,8 @@ mod terms;
 mod usage;
 
 pub use changes::tiers;
-pub use compiled::{Come, Compiled, Only};
-pub use estimate::{estimate, may_give};
+pub use compiled::{Come, Compiled, Only, Ruled};
+pub use estimate::{estimate, may_give, weights};
 pub use in_floats::{as_priced, expression_variables};
 pub use judge::{Judgement, Standing, agrees, judge};
 pub use lines::{ChargeLine, Unit, lines};

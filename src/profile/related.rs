@@ -45,7 +45,12 @@ impl RelatedModel {
     /// Whether its price is another of the same mode.
     pub fn may_replace(&self, terms: &Terms) -> bool {
         let differs = self.model_ratio != terms.model_ratio || self.rates != terms.rates || self.price != terms.price;
-        differs && self.formula.mode() == terms.formula.mode() && self.formula.mode() != Mode::Expression
+        differs && self.is_of_mode(terms)
+    }
+
+    /// Whether its price is for the same, and no expression.
+    pub fn is_of_mode(&self, terms: &Terms) -> bool {
+        self.formula.mode() == terms.formula.mode() && self.formula.mode() != Mode::Expression
     }
 
     /// Puts its price in the place of the terms' own.

@@ -8,7 +8,7 @@ use std::fmt::Display;
 use super::Case;
 use crate::audit::{Cause, Word};
 use crate::exact::{Exact, Points, Ratio};
-use crate::float::gateway;
+use crate::float::gateway::Advance;
 use crate::pricing::{
     Adjustment, After, Class, Formula, Minimum, Mode, Multiplier, PerClass, Slot, Sum, Surcharge, Terms, Tiered, as_priced, price,
     tiers, weighted,
@@ -128,7 +128,7 @@ pub enum Make {
     /// Other prices. Of the tokens they hang on nothing but which classes have any.
     Prices(Changing),
     /// Other tokens at the same prices.
-    Tokens(Counting),
+    Tokens(&'static [Counted]),
     /// A number that follows from the right charge, or the prompt.
     Points(Changing),
     /// Whatever else.
@@ -136,8 +136,8 @@ pub enum Make {
 }
 
 impl Make {
-    pub fn counting(self) -> Option<Counting> {
-        if let TokensOf(count) = self { Some(count) } else { None }
+    pub fn counting(self) -> Option<&'static [Counted]> {
+        if let TokensOf(counted) = self { Some(counted) } else { None }
     }
 
     pub fn pointing(self) -> Option<Changing> {
@@ -146,7 +146,6 @@ impl Make {
 }
 
 pub type Changing = fn(&Case<'_>, &Terms, &mut Changes<'_>);
-pub type Counting = fn(&Tokens<'_>, &mut dyn FnMut(Counted));
 
 /// Token counts that may be counted in another way.
 #[derive(Clone, Copy, Debug)]
@@ -158,14 +157,63 @@ pub struct Tokens<'t> {
 }
 
 /// Other token counts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
     /// These classes cost nothing.
     Free(&'static [Class]),
     /// There are no tokens of these classes.
     Without(&'static [Class]),
-    /// So many tokens of a class.
-    With(Class, i64),
+    /// The tokens of these classes are in the input as well.
+    Twice(&'static [Class]),
+    /// Where more is cached and written than the prompt holds: the input is the prompt without the other classes, but these are left in.
+    Held(&'static [Class]),
+    /// The tokens of these classes are taken out of the input, even if they are more.
+    Less(&'static [Class]),
+    /// No input is left, where those classes are more.
+    Drained(&'static [Class]),
+}
+
+impl Counted {
+    /// The classes whose tokens are counted in another way: where there are none of them, nothing changes.
+    pub fn classes(self) -> &'static [Class] {
+        let (Counted::Free(classes)
+        | Counted::Without(classes)
+        | Counted::Twice(classes)
+        | Counted::Held(classes)
+        | Counted::Less(classes)
+        | Counted::Drained(classes)) = self;
+        classes
+    }
+
+    /// The other counts; none where this way says nothing of the tokens.
+    pub fn usage(self, tokens: &Tokens<'_>) -> Option<PerClass<i64>> {
+        let classes = self.classes();
+        if classes.iter().all(|class| tokens.usage[*class] == 0) {
+            return None;
+        }
+        let mut usage = *tokens.usage;
+        match self {
+            Counted::Free(_) => classes.iter().for_each(|class| usage[*class] = 0),
+            Counted::Without(_) if !matches!(tokens.formula.mode(), Mode::Tokens | Mode::Expression) => return None,
+            Counted::Without(_) => classes.iter().for_each(|class| usage[*class] = 0),
+            Counted::Twice(_) => usage[Class::Input] = usage[Class::Input].saturating_add(tokens_of(&usage, classes)),
+            Counted::Held(_) => usage[Class::Input] = held(tokens.prompt, &usage, classes)?,
+            Counted::Less(_) => usage[Class::Input] = tokens.input_less(classes)?,
+            Counted::Drained(_) => usage[Class::Input] = tokens.input_less(classes).filter(|left| *left < 0).map(|_| 0)?,
+        }
+        Some(usage)
+    }
+}
+
+impl Tokens<'_> {
+    /// The input without other classes. Of a prompt that holds them they are taken out already: twice means something only where some
+    /// input is left.
+    fn input_less(&self, classes: &[Class]) -> Option<i64> {
+        let input = self.usage[Class::Input];
+        let left = input.saturating_sub(tokens_of(self.usage, classes));
+        let may_be = left > 0 || input >= self.prompt;
+        (left != input && may_be && !matches!(self.formula, Formula::Sum(Sum::OneHub))).then_some(left)
+    }
 }
 
 const fn definite(cause: Cause, make: Make) -> Definite {
@@ -190,13 +238,13 @@ pub const DEFINITE: &[Definite] = &[
     definite(Cause::CompletionRatioOmitted, Prices(completion_ratio_omitted)),
     definite(Cause::CompletionRatioDiffers, Prices(completion_ratio_known)),
     definite(Cause::CacheRatioOmitted, Prices(cache_ratio_omitted)),
-    definite(Cause::CacheFree, TokensOf(cache_free)),
-    definite(Cause::CacheDoubleCounted, TokensOf(cache_double_counted)),
-    definite(Cause::CacheSubtracted, TokensOf(cache_subtracted)),
-    definite(Cause::CacheWriteOmitted, TokensOf(cache_write_omitted)),
+    definite(Cause::CacheFree, TokensOf(CACHE_FREE)),
+    definite(Cause::CacheDoubleCounted, TokensOf(CACHE_DOUBLE_COUNTED)),
+    definite(Cause::CacheSubtracted, TokensOf(CACHE_SUBTRACTED)),
+    definite(Cause::CacheWriteOmitted, TokensOf(CACHE_WRITE_OMITTED)),
     definite(Cause::CacheWriteRatioDiffers, Prices(cache_write_ratio_known)),
-    definite(Cause::OutputOmitted, TokensOf(output_omitted)),
-    definite(Cause::InputOmitted, TokensOf(input_omitted)),
+    definite(Cause::OutputOmitted, TokensOf(OUTPUT_OMITTED)),
+    definite(Cause::InputOmitted, TokensOf(INPUT_OMITTED)),
     definite(Cause::InputOmitted, Other(separate_audio_omitted)),
     definite(Cause::PerCallAsTokens, Prices(per_call_as_tokens)),
     definite(Cause::TokensAsPerCall, Prices(tokens_as_per_call)),
@@ -233,10 +281,15 @@ pub fn definite_changes(case: &Case<'_>, see: &mut See<'_>) {
     }
 }
 
-/// Shows the changes that may take part in a pair, of terms that may be changed already; only causes behind `after`.
+/// The causes that may take part in a pair; only those behind `after`.
+pub fn pairable(after: Option<Cause>) -> impl Iterator<Item = &'static Definite> {
+    DEFINITE.iter().filter(move |definite| definite.pairs && after.is_none_or(|after| definite.cause > after))
+}
+
+/// Shows the changes that may take part in a pair, of terms that may be changed already.
 pub fn pairable_changes(case: &Case<'_>, terms: &Terms, after: Option<Cause>, see: &mut See<'_>) {
     let mut changed = terms.clone();
-    for definite in DEFINITE.iter().filter(|definite| definite.pairs && after.is_none_or(|after| definite.cause > after)) {
+    for definite in pairable(after) {
         show(case, terms, (definite.cause, definite.make), &mut changed, see);
     }
 }
@@ -246,15 +299,14 @@ pub fn show(case: &Case<'_>, terms: &Terms, (cause, make): (Cause, Make), change
     let mut changes = Changes { cause, changed, see: &mut |change| see(change) };
     match make {
         Prices(make) | PointsOf(make) | Other(make) => make(case, terms, &mut changes),
-        TokensOf(count) => {
+        TokensOf(counted) => {
             let tokens = Tokens { usage: &terms.usage, prompt: case.prompt, formula: &terms.formula };
-            count(&tokens, &mut |counted| {
+            for (counted, usage) in counted.iter().filter_map(|counted| Some((counted, counted.usage(&tokens)?))) {
                 changes.push_usage(case, terms, |changed| match counted {
                     Counted::Free(classes) => used(terms, classes).for_each(|class| changed.set_free(class)),
-                    Counted::Without(classes) => classes.iter().for_each(|class| changed.usage[*class] = 0),
-                    Counted::With(class, tokens) => changed.usage[class] = tokens,
+                    _ => changed.usage = usage,
                 });
-            });
+            }
         }
     }
 }
@@ -428,56 +480,31 @@ fn cache_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     push_like_input(terms, &READS, changes);
 }
 
-fn cache_free(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
-    if READS.iter().any(|class| tokens.usage[*class] != 0) {
-        count(Counted::Free(&READS));
-    }
-}
+const CACHE_FREE: &[Counted] = &[Counted::Free(&READS)];
 
-/// Where more is cached and written than the prompt holds, what is left in is the prompt without the other classes.
-fn cache_double_counted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
-    let usage = tokens.usage;
-    let cached = tokens_of(usage, &READS);
-    if cached == 0 {
-        return;
-    }
-    let input = usage[Class::Input];
-    for counted in [Some(input.saturating_add(cached)), held(tokens.prompt, usage, &READS)].into_iter().flatten() {
-        count(Counted::With(Class::Input, counted));
-    }
-}
+const CACHE_DOUBLE_COUNTED: &[Counted] = &[Counted::Twice(&READS), Counted::Held(&READS)];
 
 /// Where the classes within a prompt are more than it holds: what is left of it without them, but with those that are left in.
 fn held(prompt: i64, usage: &PerClass<i64>, left_in: &[Class]) -> Option<i64> {
-    let is_within = |class: Class| !class.is_output() && !left_in.contains(&class) && class != Class::Input;
-    let others = usage.iter().filter(|(class, _)| is_within(*class));
-    let rest = others.fold(prompt, |rest, (_, tokens)| rest.saturating_sub(tokens));
+    let rest = beside_input(left_in).fold(prompt, |rest, class| rest.saturating_sub(usage[class]));
     (usage[Class::Input] <= 0).then_some(rest.max(0))
 }
 
-/// Of a prompt that holds the cached tokens they are taken out already: twice means something only where some input is left.
-fn cache_subtracted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
-    if matches!(tokens.formula, Formula::Sum(Sum::OneHub)) {
-        return;
-    }
-    let input = tokens.usage[Class::Input];
-    let is_held = input < tokens.prompt;
-    for classes in [&READS[..], &CACHE] {
-        let left = input.saturating_sub(tokens_of(tokens.usage, classes));
-        for left in [left, left.max(0)].into_iter().filter(|left| *left != input && (*left > 0 || !is_held)) {
-            count(Counted::With(Class::Input, left));
-        }
-    }
+/// The classes within a prompt beside its input, but those that are left in.
+pub fn beside_input(left_in: &[Class]) -> impl Iterator<Item = Class> {
+    Class::INPUTS.iter().copied().filter(|class| !left_in.contains(class) && *class != Class::Input)
 }
 
+const CACHE_SUBTRACTED: &[Counted] =
+    &[Counted::Less(&READS), Counted::Drained(&READS), Counted::Less(&CACHE), Counted::Drained(&CACHE)];
+
 /// All writes, and each kind of them.
-fn cache_write_omitted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
-    for classes in [&WRITES[..], &WRITES[..1], &WRITES[1..2], &WRITES[2..]] {
-        if classes.iter().any(|class| tokens.usage[*class] != 0) {
-            count(Counted::Free(classes));
-        }
-    }
-}
+const CACHE_WRITE_OMITTED: &[Counted] = &[
+    Counted::Free(&WRITES),
+    Counted::Free(&[Class::CacheWrite]),
+    Counted::Free(&[Class::CacheWrite5m]),
+    Counted::Free(&[Class::CacheWrite1h]),
+];
 
 /// Writes at each other known rate: as plain input, as a read, as the other kinds of writes.
 fn cache_write_ratio_known(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
@@ -516,25 +543,9 @@ fn writes_in_proportion(terms: &Terms) -> Option<Terms> {
     })
 }
 
-fn output_omitted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
-    let others = tokens_of(tokens.usage, &Class::OUTPUTS[1..]);
-    if !matches!(tokens.formula.mode(), Mode::Tokens | Mode::Expression) || others.saturating_add(tokens.usage[Class::Output]) == 0
-    {
-        return;
-    }
-    if others != 0 {
-        count(Counted::With(Class::Output, 0));
-    }
-    count(Counted::Without(Class::OUTPUTS));
-}
+const OUTPUT_OMITTED: &[Counted] = &[Counted::Without(&[Class::Output]), Counted::Without(Class::OUTPUTS)];
 
-fn input_omitted(tokens: &Tokens<'_>, count: &mut dyn FnMut(Counted)) {
-    let has_any = Class::INPUTS.iter().any(|class| tokens.usage[*class] != 0);
-    if has_any && matches!(tokens.formula.mode(), Mode::Tokens | Mode::Expression) {
-        count(Counted::With(Class::Input, 0));
-        count(Counted::Without(Class::INPUTS));
-    }
-}
+const INPUT_OMITTED: &[Counted] = &[Counted::Without(&[Class::Input]), Counted::Without(Class::INPUTS)];
 
 fn separate_audio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     if terms.surcharges.iter().any(is_audio) {
@@ -758,7 +769,7 @@ fn pre_consumed_kept(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) 
         let amount = Exact::from(tokens) * terms.model_ratio * terms.rates[Class::Input] * terms.group_ratio;
         changes.push_points(Points::saturating(&amount.truncate()));
         // The gateways estimate in float64, whatever they charge in.
-        changes.push_points(Points(gateway::estimate(tokens, terms.model_ratio, terms.group_ratio)));
+        changes.push_points(Points(Advance::of(terms.model_ratio, terms.group_ratio).points(tokens)));
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,7 @@ use super::{CauseSet, Diagnosis};
 use crate::audit::cause::{Cause, Causes, Kind};
 use crate::audit::{Judged, Span, Tally, Word, pairs};
 use crate::exact::{Charged, Points, Ratio};
-use crate::pricing::{Slot, Terms};
+use crate::pricing::{PerClass, Slot, Terms};
 
 /// A model and a group; the model alone where rows carry no group.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -29,7 +30,7 @@ pub struct ClassKey {
 pub(super) struct Shared {
     causes: Causes,
     number: Option<(Word, Ratio)>,
-    name: Option<String>,
+    name: Option<Box<str>>,
 }
 
 /// Rows with the points and times of them.
@@ -41,6 +42,12 @@ pub struct Told {
 }
 
 impl Told {
+    /// A wrong row.
+    pub fn one(charged: Points, expected: Points, time: Option<i64>) -> Told {
+        let tally = Tally { rows: 1, charged_points: charged.0.into(), expected_points: expected.0.into(), mismatched: 1 };
+        Told { tally, span: Span::of(time), over: u64::from(charged > expected) }
+    }
+
     fn merge(&mut self, other: &Told) {
         self.tally.merge(&other.tally);
         self.span.merge(other.span);
@@ -53,11 +60,32 @@ impl Told {
     }
 }
 
-/// Rows that are explained by something, by the causes that they have alone.
+/// Rows that are explained by something, by the causes that they have alone. There are many such sums, most of few rows with the same
+/// causes: those are kept small.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(into = "ExplainedRows", from = "ExplainedRows")]
+enum Explained {
+    #[default]
+    Nothing,
+    Few(Few),
+    Many(Box<ExplainedRows>),
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Explained {
+struct ExplainedRows {
     rows: u64,
     by_own: ByOwn,
+}
+
+/// Wrong rows with the same causes, in short numbers.
+#[derive(Clone, Copy, Debug)]
+struct Few {
+    own: Causes,
+    rows: u32,
+    over: u32,
+    charged: i64,
+    expected: i64,
+    times: Option<(u32, u32)>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -87,7 +115,9 @@ struct Unasked {
 /// A wrong charge, whose numbers can be sought.
 #[derive(Clone, Debug, PartialEq)]
 struct Charge {
-    terms: Terms,
+    /// Without their tokens, so that many rows share them.
+    terms: Arc<Terms>,
+    usage: PerClass<i64>,
     written: Charged,
     charged: Points,
 }
@@ -120,6 +150,91 @@ impl From<AsideAsked> for Aside {
     fn from(asked: AsideAsked) -> Aside {
         let rows = asked.rows.into_iter().map(|((shared, own), told)| Unasked { numbers: Numbers::Sought(shared), own, told });
         Aside { seen: asked.seen, rows: rows.collect() }
+    }
+}
+
+impl From<Explained> for ExplainedRows {
+    fn from(explained: Explained) -> ExplainedRows {
+        match explained {
+            Explained::Nothing => ExplainedRows::default(),
+            Explained::Few(few) => ExplainedRows { rows: few.rows.into(), by_own: ByOwn(vec![(few.own, few.told())]) },
+            Explained::Many(rows) => *rows,
+        }
+    }
+}
+
+impl From<ExplainedRows> for Explained {
+    fn from(rows: ExplainedRows) -> Explained {
+        let few = if let [(own, told)] = &rows.by_own.0[..] { Few::of(*own, told) } else { None };
+        few.map_or_else(|| Explained::Many(Box::new(rows)), Explained::Few)
+    }
+}
+
+impl PartialEq for Explained {
+    fn eq(&self, other: &Explained) -> bool {
+        ExplainedRows::from(self.clone()) == ExplainedRows::from(other.clone())
+    }
+}
+
+impl Explained {
+    fn rows(&self) -> u64 {
+        match self {
+            Explained::Nothing => 0,
+            Explained::Few(few) => few.rows.into(),
+            Explained::Many(rows) => rows.rows,
+        }
+    }
+
+    fn add(&mut self, own: Causes, told: &Told) {
+        let few = match self {
+            Explained::Nothing => Few::of(own, told),
+            Explained::Few(few) if few.own == own => few.plus(told),
+            _ => None,
+        };
+        if let Some(few) = few {
+            *self = Explained::Few(few);
+            return;
+        }
+        if !matches!(self, Explained::Many(_)) {
+            *self = Explained::Many(Box::new(std::mem::take(self).into()));
+        }
+        if let Explained::Many(rows) = self {
+            rows.rows += told.tally.rows;
+            rows.by_own.add(own, told);
+        }
+    }
+
+    fn merge(&mut self, other: Explained) {
+        ExplainedRows::from(other).by_own.0.iter().for_each(|(own, told)| self.add(*own, told));
+    }
+}
+
+impl Few {
+    /// None where a number is too long, or not all rows are wrong.
+    fn of(own: Causes, told: &Told) -> Option<Few> {
+        let Told { tally, span, over } = told;
+        let time = |time: i64| u32::try_from(time).ok();
+        let times = match (span.first, span.last) {
+            (None, None) => None,
+            (first, last) => Some((time(first?)?, time(last?)?)),
+        };
+        let (charged, expected) = (tally.charged_points.try_into().ok()?, tally.expected_points.try_into().ok()?);
+        let are_wrong = tally.mismatched == tally.rows;
+        let few = Few { own, rows: tally.rows.try_into().ok()?, over: (*over).try_into().ok()?, charged, expected, times };
+        are_wrong.then_some(few)
+    }
+
+    fn told(&self) -> Told {
+        let (charged_points, expected_points) = (self.charged.into(), self.expected.into());
+        let tally = Tally { rows: self.rows.into(), charged_points, expected_points, mismatched: self.rows.into() };
+        let (first, last) = self.times.unzip();
+        Told { tally, span: Span { first: first.map(i64::from), last: last.map(i64::from) }, over: self.over.into() }
+    }
+
+    fn plus(&self, told: &Told) -> Option<Few> {
+        let mut sum = self.told();
+        sum.merge(told);
+        Few::of(self.own, &sum)
     }
 }
 
@@ -241,7 +356,7 @@ impl Shared {
         of_row.chain(diagnosis.models.iter().map(|model| Shared {
             causes: Causes::earned(Cause::ModelPriceOther),
             number: None,
-            name: Some(model.clone()),
+            name: Some(model.as_str().into()),
         }))
     }
 
@@ -256,16 +371,27 @@ impl Shared {
 
     fn implied(&self) -> Option<(Word, String)> {
         let number = self.number.as_ref().map(|(key, value)| (key.clone(), value.to_string()));
-        number.or_else(|| self.name.as_ref().map(|name| ("model".into(), name.clone())))
+        number.or_else(|| self.name.as_ref().map(|name| ("model".into(), name.to_string())))
     }
 }
 
 impl Aside {
-    fn add(&mut self, row: impl FnOnce() -> Unasked) {
+    fn add(&mut self, own: Causes, (terms, written, charged): (&Terms, &Charged, Points), told: Told) {
         self.see(1);
         if !self.is_full() {
-            self.rows.push(row());
+            let (usage, bare) = (terms.usage, Terms { usage: PerClass::default(), ..terms.clone() });
+            let charge = Charge { terms: self.shared(bare), usage, written: written.clone(), charged };
+            self.rows.push(Unasked { numbers: Numbers::Unsought(Box::new(charge)), own, told });
         }
+    }
+
+    /// The same terms of another row, where there are any.
+    fn shared(&self, terms: Terms) -> Arc<Terms> {
+        let known = self.rows.iter().rev().find_map(|row| match &row.numbers {
+            Numbers::Unsought(charge) if *charge.terms == terms => Some(&charge.terms),
+            _ => None,
+        });
+        known.map_or_else(|| Arc::new(terms), Arc::clone)
     }
 
     fn merge(&mut self, other: Aside) {
@@ -292,8 +418,9 @@ impl Unasked {
         match &self.numbers {
             Numbers::Sought(shared) => shared.clone(),
             Numbers::Unsought(charge) => {
-                let wrong = Wrong { terms: &charge.terms, written: &charge.written, charged: charge.charged };
-                Shared::numbered(&earned::solve(wrong).numbers).collect()
+                let terms = Terms { usage: charge.usage, ..(*charge.terms).clone() };
+                let wrong = Wrong { terms: &terms, written: &charge.written, charged: charge.charged };
+                Shared::numbered(&earned::numbers(wrong)).collect()
             }
         }
     }
@@ -301,11 +428,32 @@ impl Unasked {
 
 impl Classes {
     /// Counts a mismatched row.
-    pub fn add(&mut self, key: ClassKey, judged: &Judged, diagnosis: &Diagnosis, told: &Told) {
+    pub fn add(&mut self, key: &ClassKey, judged: &Judged, diagnosis: &Diagnosis, told: &Told) {
         let own = diagnosis.cause();
-        self.add_unit(&key, diagnosis, own, told);
+        self.add_unit(key, diagnosis, own, told);
         let before = self.classes.len();
-        let class = self.classes.entry(key).or_default();
+        let Some(class) = self.count(key, diagnosis, told) else { return };
+        if let Some(terms) = judged.terms.as_ref().filter(|_| diagnosis.numbers_unsought && before <= MOST_CLASSES) {
+            class.aside.add(own, (terms, &judged.written, judged.charged), told.clone());
+        }
+        if before > MOST_CLASSES {
+            class.aside.see(MOST_ASIDE + 1);
+        } else if !self.keeps_aside() {
+            self.drop_aside();
+        }
+    }
+
+    /// Counts a mismatched row that is not priced in USD, and was asked for numbers.
+    pub fn add_asked(&mut self, key: &ClassKey, diagnosis: &Diagnosis, told: &Told) {
+        self.count(key, diagnosis, told);
+    }
+
+    fn count(&mut self, key: &ClassKey, diagnosis: &Diagnosis, told: &Told) -> Option<&mut Class> {
+        let own = diagnosis.cause();
+        if !self.classes.contains_key(key) {
+            self.classes.insert(key.clone(), Class::default());
+        }
+        let class = self.classes.get_mut(key)?;
         class.rows += 1;
         class.by_own.add(own, told);
         let before_row = class.explained.len();
@@ -316,25 +464,14 @@ impl Classes {
             }
         }
         self.shared += class.explained.len() - before_row;
-        if let Some(terms) = judged.terms.as_ref().filter(|_| diagnosis.numbers_unsought && before <= MOST_CLASSES) {
-            let charge = || Charge { terms: terms.clone(), written: judged.written.clone(), charged: judged.charged };
-            let row = || Unasked { numbers: Numbers::Unsought(Box::new(charge())), own, told: told.clone() };
-            class.aside.add(row);
-        }
-        if before > MOST_CLASSES {
-            class.aside.see(MOST_ASIDE + 1);
-        } else if !self.keeps_aside() {
-            self.drop_aside();
-        }
+        Some(class)
     }
 
     /// Keeps a row aside that is [counted with others](Classes::add_alike), as long as there are few.
     pub fn keep_aside(&mut self, key: &ClassKey, causes: CauseSet, charge: (Terms, Points), told: Told) {
         let keeps_aside = self.keeps_aside();
         let (Some(class), Some(own)) = (self.classes.get_mut(key).filter(|_| keeps_aside), causes.iter().next()) else { return };
-        let (terms, charged) = charge;
-        let charge = Charge { terms, written: Charged::Points(charged), charged };
-        class.aside.add(|| Unasked { numbers: Numbers::Unsought(Box::new(charge)), own, told });
+        class.aside.add(own, (&charge.0, &Charged::Points(charge.1), charge.1), told);
     }
 
     /// Counts rows with the same definite causes. A row with them must have been [added](Classes::add) to their class before.
@@ -386,9 +523,7 @@ impl Classes {
             class.rows += part.rows;
             class.by_own.merge(&part.by_own);
             for (shared, part) in part.explained {
-                let explained = class.explained.entry(shared).or_default();
-                explained.rows += part.rows;
-                explained.by_own.merge(&part.by_own);
+                class.explained.entry(shared).or_default().merge(part);
             }
             class.aside.merge(part.aside);
         }
@@ -427,7 +562,7 @@ impl Classes {
         let by_unit = unit.and_then(|unit| unit.by_class.get(key));
         by_unit.into_iter().flat_map(|own| &own.0).for_each(|(own, told)| left.take(*own, told));
         if let Some((shared, explained)) = class.best().filter(|_| by_unit.is_none()) {
-            for (own, told) in &explained.by_own.0 {
+            for (own, told) in &ExplainedRows::from(explained.clone()).by_own.0 {
                 causes.count(shared.causes, key, told, shared.implied());
                 left.take(*own, told);
             }
@@ -482,9 +617,7 @@ impl Class {
     }
 
     fn explain(&mut self, shared: Shared, own: Causes, told: &Told) {
-        let explained = self.explained.entry(shared).or_default();
-        explained.rows += told.tally.rows;
-        explained.by_own.add(own, told);
+        self.explained.entry(shared).or_default().add(own, told);
     }
 
     /// The class with the numbers of the rows that were kept aside, where they can matter.
@@ -503,7 +636,7 @@ impl Class {
     /// Other earned causes that explain as many rows as an earned one.
     fn equals(&self, best: &Shared, explained: &Explained) -> Vec<Shared> {
         let is_equal = |(shared, other): &(&Shared, &Explained)| {
-            other.rows == explained.rows && shared.causes.kind == Kind::Earned && shared.causes != best.causes
+            other.rows() == explained.rows() && shared.causes.kind == Kind::Earned && shared.causes != best.causes
         };
         let others = self.explained.iter().filter(|_| best.causes.kind == Kind::Earned).filter(is_equal);
         others.map(|(shared, _)| shared.clone()).collect()
@@ -517,9 +650,10 @@ impl Class {
     /// What explains most rows, and at least two; definite before earned before pairs at equal counts.
     fn best(&self) -> Option<(&Shared, &Explained)> {
         let enough = |(shared, explained): &(&Shared, &Explained)| {
-            explained.rows >= 2 && (shared.causes.kind != Kind::Earned || explained.rows * EARNED_SHARE >= self.rows)
+            let rows = explained.rows();
+            rows >= 2 && (shared.causes.kind != Kind::Earned || rows * EARNED_SHARE >= self.rows)
         };
-        self.explained.iter().filter(enough).min_by(|(a, x), (b, y)| y.rows.cmp(&x.rows).then_with(|| a.cmp(b)))
+        self.explained.iter().filter(enough).min_by(|(a, x), (b, y)| y.rows().cmp(&x.rows()).then_with(|| a.cmp(b)))
     }
 }
 

@@ -1,35 +1,62 @@
 //! The definite causes of rows of one kind, ready for many rows.
 //!
 //! Rows of a kind have the same terms but for how many tokens they have. So what a change of prices makes of them is a sum over tokens as
-//! well, and is compiled once ([`Compiled`]); a change of tokens is made to the row's own and priced as the right charge is; and a number
-//! that follows from the right charge is asked of the general way, if it can come near at all. It is the same list of causes
-//! ([`DEFINITE`](changes::DEFINITE)) that the general way goes through, and what is in doubt here is left to it.
+//! well, and is compiled once ([`Ruled`]); a change of tokens is made to the row's own, which are priced as the right charge is; and a number
+//! that follows from the right charge is asked of the general way, if it can come near at all. Which changes come near a charge is
+//! seen of all of them at once, by sums in floats ([`Sums`]); whether they give it is then computed exactly. It is the same list of
+//! causes ([`DEFINITE`](changes::DEFINITE)) that the general way goes through, and what is in doubt here is left to it.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
-use super::changes::{self, Changing, Counted, Counting, Make, To};
+use super::changes::{self, Changing, Counted, Make, To};
 use super::{Case, Diagnosis, Look};
 use crate::audit::cause::{Cause, Causes, Kind};
 use crate::exact::{Charged, Points, Ratio};
-use crate::float::estimate::{Amount, MOST_CLASSES, Near, Steps, Sums, Weights};
-use crate::pricing::{Charge, Class, Come, Compiled, Formula, PerClass, Rounding, Terms, price};
-use crate::profile::{Related, RelatedModel};
+use crate::float::estimate::{self, Amount, Near, Steps, Sums, Weights};
+use crate::float::gateway::Advance;
+use crate::pricing::{Class, Compiled, Formula, PerClass, Ruled, Terms, price, weights};
+use crate::profile::{Related, RelatedModel, Shape};
+
+/// Tokens of [`Shape::CLASSES`].
+type Tokens = [i64; estimate::CLASSES];
+type Prices = Ruled<{ estimate::CLASSES }>;
 
 /// The definite causes of rows that have tokens of the same classes, and else the same terms.
 #[derive(Clone, Debug)]
 pub struct CompiledCauses {
     /// Any terms of the kind.
     terms: Terms,
-    /// The classes that have tokens, or may get some by a change.
-    classes: Box<[Class]>,
-    right: Compiled,
-    weights: Weights,
-    steps: Steps,
-    /// The prices of the causes that change them, and the same nearly.
-    changed: Box<[(Cause, Compiled)]>,
-    nearly: Sums,
-    counting: Box<[(Cause, Counting)]>,
+    right: Prices,
+    nearly: Weights,
+    changes: Box<[Changed]>,
+    /// The changes nearly.
+    sums: Sums,
     pointing: Box<[(Cause, Changing)]>,
+    steps: Steps,
+    advance: Advance,
+    others: Option<Others>,
+}
+
+/// What else explains rows, nearly: those that come near any of it are asked one by one.
+#[derive(Clone, Debug)]
+struct Others {
+    pairs: Sums,
+    /// In a group of ratio 1.
+    models: Arc<Sums>,
+}
+
+/// A change of prices, or of tokens.
+#[derive(Clone, Debug)]
+struct Changed {
+    cause: Cause,
+    to: ChangedTo,
+}
+
+#[derive(Clone, Debug)]
+enum ChangedTo {
+    Prices(Prices),
+    Tokens(Counted),
 }
 
 /// Definite causes that explain a row, a bit for each.
@@ -39,14 +66,13 @@ pub struct CauseSet(u64);
 /// A row to be explained.
 #[derive(Clone, Copy, Debug)]
 struct Row<'r> {
-    usage: &'r PerClass<i64>,
+    tokens: &'r Tokens,
     prompt: i64,
     charged: Points,
-    right: Come,
-    /// The right amount and what each class adds to it, nearly.
+    right: i64,
+    counts: &'r estimate::Counts,
+    /// The right amount, nearly.
     amount: Amount,
-    parts: &'r [Amount; MOST_CLASSES],
-    near: Near,
 }
 
 impl CauseSet {
@@ -58,15 +84,24 @@ impl CauseSet {
         self.0 & 1 << cause as u64 != 0
     }
 
-    /// The causes of a diagnosis that sought no further; none where it did.
+    /// The causes of a diagnosis: definite ones alone, or none at all, but for numbers. None where it says anything else.
     pub fn of(diagnosis: &Diagnosis) -> Option<CauseSet> {
+        if !diagnosis.numbers_unsought {
+            let is_of_numbers = diagnosis.causes.iter().all(|explanation| explanation.causes.kind == Kind::Earned);
+            return (is_of_numbers && diagnosis.models.is_empty()).then(CauseSet::default);
+        }
         let mut set = CauseSet::default();
         for explanation in &diagnosis.causes {
             set.add(Some(explanation.causes).filter(|causes| causes.kind == Kind::Definite)?.first);
         }
         // In another order they are told otherwise.
         let is_in_order = diagnosis.causes.iter().map(|explanation| explanation.causes).eq(set.iter());
-        (diagnosis.numbers_unsought && is_in_order).then_some(set)
+        is_in_order.then_some(set)
+    }
+
+    /// No definite cause.
+    pub fn is_empty(self) -> bool {
+        self == CauseSet::default()
     }
 
     /// The causes in their order: the first is the cause.
@@ -83,133 +118,141 @@ impl CompiledCauses {
         if !is_plain || !matches!(case.written, Charged::Points(_)) {
             return None;
         }
-        let has_tokens = |class: &Class| *class == Class::Input || terms.usage[*class] != 0;
-        let classes: Box<[Class]> = Class::ALL.into_iter().filter(has_tokens).collect();
-        let right = Compiled::of_classes(terms, &classes)?;
-        let changed = changed_prices(case, &classes)?;
-        let weights: Vec<Weights> = changed.iter().map(|(_, prices)| prices.weights()).collect();
-        let indexes: Vec<usize> = classes.iter().map(|class| *class as usize).collect();
-        let all = changes::DEFINITE.iter();
+        let classes = classes(terms)?;
+        let right = compiled(terms, &classes)?;
+        let nearly = right.weights();
+        let mut changes = changed_prices(case, &classes, &right)?;
+        changes.extend(changed_tokens(terms));
+        let sums: Vec<Weights> = changes.iter().map(|change| change.to.weights(nearly)).collect();
+        let others = pairs(case, &changes, nearly);
+        let others =
+            others.and_then(|pairs| Some(Others { pairs: Sums::distinct(pairs), models: case.look.models_nearly(terms)? }));
+        let pointing = changes::DEFINITE.iter().filter_map(|definite| Some((definite.cause, definite.make.pointing()?)));
         Some(CompiledCauses {
             terms: terms.clone(),
-            weights: right.weights(),
-            steps: Steps::of(classes.len(), [terms.model_ratio, terms.group_ratio]),
             right,
-            nearly: Sums::of(&indexes, &weights),
-            changed: changed.into(),
-            classes,
-            counting: all.clone().filter_map(|definite| definite.make.counting().map(|count| (definite.cause, count))).collect(),
-            pointing: all.filter_map(|definite| definite.make.pointing().map(|make| (definite.cause, make))).collect(),
+            nearly,
+            sums: Sums::of(&sums),
+            changes: changes.into(),
+            pointing: pointing.collect(),
+            steps: Steps::of(Shape::CLASSES.map(|class| terms.rates[class]), [terms.model_ratio, terms.group_ratio]),
+            advance: Advance::of(terms.model_ratio, terms.group_ratio),
+            others,
         })
     }
 
-    /// Why a row with such tokens is charged otherwise than it should be, and what it should be charged; none where the general way must
-    /// say it. All classes that have tokens must be those of the case that was compiled.
-    pub fn explain(&self, usage: &PerClass<i64>, prompt: i64, charged: Points) -> Option<(CauseSet, Points)> {
-        let right = self.right.come(usage)?;
-        let is_by_formula = right.whole >= 1 && right.points == right.whole && right.points < Points::INT32.1.0;
-        let is_usual = (0..Points::INT32.1.0).contains(&charged.0) && self.classes.iter().all(|class| usage[*class] >= 0);
-        if !is_by_formula || !is_usual || charged.0 == right.points {
+    /// Why a row with so many tokens of [`Shape::CLASSES`] is charged otherwise than it should be, and what it should be charged; none where
+    /// the general way must say it. Without causes, no pair and no other model explains it either, but numbers may. The classes that
+    /// have tokens must be those of the case that was compiled.
+    pub fn explain(&self, tokens: &Tokens, prompt: i64, charged: Points) -> Option<(CauseSet, Points)> {
+        let counts = estimate::Counts::of(tokens, prompt);
+        let amount = self.nearly.sum(&counts);
+        let right = self.expected(tokens, amount)?;
+        let is_usual = (0..Points::INT32.1.0).contains(&charged.0) && tokens.iter().all(|count| *count >= 0);
+        if !is_usual || charged.0 == right {
             return None;
         }
-        let (parts, amount) = self.weights.parts(usage.values());
-        let row = Row { usage, prompt, charged, right, amount, parts: &parts, near: Near::rounded(charged, amount) };
+        let row = Row { tokens, prompt, charged, right, counts: &counts, amount };
         let mut causes = CauseSet::default();
-        self.add_prices(row, &mut causes)?;
-        for (cause, count) in &self.counting {
-            if self.is_given_by_tokens(row, *count)? {
-                causes.add(*cause);
-            }
-        }
+        self.add_changes(row, &mut causes)?;
         for (cause, make) in &self.pointing {
-            if self.may_be(row, *cause) && self.is_shown(row, (*cause, *make)) {
+            let gives = match cause {
+                Cause::PreConsumedKept => self.is_in_advance(row)?,
+                _ => self.may_be(row, *cause) && self.is_shown(row, (*cause, *make)),
+            };
+            if gives {
                 causes.add(*cause);
             }
         }
-        (causes != CauseSet::default()).then_some((causes, Points(right.points)))
+        (!causes.is_empty() || self.is_like_no_other(row)).then_some((causes, Points(right)))
     }
 
-    /// What the charge of a row with such tokens should follow from.
-    pub fn terms(&self, usage: &PerClass<i64>) -> Terms {
-        Terms { usage: *usage, ..self.terms.clone() }
+    /// Whether no pair of causes and no other model comes near.
+    fn is_like_no_other(&self, row: Row<'_>) -> bool {
+        let near = self.near(row);
+        self.others.as_ref().is_some_and(|others| {
+            let by_model = row.counts.times(self.terms.group_ratio);
+            let mut found = others.pairs.near(row.counts, near).chain(others.models.near(&by_model, near));
+            row.charged.0 > 1 && found.next().is_none()
+        })
     }
 
-    /// Prices that are charged at 1 point and less are asked one by one, since a minimum may have made them.
-    fn add_prices(&self, row: Row<'_>, causes: &mut CauseSet) -> Option<()> {
-        let near = self.nearly.near(self.classes.iter().map(|class| row.usage[*class]), row.near);
-        let all = if row.charged.0 <= 1 { 0..self.changed.len() } else { 0..0 };
-        for index in near.filter(|_| row.charged.0 > 1).chain(all) {
-            let (cause, prices) = self.changed.get(index)?;
-            if !causes.has(*cause) && row.charged.0 >= prices.least_points() && prices.come(row.usage)?.points == row.charged.0 {
-                causes.add(*cause);
+    fn near(&self, row: Row<'_>) -> Near {
+        Near::rounded(row.charged, row.amount + self.nearly.part(INPUT, row.prompt))
+    }
+
+    /// What the charge of a row with so many tokens should follow from.
+    pub fn terms(&self, tokens: &Tokens) -> Terms {
+        Terms { usage: usage(tokens), ..self.terms.clone() }
+    }
+
+    /// What tokens come to by the formula alone; none where another rule makes their charge.
+    fn expected(&self, tokens: &Tokens, amount: Amount) -> Option<i64> {
+        let whole = amount.whole();
+        if self.right.gives(tokens, whole) {
+            return Some(whole);
+        }
+        let right = self.right.come(tokens)?;
+        (right.whole >= 1 && right.points == right.whole && right.points < Points::INT32.1.0).then_some(right.points)
+    }
+
+    /// Charges of 1 point and less are asked of each change, since a minimum may have made them.
+    fn add_changes(&self, row: Row<'_>, causes: &mut CauseSet) -> Option<()> {
+        let near = self.sums.near(row.counts, self.near(row)).filter(|_| row.charged.0 > 1);
+        let all = if row.charged.0 <= 1 { 0..self.changes.len() } else { 0..0 };
+        for change in near.chain(all).filter_map(|number| self.changes.get(number)) {
+            if !causes.has(change.cause) && self.gives(row, &change.to)? {
+                causes.add(change.cause);
             }
         }
         Some(())
     }
 
-    fn is_given_by_tokens(&self, row: Row<'_>, count: Counting) -> Option<bool> {
-        let tokens = changes::Tokens { usage: row.usage, prompt: row.prompt, formula: &self.terms.formula };
-        let mut found = Some(false);
-        count(&tokens, &mut |counted| {
-            if found == Some(false) && (row.charged.0 <= 1 || row.near.has(self.amount_counted(row, counted))) {
-                found = self.gives_counted(row, counted);
-            }
-        });
-        found
-    }
-
-    /// What other counts come to, nearly.
-    fn amount_counted(&self, row: Row<'_>, counted: Counted) -> Amount {
-        let part = |class: Class| row.parts[class as usize];
-        match counted {
-            Counted::With(class, tokens) => row.amount - part(class) + self.weights.part(class as usize, tokens),
-            Counted::Free(classes) | Counted::Without(classes) => {
-                classes.iter().fold(row.amount, |amount, class| amount - part(*class))
+    fn gives(&self, row: Row<'_>, change: &ChangedTo) -> Option<bool> {
+        match change {
+            ChangedTo::Prices(prices) => come_to(prices, row.tokens, row.charged),
+            ChangedTo::Tokens(counted) => {
+                let own = usage(row.tokens);
+                let own = changes::Tokens { usage: &own, prompt: row.prompt, formula: &self.terms.formula };
+                let Some(usage) = counted.usage(&own) else { return Some(false) };
+                let is_free = row.charged.0 == 0 && !changes::is_any_left(&usage, row.prompt);
+                if is_free { Some(true) } else { come_to(&self.right, &Shape::CLASSES.map(|class| usage[class]), row.charged) }
             }
         }
-    }
-
-    fn gives_counted(&self, row: Row<'_>, counted: Counted) -> Option<bool> {
-        let mut usage = *row.usage;
-        match counted {
-            Counted::With(class, tokens) => usage[class] = tokens,
-            Counted::Free(classes) | Counted::Without(classes) => classes.iter().for_each(|class| usage[*class] = 0),
-        }
-        let is_free = row.charged.0 == 0 && !changes::is_any_left(&usage, row.prompt);
-        if is_free { Some(true) } else { Some(self.right.come(&usage)?.points == row.charged.0) }
     }
 
     /// Whether points of a cause may be those that were charged: the others need not be asked.
     fn may_be(&self, row: Row<'_>, cause: Cause) -> bool {
         match cause {
-            Cause::Rounding => Near::in_steps(row.charged, self.steps).has(row.amount),
-            Cause::PreConsumedKept => {
-                let (near, amount) = (Near::cut(row.charged), |tokens: i64| self.weights.part(Class::Input as usize, tokens));
-                // The estimates in floats do not know of a rate of input.
-                let is_plain = self.terms.rates[Class::Input] == Ratio::ONE;
-                !is_plain || changes::estimated_tokens(row.prompt).into_iter().any(|tokens| near.has(amount(tokens)))
-            }
-            Cause::MinimumCharge => row.charged.0 <= 1 || row.right.points <= 1,
+            Cause::Rounding => self.steps.may_give(row.counts, row.amount, row.charged),
+            Cause::MinimumCharge => row.charged.0 <= 1 || row.right <= 1,
             Cause::ZeroCharge => row.charged.0 == 0,
             _ => true,
         }
     }
 
-    /// The right charge, with its amount where a cause looks at it.
-    fn expected(&self, row: Row<'_>, cause: Cause, terms: &Terms) -> Charge {
-        match cause {
-            Cause::PreConsumedKept | Cause::ZeroCharge => {
-                let points = Points(row.right.points);
-                Charge { amount: points.into(), rounding: Rounding::HalfAway, adjustment: None, points }
-            }
-            _ => price(terms),
+    /// Whether it is what was taken before the request.
+    fn is_in_advance(&self, row: Row<'_>) -> Option<bool> {
+        if row.prompt < 0 {
+            return Some(false);
         }
+        for tokens in changes::estimated_tokens(row.prompt) {
+            // The estimates in floats do not know of a rate of input.
+            let is_near = Near::cut(row.charged).has(self.nearly.part(INPUT, tokens));
+            let may_be = is_near || self.terms.rates[Class::Input] != Ratio::ONE;
+            if may_be
+                && (self.advance.points(tokens) == row.charged.0 || self.right.is_cut_to(&only_input(tokens), row.charged.0)?)
+            {
+                return Some(true);
+            }
+        }
+        Some(false)
     }
 
     /// Whether the general way finds the charge among the points of a cause.
     fn is_shown(&self, row: Row<'_>, (cause, make): (Cause, Changing)) -> bool {
-        let terms = self.terms(row.usage);
-        let (expected, written) = (self.expected(row, cause, &terms), Charged::Points(row.charged));
+        let terms = self.terms(row.tokens);
+        let (expected, written) = (price(&terms), Charged::Points(row.charged));
         let case = Case::new(&terms, None, &expected, (&written, row.charged), row.prompt, &Blind);
         let mut is_shown = false;
         changes::show(&case, &terms, (cause, Make::Points(make)), &mut terms.clone(), &mut |change| {
@@ -219,8 +262,58 @@ impl CompiledCauses {
     }
 }
 
+impl ChangedTo {
+    /// What one token of each class comes to by the change, nearly. `right` are those without it.
+    fn weights(&self, right: Weights) -> Weights {
+        match self {
+            ChangedTo::Prices(prices) => prices.weights(),
+            ChangedTo::Tokens(counted) => counted_weights(right, *counted),
+        }
+    }
+}
+
+/// The index of [`Class::Input`].
+const INPUT: usize = 0;
+
+fn index_of(class: Class) -> Option<usize> {
+    Shape::CLASSES.iter().position(|own| *own == class)
+}
+
+fn usage(tokens: &Tokens) -> PerClass<i64> {
+    let mut usage = PerClass::default();
+    Shape::CLASSES.into_iter().zip(tokens).for_each(|(class, tokens)| usage[class] = *tokens);
+    usage
+}
+
+fn only_input(count: i64) -> Tokens {
+    let mut tokens = Tokens::default();
+    tokens[INPUT] = count;
+    tokens
+}
+
+/// Whether prices come to a charge; none where the numbers are too long.
+fn come_to(prices: &Prices, tokens: &Tokens, charged: Points) -> Option<bool> {
+    // Above 1 no minimum acts, and the limit is not reached.
+    let is_plain = charged.0 > 1 && tokens.iter().all(|count| *count >= 0);
+    if is_plain && prices.gives(tokens, charged.0) {
+        return Some(true);
+    }
+    Some(prices.come(tokens)?.points == charged.0)
+}
+
+/// The classes that have tokens, or may get some by a change; none where others than [`Shape::CLASSES`] have any.
+fn classes(terms: &Terms) -> Option<Vec<Class>> {
+    let is_known = |class: Class| terms.usage[class] == 0 || index_of(class).is_some();
+    let is_used = |class: &Class| *class == Class::Input || terms.usage[*class] != 0;
+    Class::ALL.into_iter().all(is_known).then(|| Shape::CLASSES.into_iter().filter(is_used).collect())
+}
+
+fn compiled(terms: &Terms, classes: &[Class]) -> Option<Prices> {
+    Some(Compiled::of_classes(terms, classes)?.ruled(&Shape::CLASSES))
+}
+
 /// The compiled prices of the causes that change prices; none where any change is of another kind.
-fn changed_prices(case: &Case<'_>, classes: &[Class]) -> Option<Vec<(Cause, Compiled)>> {
+fn changed_prices(case: &Case<'_>, classes: &[Class], right: &Prices) -> Option<Vec<Changed>> {
     let mut found = Some(Vec::new());
     let mut changed = case.terms.clone();
     for definite in changes::DEFINITE {
@@ -230,11 +323,13 @@ fn changed_prices(case: &Case<'_>, classes: &[Class]) -> Option<Vec<(Cause, Comp
         let is_of_prices = matches!(definite.make, Make::Prices(_));
         changes::show(case, case.terms, (definite.cause, definite.make), &mut changed, &mut |change| {
             let priced = match change.to {
-                To::Terms(terms) if is_of_prices && is_plain(terms, case.terms) => Compiled::of_classes(terms, classes),
+                To::Terms(terms) if is_of_prices && is_plain(terms, case.terms) => compiled(terms, classes),
                 _ => None,
             };
             match (&mut found, priced) {
-                (Some(found), Some(priced)) => found.push((change.cause, priced)),
+                // The right prices do not explain a wrong charge.
+                (Some(_), Some(prices)) if prices == *right => {}
+                (Some(found), Some(prices)) => found.push(Changed { cause: change.cause, to: ChangedTo::Prices(prices) }),
                 (found, _) => *found = None,
             }
         });
@@ -245,6 +340,131 @@ fn changed_prices(case: &Case<'_>, classes: &[Class]) -> Option<Vec<(Cause, Comp
 /// Whether the row's own tokens are priced, or none at all.
 fn is_plain(changed: &Terms, terms: &Terms) -> bool {
     !changed.no_usage && (changed.usage == terms.usage || changed.formula == Formula::DecimalPrice)
+}
+
+/// The other ways to count the tokens of a kind, each once.
+fn changed_tokens(terms: &Terms) -> Vec<Changed> {
+    let used = |counted: Counted| counted.classes().iter().filter(|class| terms.usage[**class] != 0);
+    let is_same =
+        |one: Counted, other: Counted| std::mem::discriminant(&one) == std::mem::discriminant(&other) && used(one).eq(used(other));
+    let mut found: Vec<(Cause, Counted)> = Vec::new();
+    for (cause, counted) in changes::DEFINITE.iter().filter_map(|definite| Some((definite.cause, definite.make.counting()?))) {
+        for counted in counted.iter().copied().filter(|counted| used(*counted).next().is_some()) {
+            if !found.iter().any(|(known, other)| *known == cause && is_same(*other, counted)) {
+                found.push((cause, counted));
+            }
+        }
+    }
+    found.into_iter().map(|(cause, counted)| Changed { cause, to: ChangedTo::Tokens(counted) }).collect()
+}
+
+/// What two changes at once come to, nearly; none where that is no sum over counts.
+fn pairs(case: &Case<'_>, singles: &[Changed], right: Weights) -> Option<Vec<Weights>> {
+    let mut found = Pairs { case, singles, sums: Some(Vec::new()) };
+    for first in changes::pairable(None) {
+        match first.make {
+            Make::Tokens(_) => found.add_counted(first.cause, right),
+            make => changes::show(case, case.terms, (first.cause, make), &mut case.terms.clone(), &mut |change| {
+                let first = found.priced(make, change.to, case.terms);
+                first.into_iter().for_each(|(terms, weights)| found.add_behind(change.cause, &terms, weights, None));
+            }),
+        }
+    }
+    found.sums
+}
+
+/// Collects what pairs come to.
+struct Pairs<'p, 'c> {
+    case: &'p Case<'c>,
+    singles: &'p [Changed],
+    sums: Option<Vec<Weights>>,
+}
+
+impl Pairs<'_, '_> {
+    /// Adds pairs that begin with tokens counted in another way. Which classes have any then is all that prices hang on.
+    fn add_counted(&mut self, first: Cause, right: Weights) {
+        for counted in counted(self.singles, first) {
+            let mut terms = self.case.terms.clone();
+            if let Counted::Free(classes) | Counted::Without(classes) = counted {
+                classes.iter().for_each(|class| terms.usage[*class] = 0);
+            }
+            self.add_behind(first, &terms, right, Some(counted));
+        }
+    }
+
+    /// Adds the pairs of a change with those behind it.
+    fn add_behind(&mut self, first: Cause, terms: &Terms, weights: Weights, before: Option<Counted>) {
+        // A price per call may be charged so many times, whatever the charge is.
+        if terms.formula != Formula::Decimal {
+            self.sums = None;
+        }
+        let with_first = |weights: Weights| before.map_or(weights, |before| counted_weights(weights, before));
+        for second in changes::pairable(Some(first)) {
+            match second.make {
+                Make::Tokens(_) => {
+                    let both = counted(self.singles, second.cause).map(|counted| with_first(counted_weights(weights, counted)));
+                    self.sums.iter_mut().for_each(|sums| sums.extend(both.clone()));
+                }
+                make => changes::show(self.case, terms, (second.cause, make), &mut terms.clone(), &mut |change| {
+                    let second = self.priced(make, change.to, terms);
+                    second
+                        .into_iter()
+                        .for_each(|(_, weights)| self.sums.iter_mut().for_each(|sums| sums.push(with_first(weights))));
+                }),
+            }
+        }
+    }
+
+    /// A change of prices with what they come to, nearly. Others, or those that are no sums, are the end of all.
+    fn priced(&mut self, make: Make, to: To<'_>, before: &Terms) -> Option<(Terms, Weights)> {
+        let priced = match to {
+            To::Terms(terms) if matches!(make, Make::Prices(_)) && is_plain(terms, before) => {
+                weights(terms, Shape::CLASSES).map(|weights| (terms.clone(), weights))
+            }
+            _ => None,
+        };
+        if priced.is_none() {
+            self.sums = None;
+        }
+        priced
+    }
+}
+
+/// The other ways to count tokens by a cause.
+fn counted(singles: &[Changed], cause: Cause) -> impl Iterator<Item = Counted> + Clone {
+    singles.iter().filter(move |change| change.cause == cause).filter_map(|change| match change.to {
+        ChangedTo::Tokens(counted) => Some(counted),
+        ChangedTo::Prices(_) => None,
+    })
+}
+
+/// The prices of other models nearly, in a group of ratio 1; none where they are not all sums over tokens.
+pub fn models_nearly(models: &[RelatedModel], terms: &Terms) -> Option<Sums> {
+    let mut changed = Terms { group_ratio: Ratio::ONE, ..terms.clone() };
+    let of_model = |model: &RelatedModel| {
+        model.put_into(&mut changed);
+        weights(&changed, Shape::CLASSES)
+    };
+    let same_mode = models.iter().filter(|model| model.is_of_mode(terms));
+    Some(Sums::distinct(same_mode.map(of_model).collect::<Option<Vec<Weights>>>()?))
+}
+
+/// What one token of each class comes to if it is counted in another way, nearly.
+fn counted_weights(right: Weights, counted: Counted) -> Weights {
+    let mut weights = right;
+    let classes = counted.classes().iter().copied().filter_map(index_of);
+    match counted {
+        Counted::Free(_) | Counted::Without(_) => classes.for_each(|class| weights.clear(class)),
+        Counted::Twice(_) => classes.for_each(|class| weights.count_as(class, INPUT, 1)),
+        Counted::Less(_) => classes.for_each(|class| weights.count_as(class, INPUT, -1)),
+        Counted::Drained(_) => weights.clear(INPUT),
+        Counted::Held(left_in) => {
+            let others = changes::beside_input(left_in).filter_map(index_of);
+            others.for_each(|class| weights.count_as(class, INPUT, -1));
+            weights.count_prompt_as(INPUT);
+        }
+    }
+    weights
 }
 
 /// Points follow from the row alone: nothing is looked up for them.
@@ -272,10 +492,14 @@ impl Look for Blind {
 mod tests {
     use super::super::diagnose;
     use super::*;
+    use crate::exact::Ratio;
+    use crate::pricing::Charge;
     use proptest::prelude::*;
 
-    /// A config with some groups, completion ratios and a price per call.
-    struct Prices;
+    /// A config with some groups and completion ratios; with a price per call, or without.
+    struct Prices {
+        by_call: bool,
+    }
 
     impl Look for Prices {
         fn related(&self, _: &Terms) -> Rc<Related> {
@@ -295,12 +519,12 @@ mod tests {
 
         fn other_mode(&self) -> Option<Terms> {
             let call = Terms { formula: Formula::DecimalPrice, price: Ratio::new(2, -3), ..Terms::tokens(Ratio::ONE, Ratio::ONE) };
-            Some(call)
+            self.by_call.then_some(call)
         }
     }
 
-    fn case<'c>(terms: &'c Terms, expected: &'c Charge, written: &'c Charged, prompt: i64) -> Case<'c> {
-        Case::new(terms, None, expected, (written, written.points(terms.quota_per_unit)), prompt, &Prices)
+    fn case<'c>(terms: &'c Terms, expected: &'c Charge, written: &'c Charged, prompt: i64, prices: &'c Prices) -> Case<'c> {
+        Case::new(terms, None, expected, (written, written.points(terms.quota_per_unit)), prompt, prices)
     }
 
     const CLASSES: [Class; 6] =
@@ -312,14 +536,17 @@ mod tests {
         usage
     }
 
-    /// All that the changes of a row come to.
+    /// All that the changes of a row come to, and some pairs of them.
     fn charges(case: &Case<'_>) -> Vec<Points> {
         let mut charges = Vec::new();
-        changes::definite_changes(case, &mut |change| {
-            charges.push(match change.to {
-                To::Terms(terms) => price(terms).points,
-                To::Points(points) => points,
-            });
+        let come = |to: To<'_>| match to {
+            To::Terms(terms) => price(terms).points,
+            To::Points(points) => points,
+        };
+        changes::definite_changes(case, &mut |change| charges.push(come(change.to)));
+        changes::pairable_changes(case, case.terms, None, &mut |first| {
+            let To::Terms(terms) = first.to else { return };
+            changes::pairable_changes(case, terms, Some(first.cause), &mut |second| charges.push(come(second.to)));
         });
         charges
     }
@@ -333,14 +560,14 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(400))]
+        #![proptest_config(ProptestConfig::with_cases(100))]
 
         /// Rows of a kind are explained as they are one by one, whatever change they were charged by.
         #[test]
         fn it_explains_as_the_general_way_does(
             model in prop::sample::select(vec![1_i64, 75, 125, 1_250, 15_000, 37_500]), group in 0_usize..4,
             rates in [100_i64..101, 0_i64..101, 100_i64..126, 100_i64..126, 150_i64..201, 100_i64..500],
-            has in [any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()],
+            by_call in any::<bool>(), has in [any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()],
             rows in prop::collection::vec(([1_i64..3_000, 1_i64..2_000, 1_i64..500, 1_i64..9, 1_i64..400, 1_i64..3_000], 0_i64..5_000, -3_i64..60), 1..6),
         ) {
             let counts = |counts: [i64; 6]| {
@@ -349,26 +576,30 @@ mod tests {
                 usage(own)
             };
             let with_prompt = |counts: &PerClass<i64>, more: i64| counts[Class::Input] + counts[Class::Cached] + more % 3;
+            let prices = Prices { by_call };
             let first = terms(model, group, rates, counts(rows[0].0));
             let (expected, written) = (price(&first), Charged::Points(Points(7)));
             let prompt = with_prompt(&first.usage, rows[0].1);
             // A proportion of writes may have too many digits.
-            let Some(compiled) = CompiledCauses::of(&case(&first, &expected, &written, prompt)) else {
+            let Some(compiled) = CompiledCauses::of(&case(&first, &expected, &written, prompt, &prices)) else {
                 prop_assert!(has[4]);
                 return Ok(());
             };
             for (own, more, off) in rows {
                 let terms = terms(model, group, rates, counts(own));
                 let (expected, prompt) = (price(&terms), with_prompt(&terms.usage, more));
-                let mut all = charges(&case(&terms, &expected, &written, prompt));
+                let mut all = charges(&case(&terms, &expected, &written, prompt, &prices));
                 all.extend([expected.points.0 + off, expected.points.0 - off, more].map(Points));
                 for charged in all.into_iter().filter(|charged| *charged != expected.points) {
                     let written = Charged::Points(charged);
-                    let found = compiled.explain(&terms.usage, prompt, charged);
-                    let one_by_one = CauseSet::of(&diagnose(&case(&terms, &expected, &written, prompt)));
+                    let found = compiled.explain(&CLASSES.map(|class| terms.usage[class]), prompt, charged);
+                    let one_by_one = CauseSet::of(&diagnose(&case(&terms, &expected, &written, prompt, &prices)));
                     let is_plain = expected.adjustment.is_none() && expected.points.0 > 0 && charged.0 >= 0 && charged < Points::INT32.1;
                     let told = one_by_one.filter(|_| is_plain).map(|causes| (causes, expected.points));
-                    prop_assert_eq!(found, told, "{} for {}", charged, expected.points);
+                    // What is unexplained may be left to the general way, and always is where a pair comes near.
+                    if found.is_some() || told.is_some_and(|(causes, _)| !causes.is_empty()) {
+                        prop_assert_eq!(found, told, "{} for {}", charged, expected.points);
+                    }
                 }
             }
         }

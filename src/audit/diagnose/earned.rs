@@ -27,6 +27,13 @@ impl Wrong<'_> {
     pub fn is_given_by(&self, terms: &Terms) -> bool {
         may_give(terms, self.written, self.charged) && agrees(terms, &price(terms), self.written, 0)
     }
+
+    /// Whether the charge can only be an amount that is rounded, halves away from 0: no other rule makes it.
+    fn is_rounded(&self) -> bool {
+        let is_decimal = matches!(self.terms.formula, Formula::Decimal | Formula::DecimalPrice);
+        let is_usual = (2..Points::INT32.1.0).contains(&self.charged.0) && !self.terms.no_usage;
+        is_decimal && is_usual && matches!(self.written, Charged::Points(_))
+    }
 }
 
 /// A simple number that gives the charge.
@@ -69,29 +76,52 @@ pub struct Solved {
     pub implied: Vec<(Slot, Ratio)>,
     /// What the points for 1 USD may be, where that is too much to list.
     pub unit: Option<Interval>,
+    /// Whether the simplest numbers are asked for.
+    implies: bool,
 }
 
 /// Solves for each ratio.
 pub fn solve(wrong: Wrong<'_>) -> Solved {
-    let mut solved = Solved::default();
-    for (cause, slot) in slots(wrong.terms) {
-        if solved.add_nearly(wrong, cause, slot).is_none() {
-            solved.add_exactly(wrong, cause, slot);
-        }
-    }
+    let mut solved = Solved { implies: true, ..Solved::default() };
+    solved.add_all(wrong);
     solved
 }
 
+/// The simple numbers that give a charge.
+pub fn numbers(wrong: Wrong<'_>) -> Vec<Number> {
+    let mut solved = Solved::default();
+    solved.add_all(wrong);
+    solved.numbers
+}
+
 impl Solved {
-    /// Solves for a ratio by estimates; none where these leave a doubt.
-    fn add_nearly(&mut self, wrong: Wrong<'_>, cause: Cause, slot: Slot) -> Option<()> {
+    fn add_all(&mut self, wrong: Wrong<'_>) {
+        let mut changed = wrong.terms.clone();
+        for (cause, slot) in slots(wrong.terms) {
+            if self.add_nearly(wrong, cause, slot, &mut changed).is_none() {
+                self.add_exactly(wrong, cause, slot);
+            }
+        }
+    }
+
+    /// Solves for a ratio by estimates; none where these leave a doubt. `changed` are terms with other numbers.
+    fn add_nearly(&mut self, wrong: Wrong<'_>, cause: Cause, slot: Slot, changed: &mut Terms) -> Option<()> {
         // What the points for 1 USD may be is kept exactly.
-        let is_plain = wrong.terms.advance == 0 && !wrong.terms.credit && slack(wrong.terms, slot) == Exact::from(1);
+        let is_in_one_step =
+            matches!(wrong.terms.formula, Formula::Decimal | Formula::DecimalPrice) || slack(wrong.terms, slot) == Exact::from(1);
+        let is_plain = wrong.terms.advance == 0 && !wrong.terms.credit && is_in_one_step;
         if slot == Slot::QuotaPerUnit || !is_plain {
             return None;
         }
-        let at = |value: Ratio| estimate(&wrong.terms.with(slot, value));
+        let mut at = |value: Ratio| {
+            changed.take_numbers(wrong.terms);
+            changed.set(slot, value);
+            estimate(changed)
+        };
         let around = Around::of(at(Ratio::ZERO)?, at(Ratio::ONE)?, wrong.charged)?;
+        if let Slot::Multiplier(index) = slot {
+            changed.multipliers[index].clone_from(&wrong.terms.multipliers[index]);
+        }
         around.map_or(Some(()), |around| self.add(wrong, cause, slot, &around).map(drop))
     }
 
@@ -104,12 +134,15 @@ impl Solved {
 
     /// Adds what lies within; whether these are all simple numbers there.
     fn add(&mut self, wrong: Wrong<'_>, cause: Cause, slot: Slot, within: &dyn Within) -> Option<bool> {
-        let gives = |value: Ratio| wrong.is_given_by(&wrong.terms.with(slot, value));
+        let is_rounded = wrong.is_rounded();
+        let nearly = |value: Ratio| within.rounds(value).filter(|_| is_rounded);
+        let gives = |value: Ratio| nearly(value).unwrap_or_else(|| wrong.is_given_by(&wrong.terms.with(slot, value)));
         let Simple { numbers: mut simple, are_all } = simple(within)?;
         simple.retain(|(value, _)| gives(*value));
         let implied = match simple.first() {
             Some((value, _)) => Some(*value),
-            None => simplest(within)?.filter(|value| gives(*value)),
+            None if self.implies => simplest(within)?.filter(|value| gives(*value)),
+            None => None,
         };
         self.implied.extend(implied.map(|value| (slot, value)));
         if slot == Slot::QuotaPerUnit && !are_all {
@@ -136,6 +169,9 @@ trait Within {
 
     /// Whether at most one in so many such intervals holds a multiple of a power of ten.
     fn is_rare(&self, power: i16, times: i64) -> Option<bool>;
+
+    /// Whether the amount at a value is rounded to the charge, halves away from 0.
+    fn rounds(&self, value: Ratio) -> Option<bool>;
 }
 
 impl Within for Around {
@@ -149,6 +185,10 @@ impl Within for Around {
 
     fn is_rare(&self, power: i16, times: i64) -> Option<bool> {
         Around::is_rare(self, power, times)
+    }
+
+    fn rounds(&self, value: Ratio) -> Option<bool> {
+        Around::rounds(self, value)
     }
 }
 
@@ -168,24 +208,33 @@ impl Within for Interval {
     fn is_rare(&self, power: i16, times: i64) -> Option<bool> {
         Some(self.width() * times <= Exact::from(Ratio::new(1, power)))
     }
+
+    fn rounds(&self, _: Ratio) -> Option<bool> {
+        None
+    }
 }
 
 /// The numbers of at most four digits within, the simplest first.
 fn simple(within: &dyn Within) -> Option<Simple> {
-    let mut simple = Simple { numbers: Vec::new(), are_all: true };
+    // More than one digit may bring too many, and those that did are dropped.
+    let mut simple = Simple { numbers: Vec::with_capacity(2 * MOST_NUMBERS + 2), are_all: true };
     let top = within.magnitude()?;
     for digits in 0..MOST_DIGITS {
-        let power = top - digits;
-        let is_new = |value: &Ratio| !simple.numbers.iter().any(|(known, _)| known == value);
-        let new: Vec<Ratio> = values(within, power)?.filter(is_new).collect();
-        if simple.numbers.len() + new.len() > MOST_NUMBERS {
+        let (power, shorter) = (top - digits, simple.numbers.len());
+        for value in values(within, power)? {
+            if !simple.numbers.iter().any(|(known, _)| *known == value) {
+                simple.numbers.push((value, Telling::Little));
+            }
+        }
+        if simple.numbers.len() > MOST_NUMBERS {
             simple.are_all = false;
+            simple.numbers.truncate(shorter);
             simple.numbers.retain(|(_, telling)| *telling != Telling::Little);
             break;
         }
-        if !new.is_empty() {
+        if simple.numbers.len() > shorter {
             let telling = telling(within, power)?;
-            simple.numbers.extend(new.into_iter().map(|value| (value, telling)));
+            simple.numbers[shorter..].iter_mut().for_each(|(_, own)| *own = telling);
         }
     }
     if simple.are_all {
@@ -398,7 +447,8 @@ mod tests {
             let charged = Points(charged);
             let wrong = Wrong { terms: &terms, written: &Charged::Points(charged), charged };
             for (cause, slot) in slots(&terms) {
-                assert_eq!(Solved::default().add_nearly(wrong, cause, slot), Some(()), "{charged} {slot:?}");
+                let mut solved = Solved { implies: true, ..Solved::default() };
+                assert_eq!(solved.add_nearly(wrong, cause, slot, &mut terms.clone()), Some(()), "{charged} {slot:?}");
             }
         }
     }
@@ -417,9 +467,10 @@ mod tests {
             let written = Charged::Points(charged);
             let wrong = Wrong { terms: &terms, written: &written, charged };
             for (cause, slot) in slots(&terms) {
-                let (mut nearly, mut exactly) = (Solved::default(), Solved::default());
+                let asked = Solved { implies: true, ..Solved::default() };
+                let (mut nearly, mut exactly) = (asked.clone(), asked);
                 exactly.add_exactly(wrong, cause, slot);
-                if nearly.add_nearly(wrong, cause, slot).is_some() {
+                if nearly.add_nearly(wrong, cause, slot, &mut terms.clone()).is_some() {
                     prop_assert_eq!((nearly.numbers, nearly.implied), (exactly.numbers, exactly.implied));
                 }
             }

@@ -14,19 +14,21 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 pub use changes::{Change, To};
 pub use classes::{ClassCauses, ClassKey, Classes, OfRow, Told};
 pub use classes::{MOST_ASIDE, MOST_CLASSES};
-pub use compiled::{CauseSet, CompiledCauses};
+pub use compiled::{CauseSet, CompiledCauses, models_nearly};
 pub use earned::{Interval, Number, Wrong, word};
 pub use examples::Examples;
 
-use earned::{Solved, solve};
+use earned::{Solved, numbers, solve};
 
 use super::cause::{Cause, Causes};
 use super::{Judged, Word};
 use crate::exact::{Charged, Points, Ratio};
+use crate::float::estimate::Sums;
 use crate::pricing::{Charge, Mode, Slot, Terms};
 use crate::profile::{Related, RelatedModel};
 
@@ -52,6 +54,11 @@ pub trait Look {
 
     /// The prices of all models but the upstream one.
     fn models(&self, terms: &Terms) -> Rc<Vec<RelatedModel>>;
+
+    /// Those prices nearly, in a group of ratio 1; none where they are not all sums over tokens.
+    fn models_nearly(&self, terms: &Terms) -> Option<Arc<Sums>> {
+        models_nearly(&self.models(terms), terms).map(Arc::new)
+    }
 
     /// The model of the row, where its name says how it was priced.
     fn own_model(&self) -> Option<&str>;
@@ -164,7 +171,7 @@ impl Judged {
         match (&self.diagnosis, &self.terms) {
             (Some(Diagnosis { numbers_unsought: true, .. }), Some(terms)) => {
                 let wrong = Wrong { terms, written: &self.written, charged: self.charged };
-                Cow::Owned(solve(wrong).numbers)
+                Cow::Owned(numbers(wrong))
             }
             (Some(diagnosis), _) => Cow::Borrowed(&diagnosis.numbers),
             (None, _) => Cow::Borrowed(&[]),
@@ -192,7 +199,7 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     if !causes.is_empty() && !by_usd {
         return Diagnosis { causes, numbers_unsought: true, ..Diagnosis::default() };
     }
-    let Solved { numbers, implied, unit } = solve(case.wrong());
+    let Solved { numbers, implied, unit, .. } = solve(case.wrong());
     let models = other_models(case);
     if causes.is_empty() {
         causes = earned::of_one_row(case.terms, &numbers);
@@ -201,6 +208,12 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
         causes = pairs(case);
     }
     Diagnosis { causes, numbers, numbers_unsought: false, models, implied, unit }
+}
+
+/// What explains a charge that no definite cause, no pair and no other model's price gives.
+pub fn diagnose_by_numbers(terms: &Terms, charged: Points) -> Diagnosis {
+    let numbers = numbers(Wrong { terms, written: &Charged::Points(charged), charged });
+    Diagnosis { causes: earned::of_one_row(terms, &numbers), numbers, ..Diagnosis::default() }
 }
 
 /// The definite causes that give the charge, each once.
