@@ -66,6 +66,7 @@ pub struct Alike {
     part: Part,
     hints: Vec<Hint>,
     luck: Luck,
+    faults: Faults,
     /// The row that goes the general way.
     new: Option<Stranger>,
     /// A row said that the input is Veloera's: all that was known before says nothing any more.
@@ -119,6 +120,13 @@ struct Stretch {
     lines: u64,
 }
 
+/// How common wrong rows are: to compile their causes takes as long as to judge some of them one by one.
+#[derive(Debug, Default)]
+struct Faults {
+    rows: u64,
+    wrong: u64,
+}
+
 /// Whether it is worth to look: not where hardly a row is like another.
 #[derive(Debug, Default)]
 struct Luck {
@@ -142,6 +150,7 @@ impl Alike {
             part: Part::default(),
             hints: Vec::new(),
             luck: Luck::default(),
+            faults: Faults::default(),
             new: None,
             is_veloera: false,
         }
@@ -217,7 +226,7 @@ impl Alike {
     fn count(&mut self, bytes: &[u8], past: &mut Past, summary: &mut Summary) -> Stretch {
         let (mut stretch, omitted) = (Stretch::default(), summary.omits());
         let Eye::Open(Open { look, .. }) = &self.eye else { return stretch };
-        let mut strange = None;
+        let (mut strange, mut wrong) = (None, 0);
         for (row, hint) in self.part.next_rows(&self.hints) {
             let rest = &bytes[stretch.length..];
             // What was new when the block was looked at may be known by now.
@@ -242,8 +251,10 @@ impl Alike {
             if let Some(request) = row.request.filter(|_| tally.is_request) {
                 past.watch.remember(request);
             }
+            wrong += u64::from(told.charged != told.expected);
             stretch.add(row);
         }
+        self.faults.add(stretch.rows, wrong);
         self.part.pass(stretch.rows, stretch.length);
         if let Some(length) = strange {
             self.new = Some(look.stranger(&bytes[stretch.length..][..length]));
@@ -254,11 +265,12 @@ impl Alike {
 
     /// Whether the causes of the row that goes the general way now would be new, if it is wrong.
     pub fn asks(&self) -> bool {
-        self.new.as_ref().is_some_and(|new| new.asks)
+        self.faults.are_common() && self.new.as_ref().is_some_and(|new| new.asks)
     }
 
     /// Learns from a row that went the general way.
     pub fn learn(&mut self, entry: &LogEntry<'_>, verdict: &Verdict, lesson: Option<Lesson<'_>>) {
+        self.faults.add(1, verdict.class.is_mismatch().into());
         let (Some(Stranger { mut facts, details: Some(details), .. }), Some(lesson)) = (self.new.take(), lesson) else { return };
         let (Eye::Open(open), Some(id)) = (&mut self.eye, OutcomeId::of(self.outcomes.len())) else { return };
         let known = Arc::make_mut(&mut open.look.known);
@@ -320,6 +332,23 @@ impl Open {
         if std::mem::take(&mut self.is_ahead) {
             self.lookout.tell(Some(self.look.clone()));
         }
+    }
+}
+
+impl Faults {
+    /// The share is that of about so many rows, the last ones.
+    const ROWS: u64 = 8_192;
+
+    fn add(&mut self, rows: u64, wrong: u64) {
+        (self.rows, self.wrong) = (self.rows + rows, self.wrong + wrong);
+        if self.rows >= Faults::ROWS {
+            (self.rows, self.wrong) = (self.rows / 2, self.wrong / 2);
+        }
+    }
+
+    /// More than 1 in 64, and some at all.
+    fn are_common(&self) -> bool {
+        self.wrong * 64 > self.rows + 512
     }
 }
 
