@@ -27,6 +27,8 @@ pub struct Notes {
     pub unfit: BTreeSet<String>,
     pub unfit_groups: BTreeSet<String>,
     pub unfit_users: BTreeSet<String>,
+    /// Rows that do not come out, of all, by model: so few that the charges are wrong, and not the prices.
+    pub misfits: BTreeMap<String, (u64, u64)>,
 }
 
 /// The options that hold the rates of classes. A map that is written replaces the gateway's own whole.
@@ -168,7 +170,8 @@ fn write_prices(within: &str, fits: &[(&str, &ModelFit)], notes: &Notes, out: &m
     for per_call in [false, true] {
         let known = fits().filter(|(_, fit)| fit.per_call == per_call).filter_map(|(model, fit)| {
             let value = fit.sure_ratio()?.to_string();
-            Some(Line { key: key(model), value, comment: fit.ratio.as_ref().map(left).unwrap_or_default() })
+            let comment = fit.ratio.as_ref().map(left).unwrap_or_default() + &misfit(model, notes);
+            Some(Line { key: key(model), value, comment })
         });
         write_map(within, if per_call { "model_price" } else { "model_ratio" }, &known.collect(), out)?;
     }
@@ -183,6 +186,15 @@ fn write_prices(within: &str, fits: &[(&str, &ModelFit)], notes: &Notes, out: &m
         }
     }
     Ok(())
+}
+
+/// What is said of the rows that an audit will flag.
+fn misfit(model: &str, notes: &Notes) -> String {
+    let told = notes.misfits.get(model).filter(|_| !notes.unfit.contains(model));
+    told.map_or_else(String::new, |(wrong, all)| {
+        let verb = if *wrong == 1 { "does" } else { "do" };
+        format!("; {} of {} {verb} not fit", rows(*wrong), grouped((*all).into()))
+    })
 }
 
 /// The maps of the whole log are given even where they hold nothing, so that none is the gateway's own.

@@ -300,3 +300,85 @@ fn the_gateway_that_was_named_is_written_down() {
     let audited = audit(&log, &["--config", config.to_str().unwrap()]);
     assert!(audited.rows.iter().all(|row| row["profile"] == "one-api" && row["cause"].is_null()), "{text}");
 }
+
+/// The rows of the inferred config's audit that are wrong, by line.
+fn flagged(log: &Path, config: &Path) -> Vec<u64> {
+    let audited = audit(log, &["--config", config.to_str().unwrap()]);
+    let wrong = audited.rows.iter().filter(|row| !row["cause"].is_null());
+    wrong.map(|row| row["line"].as_u64().unwrap()).collect()
+}
+
+/// Makes the charge of a line (the header is line 1) another one.
+fn plant(log: &Path, line: usize, charge: &dyn Fn(i64) -> i64) {
+    let text = std::fs::read_to_string(log).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let (rest, quota) = lines[line - 1].rsplit_once(',').unwrap();
+    lines[line - 1] = format!("{rest},{}", charge(quota.parse().unwrap()));
+    std::fs::write(log, lines.join("\n") + "\n").unwrap();
+}
+
+#[test]
+fn a_wrong_charge_among_many_right_ones_is_told_and_flagged() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = write_log(folder.path(), "log.csv", &[("default", "1"), ("vip", "0.85"), ("cheap", "0.06")]);
+    // One in each model: the rows of a model are 36 lines.
+    let lines = [7, 60, 90];
+    lines.iter().for_each(|line| plant(&log, *line, &|quota| quota * 2));
+    let (config, text) = infer(&log, folder.path(), &[]);
+    for line in ["\"gpt-x\" = 1.25", "\"small-x\" = 0.075", "\"odd-x\" = 0.12345", "\"vip\" = 0.85", "\"cheap\" = 0.06"] {
+        has(&text, line);
+    }
+    assert_eq!(text.matches("; 1 row of 36 does not fit").count(), 3, "{text}");
+    assert_eq!(flagged(&log, &config), lines.map(|line| line as u64));
+}
+
+#[test]
+fn where_too_many_charges_differ_the_model_is_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = write_rows(folder.path(), 60, &|_, _| "1.25");
+    // Its rows have no details: one of 24 may be wrong, two may not.
+    plant(&log, 6, &|quota| quota * 2);
+    let (config, text) = infer(&log, folder.path(), &[]);
+    assert!(text.contains("; 1 row of 24 does not fit"), "{text}");
+    assert_eq!(flagged(&log, &config), [6]);
+    plant(&log, 17, &|quota| quota * 5);
+    let (config, text) = infer(&log, folder.path(), &[]);
+    has(&text, "\"gpt-x\" = { unknown = true }");
+    assert!(flagged(&log, &config).is_empty(), "{text}");
+}
+
+/// A ratio that one point may be the minimum of is not 0.
+#[test]
+fn the_least_charge_does_not_make_a_ratio_zero() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.csv");
+    let rows = (1..12).map(|row| format!("2,m-x,default,{row},0,1\n"));
+    let header = "type,model,group,prompt_tokens,completion_tokens,quota\n".to_owned();
+    std::fs::write(&log, rows.fold(header, |text, line| text + &line)).unwrap();
+    let (_, text) = infer(&log, folder.path(), &[]);
+    has(&text, "\"m-x\" = { unknown = true }");
+}
+
+/// Details without ratios are those of several gateways.
+#[test]
+fn a_log_whose_details_lack_their_ratios_is_solved_by_the_gateway_that_fits() {
+    let folder = tempfile::tempdir().unwrap();
+    for (log, line) in [("new-api-2025", "profile = \"new-api-2025\""), ("new-api-2024", "profile = \"new-api-2024\"")] {
+        let stripped = folder.path().join("stripped.csv");
+        rewrite(&fixture(&format!("logs/{log}/logs.csv")), &stripped, &|_| true, &without_ratios);
+        let (_, text) = infer(&stripped, folder.path(), &[]);
+        has(&text, line);
+    }
+}
+
+#[test]
+fn a_price_that_changed_is_no_wrong_charge_and_a_wrong_charge_no_price() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = write_rows(folder.path(), 60, &|row, _| if row < 12 { "1.25" } else { "1.5" });
+    plant(&log, 5, &|quota| quota * 2);
+    let (config, text) = infer(&log, folder.path(), &[]);
+    for line in ["until = 2026-02-02T02:52:00Z", "from = 2026-02-02T02:52:00Z", "\"gpt-x\" = 1.25", "\"gpt-x\" = 1.5"] {
+        has(&text, line);
+    }
+    assert_eq!(flagged(&log, &config), [5]);
+}

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fit::{ModelFit, Solved};
+use super::fit::{ModelFit, Solved, most_wrong};
 use super::interval::Interval;
 use super::sample::{Cell, Sample};
 use super::{Inferred, Samples};
@@ -142,7 +142,7 @@ impl Inferred {
         true
     }
 
-    /// Users whose rows in a group all have another ratio than the group, where the rows do not say so themselves.
+    /// Users whose rows in a group (nearly) all have another ratio than the group, where the rows do not say so themselves.
     pub(super) fn special(&self, samples: &Samples) -> BTreeSet<(String, String)> {
         let mut by_user: BTreeMap<(&str, &str), Parts> = BTreeMap::new();
         for (model, rows) in samples.in_order() {
@@ -155,7 +155,8 @@ impl Inferred {
         let is_special = |group: &str, parts: &Parts| {
             let ratio = self.groups.ratio(&Cell::of_group(group))?;
             let (interval, rows) = Interval::shared(parts)?;
-            let agree = rows == parts.len() && rows >= LEAST_ROWS && interval.determined(rows).is_some();
+            let is_nearly_all = (parts.len() - rows) as u64 <= most_wrong(parts.len() as u64);
+            let agree = is_nearly_all && rows >= LEAST_ROWS && interval.determined(rows).is_some();
             Some(agree && !interval.holds(&ratio.into()))
         };
         let special = by_user.iter().filter(|((group, _), parts)| is_special(group, parts) == Some(true));

@@ -15,7 +15,8 @@ mod sample;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use fit::{ModelFit, Solved, SolvedRate, Stretch};
+use fit::Parting;
+pub use fit::{ModelFit, Solved, SolvedRate, Stretch, most_wrong};
 pub use groups::{Groups, Said};
 pub use interval::Interval;
 pub use sample::{Cell, Observed, Sample, Special};
@@ -103,20 +104,25 @@ impl Samples {
     pub fn infer(mut self, known: &BTreeMap<String, Ratio>) -> Inferred {
         let mut inferred = Inferred::default();
         for _ in 0..ROUNDS {
-            inferred = self.solve(&inferred.groups, known, &|_| false);
+            inferred = self.solve(&inferred.groups, known, &|_| Parting::Whole);
             self.set_apart(&inferred);
         }
         // Where a part has no price of its own, it is no part.
-        let parted = self.solve(&inferred.groups, known, &|_| true);
-        let holds = |model: &str| parted.models.get(model).is_some_and(|stretches| stretches.iter().all(Stretch::is_sure));
-        inferred = self.solve(&inferred.groups, known, &holds);
+        let exact = self.solve(&inferred.groups, known, &|_| Parting::Exact);
+        let nearly = self.solve(&inferred.groups, known, &|_| Parting::Nearly);
+        let parting = |model: &str| match () {
+            () if exact.is_parted(model) => Parting::Exact,
+            () if nearly.is_parted(model) => Parting::Nearly,
+            () => Parting::Whole,
+        };
+        inferred = self.solve(&inferred.groups, known, &parting);
         inferred.bound_rates(&self);
         inferred
     }
 
     /// Solves for the models, then for the groups. The ratios of `groups` tell what tools are charged.
-    fn solve(&self, groups: &Groups, known: &BTreeMap<String, Ratio>, may_part: &dyn Fn(&str) -> bool) -> Inferred {
-        let models = self.in_order().map(|(model, samples)| (model.clone(), fit::stretches(&samples, groups, may_part(model))));
+    fn solve(&self, groups: &Groups, known: &BTreeMap<String, Ratio>, parting: &dyn Fn(&str) -> Parting) -> Inferred {
+        let models = self.in_order().map(|(model, samples)| (model.clone(), fit::stretches(&samples, groups, parting(model))));
         let models = models.filter(|(_, stretches)| stretches.iter().any(|stretch| stretch.fit.rows > 0)).collect();
         let mut inferred = Inferred { models, groups: Groups::given(known) };
         inferred.separate(self);
@@ -151,6 +157,15 @@ impl Samples {
 impl Inferred {
     fn fits(&self) -> impl Iterator<Item = &ModelFit> {
         self.models.values().flatten().map(|stretch| &stretch.fit)
+    }
+
+    /// Whether a model has several prices, each of its own.
+    fn is_parted(&self, model: &str) -> bool {
+        let is_told = |stretches: &Vec<Stretch>| {
+            let differ = stretches.windows(2).all(|pair| pair[0].differs(&pair[1]));
+            stretches.len() > 1 && differ && stretches.iter().all(Stretch::is_sure)
+        };
+        self.models.get(model).is_some_and(is_told)
     }
 
     /// The prices that hold for a model at a time.

@@ -160,6 +160,9 @@ impl Hints {
     }
 }
 
+/// Above nothing, and below every amount.
+const LEAST_AMOUNT: Ratio = Ratio::new(1, -15);
+
 /// The amounts that a charge may have had before it was rounded.
 fn amounts(points: i64, charged: &Charged, terms: &Terms) -> Interval {
     let (below, above) = match pricing::price(terms).rounding {
@@ -178,7 +181,14 @@ fn amounts(points: i64, charged: &Charged, terms: &Terms) -> Interval {
     let widest = |half: Ratio| Exact::from(half).max(digits.clone());
     let low = Exact::from(points) - widest(below);
     let high = Exact::from(points) + widest(above);
-    // A charge of one point may be the minimum.
-    let is_least = (0..=1).contains(&points);
-    Interval { low: if is_least { Exact::zero() } else { low }, high }
+    // A charge of one point may be the minimum. Where that holds for whatever is not free, a charge of nothing is of what is free, and one of
+    // a point is not.
+    let has_minimum = |amount: Ratio| pricing::price(&terms.with_model_ratio(amount)).points == Points(1);
+    let is_never_nothing = terms.minimum.after_rounding && has_minimum(LEAST_AMOUNT);
+    match points {
+        0 if is_never_nothing => Interval::point(Ratio::ZERO),
+        1 if is_never_nothing && !terms.minimum.for_free_groups => Interval { low: LEAST_AMOUNT.into(), high },
+        0 | 1 => Interval { low: Exact::zero(), high },
+        _ => Interval { low, high },
+    }
 }
