@@ -63,6 +63,7 @@ pub fn write_toml(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io
     write_unless_empty("model", &unknown, out)?;
     let groups = notes.unfit_groups.iter().map(|group| unknown_line(group, "no one ratio gives all its rows".to_owned()));
     write_unless_empty("group", &groups.collect(), out)?;
+    write_group_periods(inferred, notes, out)?;
     write_periods(inferred, notes, out)
 }
 
@@ -114,17 +115,8 @@ fn left(solved: &Solved) -> String {
 }
 
 fn groups(inferred: &Inferred, notes: &Notes) -> Lines {
-    let plain = inferred.groups.ratios.iter().filter(|(cell, _)| cell.user.is_none());
-    let told = plain.filter_map(|(cell, (solved, said))| {
-        let comment = match said {
-            Said::Given if notes.is_gauge_given => "the config's".to_owned(),
-            Said::Given => "taken as given".to_owned(),
-            Said::Solved => left(solved),
-            Said::Simplest => format!("open, {}; the simplest number stands here", left(solved)),
-            Said::One => "taken as 1: it shares no model whose ratio is known with another group".to_owned(),
-        };
-        Some(Line { key: key(&cell.group), value: solved.value?.to_string(), comment })
-    });
+    let plain = inferred.groups.ratios.iter().filter(|(cell, _)| cell.user.is_none() && cell.since.is_none());
+    let told = plain.filter_map(|(cell, (solved, said))| group_line(cell, solved, *said, notes));
     // A gateway whose rows name no group finds it by the user.
     let of_users = special(inferred).filter(|(cell, ..)| cell.group == "default").map(|(cell, user, ratio, solved)| Line {
         key: key(&special_name(user)),
@@ -132,6 +124,29 @@ fn groups(inferred: &Inferred, notes: &Notes) -> Lines {
         comment: format!("{} of {}", left(solved), key(&cell.group)),
     });
     told.chain(of_users).collect()
+}
+
+fn group_line(cell: &Cell, solved: &Solved, said: Said, notes: &Notes) -> Option<Line> {
+    let comment = match said {
+        Said::Given if notes.is_gauge_given => "the config's".to_owned(),
+        Said::Given => "taken as given".to_owned(),
+        Said::Solved => left(solved),
+        Said::Simplest => format!("open, {}; the simplest number stands here", left(solved)),
+        Said::One => "taken as 1: it shares no model whose ratio is known with another group".to_owned(),
+    };
+    Some(Line { key: key(&cell.group), value: solved.value?.to_string(), comment })
+}
+
+/// A table for each time from which on a group had another ratio; the ratio before is that of the whole.
+fn write_group_periods(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
+    let mut changed = inferred.groups.ratios.iter().filter(|(cell, _)| cell.user.is_none() && cell.since.is_some()).peekable();
+    while let Some((cell, (solved, said))) = changed.next() {
+        let until = changed.peek().filter(|(next, _)| next.group == cell.group).and_then(|(next, _)| next.since);
+        write_times(cell.since, until, out)?;
+        writeln!(out, "# The ratio of the group changed: all its models cost as much more or less, and in other groups they do not.")?;
+        write_table("period.group_ratio", &group_line(cell, solved, *said, notes).into_iter().collect(), out)?;
+    }
+    Ok(())
 }
 
 /// Special ratios: cell, user and ratio.

@@ -382,3 +382,63 @@ fn a_price_that_changed_is_no_wrong_charge_and_a_wrong_charge_no_price() {
     }
     assert_eq!(flagged(&log, &config), [5]);
 }
+
+/// A log of two models in three groups; the ratio of one group changes with row 20 of 40, that of the model with row 30.
+fn write_changes(folder: &Path, of_group: &dyn Fn(&str, i64) -> &'static str, of_model: &dyn Fn(i64) -> &'static str) -> PathBuf {
+    let mut text = "created_at,type,model,group,prompt_tokens,completion_tokens,quota\n".to_owned();
+    for row in 0..40 {
+        for (at, group) in ["default", "vip", "cheap"].into_iter().enumerate() {
+            for (model, factor, completion) in [("gpt-x", "1", "4"), ("small-x", "0.06", "2")] {
+                let (prompt, output) = (100_003 + row * 7_919 + at as i64 * 1_777, 1_009 + row * row * 131);
+                let [completion, factor, of_model, of_group] =
+                    [completion, factor, of_model(row), of_group(group, row)].map(|text| text.parse::<Ratio>().unwrap());
+                let tokens = Exact::from(prompt) + Exact::from(output) * completion;
+                let quota = (tokens * of_model * factor * of_group).round_half_away();
+                text += &format!("{},2,{model},{group},{prompt},{output},{quota}\n", 1_770_000_000 + row * 60);
+            }
+        }
+    }
+    let path = folder.join("log.csv");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn a_group_ratio_that_changed_is_the_groups_period() {
+    let folder = tempfile::tempdir().unwrap();
+    let of_group = |group: &str, row: i64| match group {
+        "default" => "1",
+        "vip" if row < 20 => "0.85",
+        "vip" => "0.9",
+        _ => "0.3",
+    };
+    let log = write_changes(folder.path(), &of_group, &|_| "1.25");
+    let (config, text) = infer(&log, folder.path(), &[]);
+    for line in ["\"gpt-x\" = 1.25", "\"small-x\" = 0.075", "\"vip\" = 0.85", "\"cheap\" = 0.3", "\"vip\" = 0.9"] {
+        has(&text, line);
+    }
+    has(&text, "from = 2026-02-02T03:00:00Z");
+    assert_eq!((text.matches("[[period]]").count(), text.matches("[period.group_ratio]").count()), (1, 1), "{text}");
+    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
+    assert_eq!((audited.code, audited.total("matched")), (0, 240), "{text}");
+    // Wrong charges before and behind the change are still wrong charges.
+    plant(&log, 20, &|quota| quota * 2);
+    plant(&log, 200, &|quota| quota * 3);
+    let (config, text) = infer(&log, folder.path(), &[]);
+    has(&text, "\"vip\" = 0.9");
+    assert_eq!(flagged(&log, &config), [20, 200]);
+}
+
+#[test]
+fn prices_that_change_in_all_groups_are_those_of_the_models() {
+    let folder = tempfile::tempdir().unwrap();
+    let of_group = |group: &str, _: i64| if group == "default" { "1" } else { "0.5" };
+    let log = write_changes(folder.path(), &of_group, &|row| if row < 30 { "1.25" } else { "1.5" });
+    let (config, text) = infer(&log, folder.path(), &[]);
+    assert!(!text.contains("[period.group_ratio]"), "{text}");
+    for line in ["\"gpt-x\" = 1.25", "\"gpt-x\" = 1.5", "\"small-x\" = 0.075", "\"small-x\" = 0.09"] {
+        has(&text, line);
+    }
+    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
+    assert_eq!((audited.code, audited.total("matched")), (0, 240), "{text}");
+}

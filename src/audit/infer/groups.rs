@@ -164,7 +164,7 @@ impl Inferred {
     }
 
     /// What a row says of the ratio of its group.
-    fn ratio_of_row(&self, fit: &ModelFit, sample: &Sample) -> Option<Interval> {
+    pub(super) fn ratio_of_row(&self, fit: &ModelFit, sample: &Sample) -> Option<Interval> {
         let model = fit.sure_ratio().filter(|_| !sample.has_tools())?;
         fit.product(sample, &self.groups)?.over(&Interval::point(model))
     }

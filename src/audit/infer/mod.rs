@@ -7,6 +7,7 @@
 //!
 //! Weights come from `pricing` with ratios of 1, so that no formula is written down again here.
 
+mod changes;
 mod fit;
 mod groups;
 mod interval;
@@ -106,6 +107,7 @@ impl Samples {
         for _ in 0..ROUNDS {
             inferred = self.solve(&inferred.groups, known, &|_| Parting::Whole);
             self.set_apart(&inferred);
+            self.part_groups(&inferred);
         }
         // Where a part has no price of its own, it is no part.
         let exact = self.solve(&inferred.groups, known, &|_| Parting::Exact);
@@ -129,17 +131,32 @@ impl Samples {
         inferred
     }
 
+    /// Whether the log begins with its last row.
+    fn is_newest_first(&self) -> bool {
+        self.first > self.last
+    }
+
     /// The rows of each model in the order of time; within a second in that of the log, which may begin with the newest.
     fn in_order(&self) -> impl Iterator<Item = (&String, Vec<&Sample>)> {
         self.by_model.iter().map(|(model, groups)| {
             let mut samples: Vec<&Sample> = groups.values().flat_map(|thinned| &thinned.rows).collect();
-            if self.first > self.last {
+            if self.is_newest_first() {
                 samples.sort_by_key(|sample| (sample.time, Reverse(sample.order)));
             } else {
                 samples.sort_by_key(|sample| (sample.time, sample.order));
             }
             (model, samples)
         })
+    }
+
+    /// Gives the rows of a group from the time on when its ratio changed a cell of their own.
+    fn part_groups(&mut self, inferred: &Inferred) {
+        let changes = inferred.group_changes(self);
+        let samples = self.by_model.values_mut().flat_map(BTreeMap::values_mut).flat_map(|thinned| &mut thinned.rows);
+        for sample in samples.filter(|sample| sample.cell.user.is_none() && sample.cell.since.is_none()) {
+            let times = changes.get(&sample.cell.group).into_iter().flatten();
+            sample.cell.since = times.copied().rfind(|from| sample.time >= Some(*from));
+        }
     }
 
     /// Gives users whose rows in a group all have another ratio than the group a cell of their own.

@@ -4,16 +4,18 @@ use super::interval::Interval;
 use crate::exact::{Charged, Exact, Points, Ratio};
 use crate::pricing::{self, Class, Formula, Mode, PerClass, Rounding, Sum, Terms};
 
-/// Whose ratio a row is charged with: that of its group, or a special one of a user there.
+/// Whose ratio a row is charged with: that of its group, or a special one of a user there; and from when on, where it changed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cell {
     pub group: String,
     pub user: Option<String>,
+    /// None: from the beginning on.
+    pub since: Option<i64>,
 }
 
 impl Cell {
     pub fn of_group(group: &str) -> Cell {
-        Cell { group: group.to_owned(), user: None }
+        Cell { group: group.to_owned(), user: None, since: None }
     }
 }
 
@@ -84,7 +86,10 @@ impl Sample {
         (whole >= 0 && !is_held).then(|| Sample {
             time: row.time,
             order,
-            cell: Cell { group: row.group.to_owned(), user: Some(row.user.to_owned()).filter(|_| row.special == Special::Yes) },
+            cell: Cell {
+                user: Some(row.user.to_owned()).filter(|_| row.special == Special::Yes),
+                ..Cell::of_group(row.group)
+            },
             user: row.user.to_owned(),
             special: row.special,
             beside: pricing::price(&Terms { usage: PerClass::default(), ..terms.clone() }).amount,
@@ -96,7 +101,7 @@ impl Sample {
 
     /// Whether its user may have a special ratio that is not known yet.
     pub fn may_be_special(&self) -> bool {
-        self.special == Special::Unsaid && self.cell.user.is_none() && !self.user.is_empty()
+        self.special == Special::Unsaid && self.cell == Cell::of_group(&self.cell.group) && !self.user.is_empty()
     }
 
     pub fn usage(&self) -> &PerClass<i64> {
