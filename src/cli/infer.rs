@@ -209,10 +209,10 @@ impl InferCommand {
                 set_to_one(&mut ones, entry);
                 let context = row.pricing.context(entry.time);
                 let by_ones = Context { config: &ones, basis: Basis::Config, ..context };
-                let Some(rated) = rater.rate(entry, &by_ones) else { return Ok(()) };
+                let Some((rated, profile)) = rater.rate(entry, &by_ones) else { return Ok(()) };
                 notes.rows += 1;
                 let printed = if self.from_charges { None } else { rater.printed(entry, &context) };
-                observe(entry, &rated, printed.as_ref(), &mut samples);
+                observe(entry, profile, &rated, printed.as_ref(), &mut samples);
                 Ok(())
             })?;
         }
@@ -264,13 +264,14 @@ impl InferCommand {
     }
 }
 
-/// Hands a row over; one that names no group is of the group that it prints.
-fn observe(entry: &LogEntry<'_>, rated: &Rated, printed: Option<&Rated>, samples: &mut Samples) {
+/// Hands a row over; one that names no group is of the group that it prints, or, where a gateway names none, of its user's.
+fn observe(entry: &LogEntry<'_>, profile: Profile, rated: &Rated, printed: Option<&Rated>, samples: &mut Samples) {
     let Ok(terms) = &rated.terms else { return samples.leave_out(entry.model) };
     let printed = printed.and_then(|printed| printed.terms.as_ref().ok());
     let shown = printed.filter(|_| entry.group.is_empty()).map(|terms| format!("prints {}", terms.group_ratio));
+    let is_by_user = matches!(profile, Profile::OneApi | Profile::OneApi2023) && entry.group.is_empty() && !entry.user.is_empty();
     samples.add(&Observed {
-        special: special(entry),
+        special: if is_by_user && shown.is_none() { Special::Yes } else { special(entry) },
         model: entry.model,
         group: shown.as_deref().unwrap_or_else(|| group_of(entry)),
         user: entry.user,
@@ -371,8 +372,8 @@ fn mostly_wrong(counts: BTreeMap<String, Count>) -> impl Iterator<Item = String>
 }
 
 impl Rater {
-    /// The charge of a row that counts.
-    fn rate(&mut self, entry: &LogEntry<'_>, context: &Context<'_>) -> Option<Rated> {
+    /// The charge of a row that counts, and whose arithmetic holds.
+    fn rate(&mut self, entry: &LogEntry<'_>, context: &Context<'_>) -> Option<(Rated, Profile)> {
         let details = Details::parse("other", entry.details).ok()?;
         if profile::is_veloera_row(entry, &details) {
             self.memory.remember_veloera(entry.place.input);
@@ -381,7 +382,7 @@ impl Rater {
         let rating = profile::rate(profile, entry, &details, context, &mut self.memory).ok()?;
         let Rating::Charge(rated) = rating else { return None };
         self.is_marked = self.is_marked || !profile::is_undecided(entry, &details, profile);
-        (self.filter.admits(entry) && !self.repeats.is_repeated(entry)).then_some(*rated)
+        (self.filter.admits(entry) && !self.repeats.is_repeated(entry)).then_some((*rated, profile))
     }
 
     /// What the row's own ratios give.

@@ -52,7 +52,7 @@ type Lines = Vec<Line>;
 
 /// Writes the config.
 pub fn write_toml(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
-    write_head(notes, out)?;
+    write_head(inferred, notes, out)?;
     write_table("group_ratio", &groups(inferred, notes), out)?;
     write_special(inferred, notes, out)?;
     let whole = |stretches: &Vec<Stretch>| stretches.first().filter(|_| stretches.len() == 1).map(|stretch| stretch.fit.clone());
@@ -67,7 +67,7 @@ pub fn write_toml(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io
     write_periods(inferred, notes, out)
 }
 
-fn write_head(notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
+fn write_head(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "# The ratios that {} were really charged with, by `quota infer`.", rows(notes.rows))?;
     if notes.left_out > 0 {
         let kinds = "what they are charged for is not known, or follows from an expression";
@@ -76,7 +76,9 @@ fn write_head(notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "# A charge shows only the product of model and group ratio: {}.", gauge(notes))?;
     writeln!(out, "# A number stands where what its rows leave is narrow: 1/1000 of the unit of its last digit for one row,")?;
     writeln!(out, "# 1/20 for two to nine, 1/3 for ten and more; behind it the rows, and what they leave.")?;
-    writeln!(out, "quota_per_unit = {}", notes.quota_per_unit)?;
+    let has_price = inferred.models.values().flatten().any(|stretch| stretch.fit.per_call);
+    let as_given = if has_price { "  # taken as given: a log does not show it, and prices of calls are by it" } else { "" };
+    writeln!(out, "quota_per_unit = {}{as_given}", notes.quota_per_unit)?;
     let why = if notes.is_profile_found { "  # no row names the gateway; this one's formula gives most of them" } else { "" };
     notes.profile.map_or(Ok(()), |profile| writeln!(out, "profile = \"{profile}\"{why}"))
 }
@@ -114,6 +116,10 @@ fn left(solved: &Solved) -> String {
     format!("{}: {}", rows(solved.rows as u64), ends(&solved.interval))
 }
 
+fn left_of_user(solved: &Solved) -> String {
+    if solved.rows == 0 { "taken as 1: nothing ties it to a known ratio".to_owned() } else { left(solved) }
+}
+
 fn groups(inferred: &Inferred, notes: &Notes) -> Lines {
     let plain = inferred.groups.ratios.iter().filter(|(cell, _)| cell.user.is_none() && cell.since.is_none());
     let told = plain.filter_map(|(cell, (solved, said))| group_line(cell, solved, *said, notes));
@@ -121,7 +127,7 @@ fn groups(inferred: &Inferred, notes: &Notes) -> Lines {
     let of_users = special(inferred).filter(|(cell, ..)| cell.group == "default").map(|(cell, user, ratio, solved)| Line {
         key: key(&special_name(user)),
         value: ratio.to_string(),
-        comment: format!("{} of {}", left(solved), key(&cell.group)),
+        comment: format!("{}, of {}", left_of_user(solved), key(&cell.group)),
     });
     told.chain(of_users).collect()
 }
@@ -143,7 +149,10 @@ fn write_group_periods(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) 
     while let Some((cell, (solved, said))) = changed.next() {
         let until = changed.peek().filter(|(next, _)| next.group == cell.group).and_then(|(next, _)| next.since);
         write_times(cell.since, until, out)?;
-        writeln!(out, "# The ratio of the group changed: all its models cost as much more or less, and in other groups they do not.")?;
+        writeln!(
+            out,
+            "# The ratio of the group changed: all its models cost as much more or less, and in other groups they do not."
+        )?;
         write_table("period.group_ratio", &group_line(cell, solved, *said, notes).into_iter().collect(), out)?;
     }
     Ok(())
@@ -163,7 +172,7 @@ fn special_name(user: &str) -> String {
 fn write_special(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
     let mut users: BTreeMap<&str, Lines> = BTreeMap::new();
     for (cell, user, ratio, solved) in special(inferred) {
-        let line = Line { key: key(&cell.group), value: ratio.to_string(), comment: left(solved) };
+        let line = Line { key: key(&cell.group), value: ratio.to_string(), comment: left_of_user(solved) };
         users.entry(user).or_default().push(line);
     }
     for (user, lines) in &users {

@@ -442,3 +442,30 @@ fn prices_that_change_in_all_groups_are_those_of_the_models() {
     let audited = audit(&log, &["--config", config.to_str().unwrap()]);
     assert_eq!((audited.code, audited.total("matched")), (0, 240), "{text}");
 }
+
+/// one-api rows name no group; `ceil(tokens · (model ratio · group ratio))` with the group of the user.
+#[test]
+fn where_rows_name_no_group_each_user_has_a_ratio() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.csv");
+    let mut text = "created_at,type,username,model_name,prompt_tokens,completion_tokens,quota,elapsed_time\n".to_owned();
+    for row in 0..36 {
+        let (user, group_ratio) = [("ann", "1"), ("bob", "0.85"), ("cat", "0.3")][usize::try_from(row % 3).unwrap()];
+        let (prompt, output) = (100_003 + row * 7_919, 1_009 + row * row * 131);
+        let tokens = Exact::from(prompt) + Exact::from(output) * 4;
+        let [model_ratio, group_ratio] = ["1.25", group_ratio].map(|text| text.parse::<Ratio>().unwrap());
+        let quota = (tokens * model_ratio * group_ratio).ceil();
+        text += &format!("{},2,{user},gpt-x,{prompt},{output},{quota},7\n", 1_770_000_000 + row);
+    }
+    std::fs::write(&log, text).unwrap();
+    let (config, text) = infer(&log, folder.path(), &[]);
+    // The ratio of one user is taken as 1.
+    let number = |line: &str| text.lines().find_map(|found| found.strip_prefix(line)?.split("  #").next()?.parse::<Ratio>().ok());
+    let [model, ann, bob, cat] =
+        ["\"gpt-x\" = ", "\"user ann\" = ", "\"user bob\" = ", "\"user cat\" = "].map(|line| number(line).unwrap());
+    let products = [ann, bob, cat].map(|ratio| Exact::from(model) * ratio);
+    let expected = ["1.25", "1.0625", "0.375"].map(|text| Exact::from(text.parse::<Ratio>().unwrap()));
+    assert_eq!(products, expected, "{text}");
+    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
+    assert_eq!((audited.code, audited.total("matched")), (0, 36), "{text}");
+}

@@ -34,8 +34,10 @@ impl Part {
         let meets = self.shared.meets(interval);
         if meets {
             let shared = &self.shared;
-            self.shared =
-                Interval { low: shared.low.clone().max(interval.low.clone()), high: shared.high.clone().min(interval.high.clone()) };
+            self.shared = Interval {
+                low: shared.low.clone().max(interval.low.clone()),
+                high: shared.high.clone().min(interval.high.clone()),
+            };
             self.last = self.last.max(time);
             self.rows += 1;
         }
@@ -75,7 +77,9 @@ impl Inferred {
         }
         let is_newest_first = samples.is_newest_first();
         for said in by_group.values_mut() {
-            said.sort_by_key(|(sample, time, _)| (*time, if is_newest_first { Err(Reverse(sample.order)) } else { Ok(sample.order) }));
+            said.sort_by_key(|(sample, time, _)| {
+                (*time, if is_newest_first { Err(Reverse(sample.order)) } else { Ok(sample.order) })
+            });
         }
         by_group
     }

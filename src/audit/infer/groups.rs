@@ -125,15 +125,18 @@ impl Inferred {
         true
     }
 
-    /// Takes 1 for the group with most models whose ratio is open.
+    /// Takes 1 for the group with most models whose ratio is open; of several that with most rows, then the first.
     fn take_one(&mut self) -> bool {
-        let mut counts: BTreeMap<&Cell, usize> = BTreeMap::new();
-        for cell in self.fits().filter(|fit| fit.ratio.is_none()).flat_map(|fit| fit.products.keys()) {
+        let mut counts: BTreeMap<&Cell, (usize, usize)> = BTreeMap::new();
+        for (cell, (_, rows)) in self.fits().filter(|fit| fit.ratio.is_none()).flat_map(|fit| &fit.products) {
             if !self.groups.ratios.contains_key(cell) {
-                *counts.entry(cell).or_default() += 1;
+                let count = counts.entry(cell).or_default();
+                *count = (count.0 + 1, count.1 + rows);
             }
         }
-        let Some(cell) = counts.into_iter().max_by_key(|(_, count)| *count).map(|(cell, _)| cell.clone()) else { return false };
+        let Some(cell) = counts.into_iter().rev().max_by_key(|(_, count)| *count).map(|(cell, _)| cell.clone()) else {
+            return false;
+        };
         let printed = self.groups.hints(&cell);
         match printed.first() {
             Some(ratio) if printed.len() == 1 => self.groups.set(cell, *ratio, Said::Solved),

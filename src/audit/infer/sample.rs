@@ -86,10 +86,7 @@ impl Sample {
         (whole >= 0 && !is_held).then(|| Sample {
             time: row.time,
             order,
-            cell: Cell {
-                user: Some(row.user.to_owned()).filter(|_| row.special == Special::Yes),
-                ..Cell::of_group(row.group)
-            },
+            cell: Cell { user: Some(row.user.to_owned()).filter(|_| row.special == Special::Yes), ..Cell::of_group(row.group) },
             user: row.user.to_owned(),
             special: row.special,
             beside: pricing::price(&Terms { usage: PerClass::default(), ..terms.clone() }).amount,
