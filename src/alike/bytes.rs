@@ -3,84 +3,172 @@
 //! Rows are short texts between signs, so what takes time is to find the next sign, to compare, and to read numbers. All three are done
 //! here for 8 to 64 bytes at once.
 
-use std::ops::Range;
-
 use wide::u8x16;
+
+/// Where a field stands in its row, without its quotes. Rows of 4 GiB are not looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    #[inline(always)]
+    pub fn new(start: usize, end: usize) -> Span {
+        Span { start: start as u32, end: end as u32 }
+    }
+
+    #[inline(always)]
+    pub fn start(self) -> usize {
+        self.start as usize
+    }
+
+    #[inline(always)]
+    pub fn end(self) -> usize {
+        self.end as usize
+    }
+
+    #[inline(always)]
+    pub fn length(self) -> usize {
+        self.end.wrapping_sub(self.start) as usize
+    }
+
+    #[inline(always)]
+    pub fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+
+    /// The bytes of the field.
+    #[inline(always)]
+    pub fn of(self, bytes: &[u8]) -> &[u8] {
+        &bytes[self.start()..self.end()]
+    }
+}
 
 /// The bytes that are looked for: their lanes have all bits set.
 pub trait Set {
     fn of(&self, lanes: u8x16) -> u8x16;
 }
 
-impl<S: Set> Set for &S {
+/// One byte, in all lanes.
+#[derive(Clone, Copy, Debug)]
+pub struct Only(u8x16);
+
+impl Only {
+    pub fn new(byte: u8) -> Only {
+        Only(u8x16::splat(byte))
+    }
+}
+
+impl Set for Only {
     #[inline(always)]
     fn of(&self, lanes: u8x16) -> u8x16 {
-        (*self).of(lanes)
+        lanes.simd_eq(self.0)
     }
 }
 
-/// The bytes of a text that belong to a set, from front to back:
+/// The signs of a text, from front to back: separators, and others that end a run of fields between separators.
 ///
 /// ```text
-/// bytes  2,,user236,key236,"{""admin_info…
-/// mask   .11.......1......111.11              a bit for each of 64 bytes, made at once
+/// bytes       2,,user236,key236,"{""admin_info…
+/// separators  .11.......1......1...............     a bit for each of 64 bytes, made at once
+/// others      ..................1.11
 /// ```
 #[derive(Debug)]
-pub struct Signs<'b, S> {
+pub struct Signs<'b, O> {
     bytes: &'b [u8],
-    set: S,
+    separator: Only,
+    other: O,
     base: usize,
-    mask: u64,
+    separators: u64,
+    others: u64,
 }
 
-impl<'b, S: Set> Signs<'b, S> {
+impl<'b, O: Set> Signs<'b, O> {
     #[inline(always)]
-    pub fn new(bytes: &'b [u8], set: S) -> Signs<'b, S> {
-        let mask = mask(bytes, 0, &set);
-        Signs { bytes, set, base: 0, mask }
+    pub fn new(bytes: &'b [u8], separator: Only, other: O) -> Signs<'b, O> {
+        let mut signs = Signs { bytes, separator, other, base: 0, separators: 0, others: 0 };
+        signs.see();
+        signs
     }
 
-    /// Where the next one stands, and which it is.
     #[inline(always)]
-    pub fn next(&mut self) -> Option<(usize, u8)> {
-        if self.mask == 0 {
-            (self.base, self.mask) = next_mask(self.bytes, self.base, &self.set)?;
+    fn see(&mut self) {
+        (self.separators, self.others) = masks(self.bytes, self.base, &self.separator, &self.other);
+    }
+
+    /// Goes to the next 64 bytes; none where there are no more.
+    #[inline(always)]
+    fn go_on(&mut self) -> Option<()> {
+        self.base += 64;
+        if self.base >= self.bytes.len() {
+            return None;
         }
-        let at = self.base + self.mask.trailing_zeros() as usize;
-        self.mask &= self.mask - 1;
-        Some((at, *self.bytes.get(at)?))
+        self.see();
+        Some(())
     }
 
-    /// Passes over all that stand before a place.
-    pub fn skip_to(&mut self, place: usize) {
-        self.base = place;
-        self.mask = mask(self.bytes, place, &self.set);
+    /// Takes the fields that begin there and end in separators; where the last one begins, and the other sign that is next.
+    #[inline(always)]
+    pub fn fields(&mut self, mut start: usize, mut take: impl FnMut(Span)) -> Option<(usize, usize)> {
+        loop {
+            // Separators behind the next other sign are not its.
+            let mut run = self.separators & (self.others.wrapping_sub(1) & !self.others);
+            while run != 0 {
+                let end = self.base + run.trailing_zeros() as usize;
+                take(Span::new(start, end));
+                start = end + 1;
+                run &= run - 1;
+            }
+            if self.others != 0 {
+                return Some((start, self.base + self.others.trailing_zeros() as usize));
+            }
+            self.go_on()?;
+        }
+    }
+
+    /// Where the next other sign stands, which is passed with that.
+    #[inline(always)]
+    pub fn next(&mut self) -> Option<usize> {
+        while self.others == 0 {
+            self.go_on()?;
+        }
+        let at = self.base + self.others.trailing_zeros() as usize;
+        self.others &= self.others - 1;
+        Some(at)
+    }
+
+    /// Passes over all that stand before a place behind those that were passed.
+    #[inline(always)]
+    pub fn pass_to(&mut self, place: usize) {
+        let passed = place.wrapping_sub(self.base);
+        if passed < 64 {
+            self.separators &= u64::MAX << passed;
+            self.others &= u64::MAX << passed;
+        } else {
+            self.base = place.min(self.bytes.len());
+            self.see();
+        }
     }
 }
 
-/// The next mask that is not empty, and its base.
-#[inline(never)]
-fn next_mask(bytes: &[u8], base: usize, set: &impl Set) -> Option<(usize, u64)> {
-    let bases = (base + 64..bytes.len()).step_by(64);
-    bases.map(|base| (base, mask(bytes, base, set))).find(|(_, mask)| *mask != 0)
-}
-
-/// A bit for each of the 64 bytes from a place on; those behind the end are in no set.
+/// A bit for each of the 64 bytes from a place on, for two sets; those behind the end are in none.
 #[inline(always)]
-fn mask(bytes: &[u8], base: usize, set: &impl Set) -> u64 {
+fn masks(bytes: &[u8], base: usize, first: &impl Set, second: &impl Set) -> (u64, u64) {
     let rest = &bytes[base..];
     match rest.first_chunk::<64>() {
-        Some(block) => block_mask(block, set),
+        Some(block) => (mask(block, first), mask(block, second)),
         None => {
             let mut block = [0; 64];
             block[..rest.len()].copy_from_slice(rest);
-            block_mask(&block, set) & !(u64::MAX << rest.len())
+            let inside = !(u64::MAX << rest.len());
+            (mask(&block, first) & inside, mask(&block, second) & inside)
         }
     }
 }
 
 #[inline(always)]
-fn block_mask(block: &[u8; 64], set: &impl Set) -> u64 {
+fn mask(block: &[u8; 64], set: &impl Set) -> u64 {
     let (lanes, _) = block.as_chunks::<16>();
     let bits = |at: usize| u64::from(set.of(u8x16::new(lanes[at])).to_bitmask()) << (16 * at);
     bits(0) | bits(1) | bits(2) | bits(3)
@@ -97,50 +185,117 @@ pub fn find(bytes: &[u8], from: usize, set: &impl Set) -> Option<usize> {
         }
         at += 16;
     }
-    Signs::new(bytes.get(at..)?, set).next().map(|(length, _)| at + length)
+    find_near_end(bytes, at, set)
 }
 
-/// Up to 32 bytes of a literal, which are compared at once.
+#[cold]
+#[inline(never)]
+fn find_near_end(bytes: &[u8], at: usize, set: &impl Set) -> Option<usize> {
+    let (_, bits) = masks(bytes, at.min(bytes.len()), set, set);
+    (bits != 0).then(|| at + bits.trailing_zeros() as usize)
+}
+
+/// Literals, compared up to 64 bytes at a time, and what stands behind each.
+///
+/// ```text
+/// ""],""cache_ratio"":0.25,""cache_tokens"":      a literal
+/// |--------------||--------------|
+///            |--------------||--------------|     lanes from both ends, which may lie one over the other
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
-    halves: [[u8; 16]; 2],
+pub struct Pattern<T>(Vec<Step<T>>);
+
+/// Up to 64 bytes of a literal: one lane of up to 16, two of up to 32, four of more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Step<T> {
+    lanes: [[u8; 16]; 4],
     length: u8,
+    /// None where the literal goes on.
+    then: Option<T>,
 }
 
-impl Piece {
-    const MOST: usize = 32;
+impl<T> Default for Pattern<T> {
+    fn default() -> Pattern<T> {
+        Pattern(Vec::new())
+    }
+}
 
-    /// The pieces of a literal; none of an empty one.
-    pub fn all(literal: &[u8]) -> impl ExactSizeIterator<Item = Piece> {
-        literal.chunks(Piece::MOST).map(|part| {
-            let mut halves = [[0; 16]; 2];
-            halves.as_flattened_mut()[..part.len()].copy_from_slice(part);
-            Piece { halves, length: part.len() as u8 }
-        })
+impl<T: Copy> Pattern<T> {
+    pub fn push(&mut self, literal: &[u8], then: T) {
+        let mut parts = literal.chunks(64);
+        let last = parts.next_back().unwrap_or_default();
+        self.0.extend(parts.map(|part| Step::new(part, None)));
+        self.0.push(Step::new(last, Some(then)));
     }
 
-    /// What is behind it, where it stands there.
+    /// Follows the literals from the start of the bytes on. `pass` is told what stands behind a literal, and where, and says what is
+    /// behind that.
     #[inline(always)]
-    pub fn behind(&self, bytes: &[u8], at: usize) -> Option<usize> {
-        let is_there = match bytes.get(at..at.wrapping_add(Piece::MOST)).and_then(<[u8]>::first_chunk) {
-            Some(text) => self.is_same(text),
-            None => self.is_near_end(bytes, at),
+    pub fn follow(&self, bytes: &[u8], mut pass: impl FnMut(T, usize) -> Option<usize>) -> Option<usize> {
+        let mut at = 0;
+        for step in &self.0 {
+            if !step.is_there(bytes, at) {
+                return None;
+            }
+            at += usize::from(step.length);
+            if let Some(then) = step.then {
+                at = pass(then, at)?;
+            }
+        }
+        Some(at)
+    }
+}
+
+impl<T> Step<T> {
+    fn new(text: &[u8], then: Option<T>) -> Step<T> {
+        let mut lanes = [[0; 16]; 4];
+        if let (Some(start), Some(end)) = (text.first_chunk::<32>(), text.last_chunk::<32>()) {
+            lanes[..2].as_flattened_mut().copy_from_slice(start);
+            lanes[2..].as_flattened_mut().copy_from_slice(end);
+        } else if let (Some(start), Some(end)) = (text.first_chunk(), text.last_chunk()) {
+            (lanes[0], lanes[1]) = (*start, *end);
+        } else {
+            lanes[0][..text.len()].copy_from_slice(text);
+        }
+        Step { lanes, length: text.len() as u8, then }
+    }
+
+    #[inline(always)]
+    fn is_there(&self, bytes: &[u8], at: usize) -> bool {
+        let length = usize::from(self.length);
+        if length < 16 {
+            return self.is_short_there(bytes, at, length);
+        }
+        let Some(text) = bytes.get(at..at + length) else { return false };
+        let same = |lane: usize, text: &[u8; 16]| u8x16::new(*text).simd_eq(u8x16::new(self.lanes[lane]));
+        let all = match (text.first_chunk::<32>(), text.last_chunk::<32>()) {
+            (Some(start), Some(end)) => {
+                let ((start, _), (end, _)) = (start.as_chunks(), end.as_chunks());
+                same(0, &start[0]) & same(1, &start[1]) & same(2, &end[0]) & same(3, &end[1])
+            }
+            _ => match (text.first_chunk(), text.last_chunk()) {
+                (Some(start), Some(end)) => same(0, start) & same(1, end),
+                _ => return false,
+            },
         };
-        if is_there { Some(at + usize::from(self.length)) } else { None }
+        all.to_bitmask() == 0xffff
     }
 
     #[inline(always)]
-    fn is_same(&self, text: &[u8; Piece::MOST]) -> bool {
-        let (halves, _) = text.as_chunks::<16>();
-        let same = |half: usize| u8x16::new(halves[half]).simd_eq(u8x16::new(self.halves[half])).to_bitmask();
-        let others = !(same(0) | same(1) << 16);
-        others.trailing_zeros() >= u32::from(self.length)
+    fn is_short_there(&self, bytes: &[u8], at: usize, length: usize) -> bool {
+        match bytes.get(at..at.wrapping_add(16)).and_then(<[u8]>::first_chunk) {
+            Some(text) => {
+                let same = u8x16::new(*text).simd_eq(u8x16::new(self.lanes[0])).to_bitmask();
+                (!same).trailing_zeros() as usize >= length
+            }
+            None => self.is_near_end(bytes, at, length),
+        }
     }
 
     #[cold]
     #[inline(never)]
-    fn is_near_end(&self, bytes: &[u8], at: usize) -> bool {
-        bytes.get(at..).is_some_and(|rest| rest.starts_with(&self.halves.as_flattened()[..usize::from(self.length)]))
+    fn is_near_end(&self, bytes: &[u8], at: usize, length: usize) -> bool {
+        bytes.get(at..).is_some_and(|rest| rest.starts_with(&self.lanes[0][..length]))
     }
 }
 
@@ -159,12 +314,14 @@ fn word_at_end(bytes: &[u8], at: usize) -> u64 {
     bytes.iter().skip(at).take(8).rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
-/// Up to 8 bytes from the start of a field on; the others are 0.
+/// The bytes from a place on, less than 8; the others are 0.
 #[inline(always)]
-pub fn start(bytes: &[u8], field: Range<usize>) -> u64 {
-    let outside = if field.len() < 8 { u64::MAX << (8 * field.len()) } else { 0 };
-    word(bytes, field.start) & !outside
+pub fn short_word(bytes: &[u8], at: usize, length: usize) -> u64 {
+    word(bytes, at) & INSIDE[length % 8]
 }
+
+/// The bytes of a word that belong to a text of so many.
+const INSIDE: [u64; 8] = [0, 0xff, 0xffff, 0xff_ffff, 0xffff_ffff, 0xff_ffff_ffff, 0xffff_ffff_ffff, 0xff_ffff_ffff_ffff];
 
 const ONES: u64 = u64::MAX / 255;
 const HIGH: u64 = ONES << 7;
@@ -181,9 +338,34 @@ fn others(values: u64) -> u64 {
     (values.wrapping_add(ONES * 0x76) | values) & HIGH
 }
 
+/// The length of a number from a place on, as JSON writes it; none where there is none, or one with an exponent.
+#[inline(always)]
+pub fn number(bytes: &[u8], start: usize) -> Option<usize> {
+    let word = word(bytes, start);
+    let values = word ^ (ONES * u64::from(b'0'));
+    let length = others(values).trailing_zeros() as usize / 8;
+    let is_short = (1..8).contains(&length) && (length == 1 || word as u8 != b'0') && (word >> (8 * length)) as u8 != b'.';
+    if is_short { Some(length) } else { long_number(bytes, start) }
+}
+
+#[inline(never)]
+fn long_number(bytes: &[u8], start: usize) -> Option<usize> {
+    let at = start + usize::from(bytes.get(start) == Some(&b'-'));
+    let whole = digits(bytes, at);
+    if whole == 0 || (whole > 1 && bytes[at] == b'0') {
+        return None;
+    }
+    let end = at + whole;
+    if bytes.get(end) != Some(&b'.') {
+        return Some(end - start);
+    }
+    let fraction = digits(bytes, end + 1);
+    (fraction > 0).then_some(end + 1 + fraction - start)
+}
+
 /// How many digits there are from a place on.
 #[inline(always)]
-pub fn digits(bytes: &[u8], at: usize) -> usize {
+fn digits(bytes: &[u8], at: usize) -> usize {
     let mut length = 0;
     loop {
         let others = others(values(bytes, at + length));
@@ -213,18 +395,18 @@ pub fn leading_count(bytes: &[u8], at: usize) -> Option<(usize, i64)> {
 #[inline(never)]
 fn long_count(bytes: &[u8], at: usize) -> Option<(usize, i64)> {
     let length = digits(bytes, at);
-    Some((length, count(bytes, at..at + length)?))
+    Some((length, count(bytes, Span::new(at, at + length))?))
 }
 
 /// The whole number that a field of digits says, 0 if it is empty; none where it is not one, or longer than any count.
 #[inline(always)]
-pub fn count(bytes: &[u8], field: Range<usize>) -> Option<i64> {
-    match field.len() {
+pub fn count(bytes: &[u8], field: Span) -> Option<i64> {
+    match field.length() {
         0 => Some(0),
-        1..=8 => short(bytes, field),
-        9..=12 => {
-            let middle = field.end - 8;
-            Some(short(bytes, field.start..middle)? * 100_000_000 + short(bytes, middle..field.end)?)
+        length @ 1..=8 => short(bytes, field.start(), length),
+        length @ 9..=12 => {
+            let high = short(bytes, field.start(), length - 8)?;
+            Some(high * 100_000_000 + short(bytes, field.end() - 8, 8)?)
         }
         _ => None,
     }
@@ -232,9 +414,9 @@ pub fn count(bytes: &[u8], field: Range<usize>) -> Option<i64> {
 
 /// The number of 1 to 8 digits.
 #[inline(always)]
-fn short(bytes: &[u8], field: Range<usize>) -> Option<i64> {
+fn short(bytes: &[u8], at: usize, length: usize) -> Option<i64> {
     // The last digit comes to the highest byte; before the first one there are zeros.
-    let values = values(bytes, field.start) << (8 * (8 - field.len()));
+    let values = values(bytes, at) << (8 * (8 - length));
     if others(values) == 0 { Some(joined(values)) } else { None }
 }
 
@@ -253,19 +435,11 @@ mod tests {
 
     use super::*;
 
-    struct Comma;
-
-    impl Set for Comma {
-        fn of(&self, lanes: u8x16) -> u8x16 {
-            lanes.simd_eq(u8x16::splat(b','))
-        }
-    }
-
     #[test]
     fn numbers_are_those_that_are_written() {
         let count = |text: &str| {
-            let alone = count(text.as_bytes(), 0..text.len());
-            assert_eq!(count(format!("7{text}89").as_bytes(), 1..1 + text.len()), alone);
+            let alone = count(text.as_bytes(), Span::new(0, text.len()));
+            assert_eq!(count(format!("7{text}89").as_bytes(), Span::new(1, 1 + text.len())), alone);
             alone
         };
         for number in (0..200).chain([9_999_999, 12_345_678, 99_999_999, 100_000_000, 999_999_999_999]) {
@@ -279,33 +453,55 @@ mod tests {
 
     proptest! {
         #[test]
-        fn signs_are_found_one_after_the_other(text in "[a-c,é]{0,200}", from in 0_usize..100) {
+        fn signs_are_found_one_after_the_other(text in "[a-c,é;]{0,200}", from in 0_usize..100) {
             let bytes = text.as_bytes();
             let from = from.min(bytes.len());
-            let mut signs = Signs::new(bytes, Comma);
-            signs.skip_to(from);
-            let found: Vec<usize> = std::iter::from_fn(|| signs.next()).map(|(at, _)| at).collect();
-            let expected: Vec<_> = (from..bytes.len()).filter(|at| bytes[*at] == b',').collect();
-            prop_assert_eq!(find(bytes, from, &Comma), expected.first().copied());
-            prop_assert_eq!(found, expected);
+            let places = |byte| (from..bytes.len()).filter(|at| bytes[*at] == byte).collect::<Vec<_>>();
+            let mut signs = Signs::new(bytes, Only::new(b','), Only::new(b';'));
+            signs.pass_to(from);
+            let found: Vec<usize> = std::iter::from_fn(|| signs.next()).collect();
+            prop_assert_eq!(find(bytes, from, &Only::new(b',')), places(b',').first().copied());
+            prop_assert_eq!(found, places(b';'));
+        }
+
+        /// Runs of fields as splitting the text tells them.
+        #[test]
+        fn fields_are_taken_up_to_another_sign(text in "[a-c,é;]{0,200}") {
+            let mut signs = Signs::new(text.as_bytes(), Only::new(b','), Only::new(b';'));
+            let (mut at, mut runs) = (0, Vec::new());
+            loop {
+                let mut run = Vec::new();
+                let Some((start, sign)) = signs.fields(at, |field| run.push(field)) else { break };
+                run.push(Span::new(start, sign));
+                runs.push(run.iter().map(|field| std::str::from_utf8(field.of(text.as_bytes())).unwrap()).collect::<Vec<_>>());
+                at = sign + 1;
+                signs.pass_to(at);
+            }
+            let mut expected: Vec<Vec<&str>> = text.split(';').map(|run| run.split(',').collect()).collect();
+            expected.pop();
+            prop_assert_eq!(runs, expected);
         }
 
         #[test]
-        fn literals_are_compared_whole(text in "[ab]{0,120}", start in 0_usize..9, length in 0_usize..120, change in 0_usize..120) {
+        fn literals_are_compared_whole(text in "[ab]{0,120}", parts in prop::collection::vec(0_usize..50, 0..4), change in 0_usize..120) {
             let bytes = text.as_bytes();
-            let start = start.min(bytes.len());
-            let end = bytes.len().min(start + length);
-            let follow = |text: &[u8]| Piece::all(&bytes[start..end]).try_fold(start, |at, piece| piece.behind(text, at));
+            let (mut pattern, mut end) = (Pattern::default(), 0);
+            for (number, length) in parts.into_iter().enumerate() {
+                let next = bytes.len().min(end + length);
+                pattern.push(&bytes[end..next], number);
+                end = next;
+            }
+            let follow = |text: &[u8]| pattern.follow(text, |_, at| Some(at));
             prop_assert_eq!(follow(bytes), Some(end));
             prop_assert_eq!(follow(&bytes[..end]), Some(end));
-            if start < end {
+            if end > 0 {
                 prop_assert_eq!(follow(&bytes[..end - 1]), None);
             }
             let mut other = bytes.to_vec();
             if let Some(byte) = other.get_mut(change) {
                 *byte ^= 1;
             }
-            prop_assert_eq!(follow(&other).is_some(), !(start..end).contains(&change));
+            prop_assert_eq!(follow(&other).is_some(), change >= end);
         }
 
         #[test]

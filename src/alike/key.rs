@@ -1,9 +1,8 @@
 //! What tells whom a row is like, and a table of what is known of rows by it.
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use super::bytes::{start, word};
+use super::bytes::{Span, short_word, word};
 
 /// Words that two rows must have in common, with a hash of them.
 #[derive(Clone, Debug)]
@@ -11,7 +10,8 @@ pub struct Key {
     /// Only the first ones count.
     words: [u64; MOST_WORDS],
     length: usize,
-    hash: u64,
+    /// The sum of all words, each times an odd number of its own.
+    sum: u64,
 }
 
 /// Rows whose keys are longer are like no others.
@@ -19,7 +19,7 @@ const MOST_WORDS: usize = 64;
 
 impl Default for Key {
     fn default() -> Key {
-        Key { words: [0; MOST_WORDS], length: 0, hash: 0 }
+        Key { words: [0; MOST_WORDS], length: 0, sum: 0 }
     }
 }
 
@@ -28,53 +28,69 @@ impl Key {
         &self.words[..self.length]
     }
 
+    fn hash(&self) -> u32 {
+        // High bits of words reach none but high bits of the sum.
+        ((self.sum ^ self.sum >> 32).wrapping_mul(FACTOR) >> 32) as u32
+    }
+
     /// Makes it anew of the texts of some fields and a word; none where there is no room.
     #[inline(always)]
-    pub fn set(&mut self, bytes: &[u8], fields: impl Iterator<Item = Range<usize>>, word: u64) -> Option<()> {
+    pub fn set(&mut self, bytes: &[u8], fields: impl Iterator<Item = Span>, word: u64) -> Option<()> {
         // In registers, since each word changes both.
         let mut end = End::default();
         for field in fields {
             self.push_text(&mut end, bytes, field)?;
         }
         self.push(&mut end, word)?;
-        (self.length, self.hash) = (end.length, end.hash);
+        (self.length, self.sum) = (end.length, end.sum);
         Some(())
     }
 
     /// Adds a word; none where there is no room.
     pub fn add(&mut self, word: u64) -> Option<()> {
-        let mut end = End { length: self.length, hash: self.hash };
+        let mut end = End { length: self.length, sum: self.sum };
         self.push(&mut end, word)?;
-        (self.length, self.hash) = (end.length, end.hash);
+        (self.length, self.sum) = (end.length, end.sum);
         Some(())
     }
 
     #[inline(always)]
     fn push(&mut self, end: &mut End, word: u64) -> Option<()> {
         *self.words.get_mut(end.length)? = word;
+        end.sum = end.sum.wrapping_add(word.wrapping_mul(FACTORS[end.length]));
         end.length += 1;
-        end.hash = (end.hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
         Some(())
     }
 
     /// The text of a field. It ends in a word with a byte that is in no UTF-8, so that two texts never look like another two.
     #[inline(always)]
-    fn push_text(&mut self, end: &mut End, bytes: &[u8], field: Range<usize>) -> Option<()> {
-        let mut at = field.start;
-        while at + 8 <= field.end {
+    fn push_text(&mut self, end: &mut End, bytes: &[u8], field: Span) -> Option<()> {
+        let (mut at, mut left) = (field.start(), field.length());
+        while left >= 8 {
             self.push(end, word(bytes, at))?;
-            at += 8;
+            (at, left) = (at + 8, left - 8);
         }
-        let left = (field.end - at) as u64;
-        self.push(end, start(bytes, at..field.end) | (0xf8 | left) << 56)
+        self.push(end, short_word(bytes, at, left) | (0xf8 | left as u64) << 56)
     }
 }
 
-/// The length and the hash of a key that is being made.
+const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
+
+/// Odd numbers.
+const FACTORS: [u64; MOST_WORDS] = {
+    let (mut factors, mut at) = ([FACTOR; MOST_WORDS], 1);
+    while at < MOST_WORDS {
+        factors[at] = factors[at - 1].wrapping_mul(FACTOR);
+        at += 1;
+    }
+    factors
+};
+
+/// The length and the sum of a key that is being made.
 #[derive(Default)]
 struct End {
     length: usize,
-    hash: u64,
+    sum: u64,
 }
 
 /// Values by key. A copy shares all of them, and a change to one copies that one alone.
@@ -88,22 +104,24 @@ pub struct Table<T> {
 #[derive(Clone, Debug)]
 struct Index {
     ways: Vec<Way>,
-    /// The words of all keys, and where each begins and ends.
+    /// The words of all keys.
     words: Vec<u64>,
-    keys: Vec<Range<usize>>,
 }
 
 /// A way that is taken leads to a key, and to the next way.
 #[derive(Clone, Copy, Debug, Default)]
 struct Way {
-    hash: u64,
+    hash: u32,
     /// The number of a key, and 1.
-    number: usize,
+    number: u32,
+    /// Where its words are.
+    start: u32,
+    length: u32,
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Table<T> {
-        Table { index: Arc::new(Index { ways: vec![Way::default(); 64], words: Vec::new(), keys: Vec::new() }), values: Vec::new() }
+        Table { index: Arc::new(Index { ways: vec![Way::default(); 64], words: Vec::new() }), values: Vec::new() }
     }
 }
 
@@ -121,8 +139,9 @@ impl<T: Clone + Default> Table<T> {
     /// The value of a key; a new one, where there is none.
     pub fn get_or_insert(&mut self, key: &Key) -> &mut T {
         let number = self.index.number(key).unwrap_or_else(|| {
+            Arc::make_mut(&mut self.index).insert(key, self.values.len());
             self.values.push(Arc::default());
-            Arc::make_mut(&mut self.index).insert(key)
+            self.values.len() - 1
         });
         Arc::make_mut(&mut self.values[number])
     }
@@ -131,28 +150,36 @@ impl<T: Clone + Default> Table<T> {
 impl Index {
     #[inline(always)]
     fn number(&self, key: &Key) -> Option<usize> {
-        let mut way = self.first_way(key.hash);
+        let hash = key.hash();
+        let mut at = hash as usize;
         loop {
-            match self.ways[way] {
-                Way { number: 0, .. } => return None,
-                Way { hash, number } if hash == key.hash && self.words[self.keys[number - 1].clone()] == *key.words() => {
-                    return Some(number - 1);
-                }
-                _ => way = (way + 1) & (self.ways.len() - 1),
+            // There are as many ways as a power of 2.
+            let way = self.ways.get(at & (self.ways.len() - 1))?;
+            if way.number == 0 {
+                return None;
             }
+            if way.hash == hash && self.is_to(way, key) {
+                return Some(way.number as usize - 1);
+            }
+            at += 1;
         }
     }
 
-    /// The number of a new key.
-    fn insert(&mut self, key: &Key) -> usize {
-        let start = self.words.len();
-        self.words.extend_from_slice(key.words());
-        self.keys.push(start..self.words.len());
-        if self.keys.len() * 4 > self.ways.len() {
+    #[inline(always)]
+    fn is_to(&self, way: &Way, key: &Key) -> bool {
+        let words = self.words.get(way.start as usize..).and_then(|rest| rest.get(..way.length as usize)).unwrap_or(&[]);
+        // So short that a call would take longer.
+        words.len() == key.length && words.iter().zip(&key.words).fold(0, |others, (a, b)| others | (a ^ b)) == 0
+    }
+
+    /// Gives a new key a number.
+    fn insert(&mut self, key: &Key, number: usize) {
+        if number * 4 >= self.ways.len() {
             self.widen();
         }
-        self.take_way(Way { hash: key.hash, number: self.keys.len() });
-        self.keys.len() - 1
+        let start = self.words.len() as u32;
+        self.words.extend_from_slice(key.words());
+        self.take_way(Way { hash: key.hash(), number: number as u32 + 1, start, length: key.length as u32 });
     }
 
     fn widen(&mut self) {
@@ -162,17 +189,11 @@ impl Index {
     }
 
     fn take_way(&mut self, new: Way) {
-        let mut way = self.first_way(new.hash);
-        while self.ways[way].number > 0 {
-            way = (way + 1) & (self.ways.len() - 1);
+        let (mut at, mask) = (new.hash as usize, self.ways.len() - 1);
+        while self.ways[at & mask].number > 0 {
+            at += 1;
         }
-        self.ways[way] = new;
-    }
-
-    /// There are as many ways as a power of 2.
-    #[inline(always)]
-    fn first_way(&self, hash: u64) -> usize {
-        (hash ^ hash >> 32) as usize & (self.ways.len() - 1)
+        self.ways[at & mask] = new;
     }
 }
 
@@ -185,7 +206,7 @@ mod tests {
         let bytes = texts.concat().into_bytes();
         let ends = texts.iter().scan(0, |end, text| {
             *end += text.len();
-            Some(*end - text.len()..*end)
+            Some(Span::new(*end - text.len(), *end))
         });
         key.set(&bytes, ends, 0).unwrap();
         key

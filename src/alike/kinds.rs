@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use super::Stranger;
 use super::key::{Key, Table};
-use super::lookout::{OutcomeId, Seen};
+use super::lookout::{OutcomeId, Seen, Told};
 use super::scan::{Facts, Scan};
-use super::sorted::Sorter;
 use super::template::{Quoting, Template};
 use crate::audit::{CauseSet, Class, ClassKey, CompiledCauses, Lesson, RequestKey, Verdict};
 use crate::config::Stretches;
@@ -32,11 +31,11 @@ pub struct Kinds {
 #[derive(Clone, Debug, Default)]
 struct Kin {
     branches: Vec<Branch>,
-    /// Branches whose templates are those of texts with their keys in order.
-    sorted: Vec<Branch>,
+    /// Branches whose texts have their keys in any order; where there are some, the others are not tried.
+    in_any_order: Vec<Branch>,
 }
 
-/// Where a key has so many branches, texts are sorted.
+/// Where a key has so many branches, the order of the keys in `other` no longer counts.
 const MOST_ORDERS: usize = 8;
 
 /// Rows with the same key whose `other` fits a template.
@@ -91,9 +90,6 @@ impl Outcome {
     }
 }
 
-/// What is told of a row, and what it should have been charged.
-pub type Told = (OutcomeId, i64);
-
 /// How a row is looked at. A copy stays what it is while the original learns.
 #[derive(Clone, Debug)]
 pub struct Look {
@@ -113,14 +109,16 @@ impl Look {
     }
 
     /// What is seen of the row at the start of the bytes; none where nobody knows here where it ends.
+    #[inline(always)]
     pub fn at(&self, bytes: &[u8], facts: &mut Facts) -> Option<Seen> {
         self.read(bytes, facts).or_else(|| {
             let length = u32::try_from(self.scan.unread_row(bytes)?).ok()?;
-            Some(Seen { outcome: None, length, lines: 1, charged: 0, expected: 0, time: None, request: None })
+            Some(Seen::new(None, None, None, length, 1))
         })
     }
 
     /// What is seen of a row that can be read here.
+    #[inline(always)]
     fn read(&self, bytes: &[u8], facts: &mut Facts) -> Option<Seen> {
         // The time is a part of the key, but not known yet when `other` is at hand.
         let is_timeless = self.stretches.is_one();
@@ -135,34 +133,32 @@ impl Look {
         }
         let details = facts.details.of(bytes);
         let told = fitted.or_else(|| self.known.fit(facts, details)).and_then(|(branch, held)| branch.told(facts, held));
-        Some(Seen {
-            outcome: told.map(|(outcome, _)| outcome),
-            expected: told.map_or(facts.charged, |(_, expected)| expected),
-            length: u32::try_from(length).ok()?,
-            lines: 1 + u32::try_from(facts.inner_lines).ok()?,
-            charged: facts.charged,
-            time: facts.time,
-            request: RequestKey::of(facts.request.of(bytes), Points(facts.charged)),
-        })
+        let request = RequestKey::of(facts.request.of(bytes), Points(facts.charged));
+        Some(Seen::new(facts.time, request, told, u32::try_from(length).ok()?, 1 + u32::try_from(facts.inner_lines).ok()?))
+    }
+
+    /// The same for a single row.
+    #[inline(never)]
+    fn read_one(&self, bytes: &[u8], facts: &mut Facts) -> Option<Seen> {
+        self.read(bytes, facts)
     }
 
     /// What is told of a row that was new when it was seen, if it is known by now.
     pub fn again(&self, bytes: &[u8], row: &Seen) -> Option<Told> {
-        let seen = self.read(bytes.get(..row.length as usize)?, &mut Facts::default())?;
-        seen.outcome.map(|outcome| (outcome, seen.expected))
+        self.read_one(bytes.get(..row.length as usize)?, &mut Facts::default())?.told
     }
 
     /// What the charge of a wrong row should have followed from.
     pub fn terms(&self, bytes: &[u8], row: &Seen) -> Option<Terms> {
         let (bytes, mut facts) = (bytes.get(..row.length as usize)?, Facts::default());
-        self.read(bytes, &mut facts)?;
+        self.read_one(bytes, &mut facts)?;
         self.known.terms(&mut facts, bytes)
     }
 
     /// A row that goes the general way.
     pub fn stranger(&self, row: &[u8]) -> Stranger {
         let mut facts = Facts::default();
-        let is_read = self.read(row, &mut facts).is_some();
+        let is_read = self.read_one(row, &mut facts).is_some();
         let details = (is_read && self.known.has_room(&facts.key)).then(|| facts.details.of(row).to_vec());
         let asks = details.as_ref().is_some_and(|details| self.known.asks(&mut facts, details));
         Stranger { facts, details, asks }
@@ -170,16 +166,10 @@ impl Look {
 }
 
 impl Kinds {
-    /// The branch that a whole `other` fits, and the counts in it. Where keys come in any order, it is sorted first.
-    fn fit(&self, facts: &mut Facts, details: &[u8]) -> Option<(&Branch, [i64; 4])> {
-        let kin = self.kin.get(&facts.key)?;
-        if kin.sorted.is_empty() {
-            let (length, branch, counts) = kin.fit(details, facts.quoting)?;
-            return (length == details.len()).then_some((branch, counts));
-        }
-        let sorted = facts.sorter.sort(details, facts.quoting)?;
-        let fits = |branch: &Branch| branch.template.fit(sorted).filter(|(length, _)| *length == sorted.len());
-        kin.sorted.iter().find_map(|branch| Some((branch, fits(branch)?.1)))
+    /// The branch that a whole `other` fits, and the counts in it.
+    fn fit(&self, facts: &Facts, details: &[u8]) -> Option<(&Branch, [i64; 4])> {
+        let (length, branch, counts) = self.kin.get(&facts.key)?.fit(details, facts.quoting)?;
+        (length == details.len()).then_some((branch, counts))
     }
 
     /// Whether the causes of a row would be new, if it is wrong.
@@ -226,12 +216,12 @@ impl Kinds {
         }
         let terms = judged.terms.as_ref()?;
         let prices = Compiled::of_classes(terms, &Shape::CLASSES)?.only(&Shape::CLASSES);
-        let sorts = self.kin.get(&facts.key).is_some_and(|kin| kin.branches.len() >= MOST_ORDERS);
-        let mut sorter = Sorter::default();
-        let (details, quoting) =
-            if sorts { (sorter.sort(details, facts.quoting)?, Quoting::Bare) } else { (details, facts.quoting) };
-        let template =
-            if sorts { Template::sorted(&lesson.details) } else { Template::new(entry.details, &lesson.details, quoting) };
+        let quoting = facts.quoting;
+        let is_any_order = self.kin.get(&facts.key).is_some_and(|kin| kin.branches.len() >= MOST_ORDERS);
+        let template = match is_any_order {
+            true => Template::in_any_order(&lesson.details, quoting)?,
+            false => Template::new(entry.details, &lesson.details, quoting),
+        };
         let (_, held) = template.fit(details).filter(|(length, _)| *length == details.len())?;
         let new = Branch { template, quoting, of_columns: lesson.details.is_empty(), known: Vec::new() };
         let counts = new.counts(facts, held);
@@ -253,7 +243,7 @@ impl Kinds {
         let mut known = Known { filled, classes, shape: lesson.shape, outcome: Some(id), wrong: None, prices };
         if let Some(causes) = causes {
             known.outcome = None;
-            let branch = self.known_branch(&facts.key, &new, sorts);
+            let branch = self.known_branch(&facts.key, &new, is_any_order);
             if branch.is_some_and(|branch| branch.add_causes(&known, (causes, id)).is_some()) {
                 return Some(outcome);
             }
@@ -263,29 +253,30 @@ impl Kinds {
             }
             known.wrong = Some(Wrong { compiled: Arc::new(compiled.clone()), proven: vec![(causes, id)] });
         }
-        self.branch(&facts.key, new, sorts)?.add(known)?;
+        self.branch(&facts.key, new, is_any_order)?.add(known)?;
         self.wrong += usize::from(causes.is_some());
         Some(outcome)
     }
 
     fn has_room(&self, key: &Key) -> bool {
-        let is_full =
-            |kin: &Kin| kin.sorted.len() >= MOST_BRANCHES && kin.sorted.iter().all(|branch| branch.known.len() >= MOST_KNOWN);
+        let is_full = |kin: &Kin| {
+            kin.in_any_order.len() >= MOST_BRANCHES && kin.in_any_order.iter().all(|branch| branch.known.len() >= MOST_KNOWN)
+        };
         self.kin.get(key).map_or(self.kin.len() < MOST_KIN, |kin| !is_full(kin))
     }
 
     /// The branch of a key with the same template.
-    fn known_branch(&mut self, key: &Key, like: &Branch, sorted: bool) -> Option<&mut Branch> {
+    fn known_branch(&mut self, key: &Key, like: &Branch, is_any_order: bool) -> Option<&mut Branch> {
         self.kin.get(key)?;
         let kin = self.kin.get_or_insert(key);
-        let branches = if sorted { &mut kin.sorted } else { &mut kin.branches };
+        let branches = if is_any_order { &mut kin.in_any_order } else { &mut kin.branches };
         branches.iter_mut().find(|branch| branch.is_like(like))
     }
 
     /// The branch of a key with the same template; the new one, where there is none yet and room for one.
-    fn branch(&mut self, key: &Key, new: Branch, sorted: bool) -> Option<&mut Branch> {
+    fn branch(&mut self, key: &Key, new: Branch, is_any_order: bool) -> Option<&mut Branch> {
         let kin = self.kin.get_or_insert(key);
-        let branches = if sorted { &mut kin.sorted } else { &mut kin.branches };
+        let branches = if is_any_order { &mut kin.in_any_order } else { &mut kin.branches };
         let at = match branches.iter().position(|branch| branch.is_like(&new)) {
             Some(at) => at,
             None if branches.len() >= MOST_BRANCHES => return None,
@@ -299,15 +290,12 @@ impl Kinds {
 }
 
 impl Kin {
-    /// The branch whose template the bytes begin with, how many of them it takes, and the counts in them. Where keys come in any order,
-    /// none is tried.
+    /// The branch whose template the bytes begin with, how many of them it takes, and the counts in them.
     fn fit(&self, details: &[u8], quoting: Quoting) -> Option<(usize, &Branch, [i64; 4])> {
-        if !self.sorted.is_empty() {
-            return None;
-        }
+        let branches = if self.in_any_order.is_empty() { &self.branches } else { &self.in_any_order };
         // A shorter text would do for `{}`: the text must end there.
         let ends = |rest: &[u8]| rest.is_empty() || quoting.closes(rest);
-        self.branches.iter().filter(|branch| branch.quoting == quoting).find_map(|branch| {
+        branches.iter().filter(|branch| branch.quoting == quoting).find_map(|branch| {
             let (length, counts) = branch.template.fit(details)?;
             ends(&details[length..]).then_some((length, branch, counts))
         })
@@ -328,7 +316,8 @@ impl Branch {
         }
         let (known, tokens) = self.known(&counts)?;
         if known.prices.gives(&tokens, facts.charged) {
-            return known.outcome.map(|outcome| (outcome, facts.charged));
+            let charged = i32::try_from(facts.charged).ok()?;
+            return known.outcome.map(|outcome| Told { outcome, charged, expected: charged });
         }
         known.told_of_wrong(&counts, facts.charged)
     }
@@ -389,7 +378,7 @@ impl Known {
         let usage = self.shape.all_tokens(counts, 0);
         let (causes, expected) = wrong.compiled.explain(&usage, counts.prompt, Points(charged))?;
         let (_, outcome) = wrong.proven.iter().find(|(proven, _)| *proven == causes)?;
-        Some((*outcome, expected.0))
+        Some(Told { outcome: *outcome, charged: i32::try_from(charged).ok()?, expected: i32::try_from(expected.0).ok()? })
     }
 }
 

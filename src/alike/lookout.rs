@@ -32,19 +32,39 @@ impl OutcomeId {
     }
 }
 
-/// What was seen of a row.
+/// What is told of a row. Its points fit 32 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub outcome: OutcomeId,
+    pub charged: i32,
+    pub expected: i32,
+}
+
+/// What was seen of a row. It is short, since another thread reads it.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen {
+    pub request: Option<RequestKey>,
+    time: i64,
     /// None where it is new, or may be wrong.
-    pub outcome: Option<OutcomeId>,
+    pub told: Option<Told>,
     pub length: u32,
     /// How many line ends are in it.
     pub lines: u32,
-    pub charged: i64,
-    /// What it should have been charged, where that is known.
-    pub expected: i64,
-    pub time: Option<i64>,
-    pub request: Option<RequestKey>,
+}
+
+/// The time of rows that have none.
+const TIMELESS: i64 = i64::MIN;
+
+impl Seen {
+    #[inline(always)]
+    pub fn new(time: Option<i64>, request: Option<RequestKey>, told: Option<Told>, length: u32, lines: u32) -> Seen {
+        Seen { request, time: time.unwrap_or(TIMELESS), told, length, lines }
+    }
+
+    #[inline(always)]
+    pub fn time(&self) -> Option<i64> {
+        (self.time != TIMELESS).then_some(self.time)
+    }
 }
 
 /// The rows at the start of some bytes, up to the first that cannot be read here.
@@ -69,13 +89,16 @@ impl Part {
         Part { rows, row: 0, offset }
     }
 
-    /// The next row and its number, which is passed with that.
-    #[inline]
-    pub fn next(&mut self) -> Option<(usize, Seen)> {
-        let row = *self.rows.get(self.row)?;
-        self.row += 1;
-        self.offset += u64::from(row.length);
-        Some((self.row - 1, row))
+    /// The rows that were not passed yet, each with what there is of it for all rows.
+    pub fn next_rows<'a, T>(&'a self, of_rows: &'a [T]) -> impl Iterator<Item = (&'a Seen, &'a T)> {
+        let row = self.row.min(of_rows.len());
+        self.rows[self.row..].iter().zip(&of_rows[row..])
+    }
+
+    /// Passes over so many rows, of such a length.
+    pub fn pass(&mut self, rows: u64, length: usize) {
+        self.row += rows as usize;
+        self.offset += length as u64;
     }
 
     pub fn is_over(&self) -> bool {

@@ -31,7 +31,6 @@ mod key;
 mod kinds;
 mod lookout;
 mod scan;
-mod sorted;
 mod template;
 mod wrong;
 
@@ -103,6 +102,8 @@ struct Stranger {
 /// Rows with one outcome. Each was charged less than 2^31 points, so that 64 bits hold the points of 2^32 rows of the dearest.
 #[derive(Clone, Copy, Debug)]
 struct Tally {
+    /// The rows are requests, which must not be charged twice.
+    is_request: bool,
     rows: u64,
     points: i64,
     /// In reverse where no row has a time.
@@ -216,29 +217,36 @@ impl Alike {
     fn count(&mut self, bytes: &[u8], past: &mut Past, omitted: Option<u128>) -> Stretch {
         let mut stretch = Stretch::default();
         let Eye::Open(Open { look, .. }) = &self.eye else { return stretch };
-        while let Some((number, row)) = self.part.next() {
+        let mut strange = None;
+        for (row, hint) in self.part.next_rows(&self.hints) {
             let rest = &bytes[stretch.length..];
             // What was new when the block was looked at may be known by now.
-            let seen = row.outcome.filter(|outcome| outcome.number() >= self.valid_from);
-            let told = seen.map(|outcome| (outcome, row.expected)).or_else(|| look.again(rest, &row));
-            let is_again = row.request.is_some_and(|request| past.watch.has_charged(request, self.hints[number]));
-            let told = told.filter(|_| !is_again).filter(|(outcome, expected)| {
-                let difference = Difference { charged: row.charged, expected: *expected, time: row.time };
-                difference.is_none() || {
-                    let is_omitted = omitted.is_some_and(|most| difference.size() <= most);
-                    is_omitted && self.wrongs.add(outcome.number(), difference, || look.terms(rest, &row)).is_some()
-                }
+            let seen = row.told.filter(|told| told.outcome.number() >= self.valid_from);
+            let is_again = row.request.is_some_and(|request| past.watch.has_charged(request, *hint));
+            let told = seen.or_else(|| look.again(rest, row)).filter(|told| {
+                let difference = Difference::new(told, row.time());
+                !is_again
+                    && (difference.is_none() || {
+                        let is_omitted = omitted.is_some_and(|most| difference.size() <= most);
+                        is_omitted && self.wrongs.add(told.outcome.number(), difference, || look.terms(rest, row)).is_some()
+                    })
             });
-            let Some((outcome, _)) = told else {
-                self.new = Some(look.stranger(&rest[..row.length as usize]));
+            let Some(told) = told else {
+                strange = Some(row.length as usize);
                 break;
             };
-            self.tallies[outcome.number()].add(row.charged, row.time);
-            self.days.add(row.time, row.charged);
-            if let Some(request) = row.request.filter(|_| self.outcomes[outcome.number()].is_request) {
+            let tally = &mut self.tallies[told.outcome.number()];
+            tally.add(told.charged.into(), row.time());
+            self.days.add(row.time(), told.charged.into());
+            if let Some(request) = row.request.filter(|_| tally.is_request) {
                 past.watch.remember(request);
             }
-            stretch.add(&row);
+            stretch.add(row);
+        }
+        self.part.pass(stretch.rows, stretch.length);
+        if let Some(length) = strange {
+            self.new = Some(look.stranger(&bytes[stretch.length..][..length]));
+            self.part.pass(1, length);
         }
         stretch
     }
@@ -259,8 +267,8 @@ impl Alike {
             }
             // That it was new is no bad luck.
             self.luck.looked_at = self.luck.looked_at.saturating_sub(1);
+            self.tallies.push(Tally::new(outcome.is_request));
             self.outcomes.push(outcome);
-            self.tallies.push(Tally::NONE);
             open.is_ahead = true;
         }
     }
@@ -341,7 +349,9 @@ impl Stretch {
 }
 
 impl Tally {
-    const NONE: Tally = Tally { rows: 0, points: 0, first: i64::MAX, last: i64::MIN };
+    fn new(is_request: bool) -> Tally {
+        Tally { is_request, rows: 0, points: 0, first: i64::MAX, last: i64::MIN }
+    }
 
     #[inline(always)]
     fn add(&mut self, points: i64, time: Option<i64>) {

@@ -11,20 +11,17 @@
 //! that fits is an object with the same keys in the same order, and whatever mattered in the first one stands in it byte for byte.
 //! Escapes, other spellings of a number and other kinds of values do not fit, and the text is read whole.
 
-use memchr::memchr;
-
-use super::bytes::{Piece, digits, find, leading_count};
+use super::bytes::{Pattern, find, leading_count, number, word};
 use super::scan::TextSigns;
 use crate::details::Details;
 
 /// The keys of the counts that enter a charge, in the order of [`Template::fit`]'s counts.
 pub const COUNTS: [&str; 4] = ["cache_tokens", "cache_creation_tokens", "cache_creation_tokens_5m", "cache_creation_tokens_1h"];
 
-/// What stands behind a piece of a literal.
+/// What stands behind a literal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
-    /// Its next piece, or the end.
-    Literal,
+    End,
     /// A count of [`COUNTS`].
     Count(u8),
     Number,
@@ -52,26 +49,6 @@ impl Quoting {
         }
     }
 
-    /// Writes the text itself; none where it is written in another way than here.
-    pub fn undo(self, text: &[u8], plain: &mut Vec<u8>) -> Option<()> {
-        plain.clear();
-        let sign = match self {
-            Quoting::Bare => None,
-            Quoting::Csv => Some(b'"'),
-            Quoting::Json => Some(b'\\'),
-        };
-        let mut rest = text;
-        while let Some(at) = sign.and_then(|sign| memchr(sign, rest)) {
-            let escaped = *rest.get(at + 1)?;
-            self.escape(escaped)?;
-            plain.extend_from_slice(&rest[..at]);
-            plain.push(escaped);
-            rest = &rest[at + 2..];
-        }
-        plain.extend_from_slice(rest);
-        Some(())
-    }
-
     /// What stands before a byte of the text.
     fn escape(self, byte: u8) -> Option<u8> {
         match (self, byte) {
@@ -83,21 +60,42 @@ impl Quoting {
 }
 
 /// A text with holes, as it stands in its row.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    pieces: Vec<(Piece, Then)>,
+    pairs: Pairs,
     /// How many line ends are in each text that fits.
     pub lines: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Pairs {
+    /// The whole text.
+    InOrder(Pattern<Then>),
+    /// One for each pair of the object, which may come in any order.
+    InAnyOrder { pairs: Vec<Pair>, quote: usize },
+}
+
+/// A key and its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Pair {
+    /// The first bytes of the key behind its quote, which mostly tell it, and where they stand in a word.
+    first: u64,
+    inside: u64,
+    pattern: Pattern<Then>,
 }
 
 /// A template that is being made.
 #[derive(Default)]
 struct Draft {
-    template: Template,
+    pattern: Pattern<Then>,
+    lines: usize,
     /// What stands behind the last hole.
     literal: Vec<u8>,
     quoting: Quoting,
 }
+
+/// Objects with more pairs are read whole, if their keys come in any order.
+const MOST_PAIRS: usize = 64;
 
 impl Template {
     /// The template of a text whose object was asked for what matters.
@@ -111,41 +109,78 @@ impl Template {
             draft.push_value(key, value, asked);
         }
         draft.push(&text[at..]);
-        draft.done()
+        draft.then(Then::End);
+        Template { pairs: Pairs::InOrder(draft.pattern), lines: draft.lines }
     }
 
-    /// The template of the same object with its keys in order.
-    pub fn sorted(details: &Details<'_>) -> Template {
-        let mut draft = Draft::default();
+    /// The template of texts with the same pairs in any order; none where a key comes twice, or there are none, or too many.
+    pub fn in_any_order(details: &Details<'_>, quoting: Quoting) -> Option<Template> {
         let mut values: Vec<_> = details.values().collect();
-        // With the quotes behind them, as the rows' keys are compared.
-        values.sort_by_key(|(key, ..)| format!("{key}\""));
-        for (at, (key, value, asked)) in values.into_iter().enumerate() {
-            let sign = if at == 0 { "{" } else { "," };
-            draft.push(&format!("{sign}\"{key}\":"));
-            draft.push_value(key, value, asked);
+        values.sort_by_key(|(key, ..)| *key);
+        let is_twice = values.windows(2).any(|keys| keys[0].0 == keys[1].0);
+        if is_twice || values.is_empty() || values.len() > MOST_PAIRS {
+            return None;
         }
-        draft.push("}");
-        draft.done()
+        let (mut pairs, mut lines) = (Vec::new(), 0);
+        for (key, value, asked) in values {
+            let mut draft = Draft { quoting, ..Draft::default() };
+            draft.push(&format!("\"{key}\":"));
+            draft.push_value(key, value, asked);
+            draft.then(Then::End);
+            let inside = u64::MAX.checked_shl(8 * key.len() as u32).map_or(u64::MAX, |outside| !outside);
+            pairs.push(Pair { first: word(key.as_bytes(), 0) & inside, inside, pattern: draft.pattern });
+            lines += draft.lines;
+        }
+        let quote = if quoting == Quoting::Bare { 1 } else { 2 };
+        Some(Template { pairs: Pairs::InAnyOrder { pairs, quote }, lines })
     }
 
     /// How many of the bytes fit, from their start on, and their counts; none where they do not fit.
     pub fn fit(&self, bytes: &[u8]) -> Option<(usize, [i64; 4])> {
-        let (mut counts, mut at) = ([0; 4], 0);
-        for (piece, then) in &self.pieces {
-            let start = piece.behind(bytes, at)?;
-            at = match then {
-                Then::Literal => start,
-                Then::Text => find(bytes, start, &TextSigns)?,
-                Then::Number => start + number(bytes, start)?,
-                Then::Count(index) => {
-                    let (length, count) = leading_count(bytes, start)?;
-                    counts[usize::from(*index) % COUNTS.len()] = count;
-                    start + length
-                }
-            };
+        let mut counts = [0; 4];
+        let length = match &self.pairs {
+            Pairs::InOrder(text) => follow(text, bytes, &mut counts)?,
+            Pairs::InAnyOrder { pairs, quote } => follow_pairs(pairs, *quote, bytes, &mut counts)?,
+        };
+        Some((length, counts))
+    }
+}
+
+/// What is behind a text with holes, and its counts.
+fn follow(text: &Pattern<Then>, bytes: &[u8], counts: &mut [i64; 4]) -> Option<usize> {
+    text.follow(bytes, |then, start| {
+        Some(match then {
+            Then::End => start,
+            Then::Text => find(bytes, start, &TextSigns)?,
+            Then::Number => start + number(bytes, start)?,
+            Then::Count(index) => {
+                let (length, count) = leading_count(bytes, start)?;
+                counts[usize::from(index) % COUNTS.len()] = count;
+                start + length
+            }
+        })
+    })
+}
+
+/// The length of an object that has each of the pairs once. The order of keys changes nothing in what an object says.
+fn follow_pairs(pairs: &[Pair], quote: usize, bytes: &[u8], counts: &mut [i64; 4]) -> Option<usize> {
+    // A bit for each that did not come yet.
+    let mut left = u64::MAX.checked_shr((MOST_PAIRS - pairs.len()) as u32)?;
+    let mut at = bytes.starts_with(b"{").then_some(1)?;
+    loop {
+        let pair = bytes.get(at..)?;
+        let first = word(pair, quote);
+        let may_be = |number: usize, known: &Pair| (first & known.inside == known.first) & (left >> number & 1 == 1);
+        let candidates = pairs.iter().enumerate().filter(|(number, known)| may_be(*number, known));
+        let (number, length) =
+            candidates.filter_map(|(number, known)| Some((number, follow(&known.pattern, pair, counts)?))).next()?;
+        left &= !(1 << number);
+        at += length + 1;
+        match pair.get(length)? {
+            b',' => {}
+            b'}' => return (left == 0).then_some(at),
+            _ => return None,
         }
-        Some((at, counts))
     }
 }
 
@@ -160,15 +195,8 @@ impl Draft {
     /// Ends the literal.
     fn then(&mut self, then: Then) {
         let literal = std::mem::take(&mut self.literal);
-        self.template.lines += literal.iter().filter(|byte| **byte == b'\n').count();
-        let pieces = Piece::all(&literal);
-        let last = pieces.len().saturating_sub(1);
-        self.template.pieces.extend(pieces.enumerate().map(|(at, piece)| (piece, if at == last { then } else { Then::Literal })));
-    }
-
-    fn done(mut self) -> Template {
-        self.then(Then::Literal);
-        self.template
+        self.lines += literal.iter().filter(|byte| **byte == b'\n').count();
+        self.pattern.push(&literal, then);
     }
 
     fn push_value(&mut self, key: &str, value: &str, asked: bool) {
@@ -217,45 +245,37 @@ fn text_length(rest: &str) -> usize {
     close.map_or(rest.len(), |at| at + 2)
 }
 
-/// The length of a whole number without sign, as JSON writes it.
-#[inline(always)]
-fn whole(bytes: &[u8], at: usize) -> Option<usize> {
-    let length = digits(bytes, at);
-    (length == 1 || (length > 1 && bytes[at] != b'0')).then_some(length)
-}
-
-/// The length of a number without exponent.
-#[inline(always)]
-pub fn number(bytes: &[u8], start: usize) -> Option<usize> {
-    let at = start + usize::from(bytes.get(start) == Some(&b'-'));
-    let end = at + whole(bytes, at)?;
-    if bytes.get(end) != Some(&b'.') {
-        return Some(end - start);
-    }
-    let fraction = digits(bytes, end + 1);
-    (fraction > 0).then_some(end + 1 + fraction - start)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TEXT: &str = r#"{"a":{"k":["1","x"]},"cache_ratio":0.25,"cache_tokens":2107,"frt":-1.5,"id":"abc","ok":true}"#;
+    /// In one place, which a template asks for.
+    static TEXT: &str = r#"{"a":{"k":["1","x"]},"cache_ratio":0.25,"cache_tokens":2107,"frt":-1.5,"id":"abc","ok":true}"#;
 
-    fn template(quoting: Quoting) -> Template {
+    fn asked() -> Details<'static> {
         let details = Details::parse("other", TEXT).unwrap();
         assert!(details.ratio("cache_ratio").unwrap().is_some());
-        Template::new(TEXT, &details, quoting)
+        details
     }
 
     #[track_caller]
-    fn check(text: &str, cached: Option<i64>) {
+    fn check_by(template: impl Fn(Quoting) -> Template, text: &str, cached: Option<i64>) {
         let fit = |template: Template, text: &str| template.fit(text.as_bytes()).filter(|(length, _)| *length == text.len());
         assert_eq!(fit(template(Quoting::Bare), text).map(|(_, counts)| counts[0]), cached, "{text}");
         let doubled = text.replace('"', "\"\"");
         assert_eq!(fit(template(Quoting::Csv), &doubled).map(|(_, counts)| counts[0]), cached, "{doubled}");
         let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
         assert_eq!(fit(template(Quoting::Json), &escaped).map(|(_, counts)| counts[0]), cached, "{escaped}");
+    }
+
+    #[track_caller]
+    fn check(text: &str, cached: Option<i64>) {
+        check_by(|quoting| Template::new(TEXT, &asked(), quoting), text, cached);
+    }
+
+    #[track_caller]
+    fn check_any_order(text: &str, cached: Option<i64>) {
+        check_by(|quoting| Template::in_any_order(&asked(), quoting).unwrap(), text, cached);
     }
 
     #[test]
@@ -286,5 +306,38 @@ mod tests {
             check(&TEXT.replace(from, to), None);
         }
         check(&TEXT[..TEXT.len() - 1], None);
+    }
+
+    #[test]
+    fn pairs_may_come_in_any_order() {
+        let pairs =
+            [r#""a":{"k":["7","}"]}"#, r#""cache_ratio":0.25"#, r#""cache_tokens":3"#, r#""frt":7"#, r#""id":"x","ok":true"#];
+        for first in 0..pairs.len() {
+            let turned: Vec<&str> = pairs.iter().cycle().skip(first).take(pairs.len()).copied().collect();
+            check_any_order(&format!("{{{}}}", turned.join(",")), Some(3));
+        }
+    }
+
+    #[test]
+    fn each_pair_comes_once_and_as_it_was() {
+        let id = r#""id":"abc""#;
+        check_any_order(TEXT, Some(2107));
+        for text in [
+            TEXT.replace(id, &format!("{id},{id}")),
+            TEXT.replace(id, r#""id2":"abc""#),
+            TEXT.replace(&format!("{id},"), ""),
+            TEXT.replace("\"cache_tokens", "\"cache_token"),
+            TEXT.replace("0.25", "0.255"),
+            TEXT.replace(",\"frt", ", \"frt"),
+            TEXT.replace("true}", "true"),
+            TEXT.replace("true}", "true,}"),
+            TEXT.replace("true}", "true]"),
+            "{}".to_owned(),
+            String::new(),
+        ] {
+            check_any_order(&text, None);
+        }
+        let twice = Details::parse("other", r#"{"a":1,"b":2,"a":1}"#);
+        assert!(twice.ok().is_none_or(|details| Template::in_any_order(&details, Quoting::Bare).is_none()));
     }
 }

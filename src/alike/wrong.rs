@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::days::Days;
 use super::kinds::Outcome;
+use super::lookout::Told;
 use crate::audit::{ClassKey, PlainWrong, Span, Summary};
 use crate::exact::Points;
 use crate::pricing::Terms;
@@ -52,6 +53,11 @@ pub struct Difference {
 }
 
 impl Difference {
+    #[inline(always)]
+    pub fn new(told: &Told, time: Option<i64>) -> Difference {
+        Difference { charged: told.charged.into(), expected: told.expected.into(), time }
+    }
+
     pub fn is_none(self) -> bool {
         self.charged == self.expected
     }

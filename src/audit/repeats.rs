@@ -113,18 +113,28 @@ struct Charged {
 #[derive(Clone, Copy, Debug, Default)]
 struct Newest {
     number: u32,
-    /// High bits of its key; the lowest bit says whether there was one before it in the window.
-    mark: u32,
+    /// The high bits of its key.
+    mark: u16,
+    /// How far back the one before it is, in steps of [`GAP`]; [`NONE_BEFORE`] where that is behind the window.
+    gap: u16,
 }
 
-impl Newest {
-    fn may_lead_to(self, key: u64) -> bool {
-        self.mark & 1 == 1 || self.mark == Newest::mark(key)
-    }
+const GAP: u32 = 4;
+const NONE_BEFORE: u16 = u16::MAX;
 
-    fn mark(key: u64) -> u32 {
-        (key >> 32) as u32 & !1
+impl Newest {
+    /// Without a branch, since it would be one that cannot be guessed.
+    #[inline(always)]
+    fn may_lead_to(self, key: u64, next: u32) -> bool {
+        let age = next.wrapping_sub(self.number);
+        let age_before = age.wrapping_add(u32::from(self.gap) * GAP);
+        let may_be = (self.mark == mark(key)) | (age_before <= WINDOW as u32);
+        may_be & (self.number > 0) & (age <= WINDOW as u32)
     }
+}
+
+fn mark(key: u64) -> u16 {
+    (key >> 48) as u16
 }
 
 /// What was known of a request at some time.
@@ -160,8 +170,11 @@ impl Duplicates {
 
     /// Whether a charge, or one behind it, has the key.
     fn is_behind(&self, newest: Newest, key: u64) -> bool {
+        if !newest.may_lead_to(key, self.next) {
+            return false;
+        }
         let mut number = newest.number;
-        while newest.may_lead_to(key) && self.is_in_window(number) {
+        while self.is_in_window(number) {
             let charge = self.charges[number as usize % WINDOW];
             if charge.key == key {
                 return true;
@@ -204,8 +217,8 @@ impl Duplicates {
             (self.charges, self.newest) = (vec![Charged::default(); WINDOW], vec![Newest::default(); WAYS]);
         }
         let before = self.newest[way(key)].number;
-        let mark = Newest::mark(key) | u32::from(self.is_in_window(before));
-        self.newest[way(key)] = Newest { number: self.next, mark };
+        let gap = if self.is_in_window(before) { (self.next.wrapping_sub(before) / GAP) as u16 } else { NONE_BEFORE };
+        self.newest[way(key)] = Newest { number: self.next, mark: mark(key), gap };
         self.charges[self.next as usize % WINDOW] = Charged { key, before };
         self.next = self.next.checked_add(1).unwrap_or(1);
     }

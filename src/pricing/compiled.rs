@@ -49,10 +49,13 @@ impl Compiled {
         if !is_sum || !is_bare || terms.credit || terms.no_usage {
             return None;
         }
-        let constant = amount(terms, None)?;
+        let mut terms = Terms { usage: PerClass::default(), open: Vec::new(), ..terms.clone() };
+        let constant = amount(&terms)?;
         let mut amounts = Vec::new();
         for class in classes.iter().copied() {
-            amounts.push((class, amount(terms, Some(class))? - constant.clone()));
+            terms.usage[class] = 1;
+            amounts.push((class, amount(&terms)? - constant.clone()));
+            terms.usage[class] = 0;
         }
         let scale = amounts.iter().map(|(_, amount)| amount.decimals()).chain([constant.decimals()]).max()?;
         let small = |amount: &Exact| u128::try_from(amount.scaled(scale)?).ok().filter(|number| *number < MOST);
@@ -170,13 +173,9 @@ fn quotient(number: u128, divisor: u128) -> u128 {
     }
 }
 
-/// The exact amount of one token of a class, or of none.
-fn amount(terms: &Terms, class: Option<Class>) -> Option<Exact> {
-    let mut terms = Terms { usage: PerClass::default(), open: Vec::new(), ..terms.clone() };
-    if let Some(class) = class {
-        terms.usage[class] = 1;
-    }
-    let charge = price(&terms);
+/// The exact amount of terms.
+fn amount(terms: &Terms) -> Option<Exact> {
+    let charge = price(terms);
     (charge.rounding == Rounding::HalfAway).then(|| charge.amount.normalized())
 }
 

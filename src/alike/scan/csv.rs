@@ -2,112 +2,98 @@
 
 use wide::u8x16;
 
-use super::{Columns, Facts, Fit, Role, Span, line_end};
-use crate::alike::bytes::{Set, Signs};
+use super::{Columns, Facts, Fit, Role, line_end};
+use crate::alike::bytes::{Only, Set, Signs, Span};
 use crate::alike::template::Quoting;
 
 /// How the rows of CSV are read.
 #[derive(Debug)]
 pub struct CsvScan {
-    signs: CsvSigns,
     delimiter: u8,
     columns: Columns,
 }
 
-/// Bytes that end a field, or stand only in quoted ones.
+/// Bytes that end a row, or stand only in quoted fields.
 #[derive(Clone, Copy, Debug)]
-struct CsvSigns {
-    delimiter: u8x16,
-}
+struct CsvSigns;
 
 impl Set for CsvSigns {
     #[inline(always)]
     fn of(&self, lanes: u8x16) -> u8x16 {
         let is = |byte| lanes.simd_eq(u8x16::splat(byte));
-        lanes.simd_eq(self.delimiter) | is(b'"') | is(b'\n') | is(b'\r')
+        is(b'"') | is(b'\n') | is(b'\r')
     }
 }
 
 impl CsvScan {
     pub fn new(delimiter: u8, columns: Columns) -> CsvScan {
-        CsvScan { signs: CsvSigns { delimiter: u8x16::splat(delimiter) }, delimiter, columns }
+        CsvScan { delimiter, columns }
     }
 
     /// Reads the row at the start of the bytes; its length, or none where it is not one by the rules.
     pub fn row(&self, bytes: &[u8], facts: &mut Facts, mut fit: impl Fit) -> Option<usize> {
         facts.clear();
-        let mut signs = Signs::new(bytes, &self.signs);
+        let mut signs = Signs::new(bytes, Only::new(self.delimiter), CsvSigns);
         let last = self.columns.roles.len() - 1;
         let (mut column, mut at) = (0, 0);
         let end = loop {
-            let (bare, sign, byte) = bare_fields(&mut signs, at, self.delimiter, &mut facts.fields[column..=last])?;
-            column += bare;
-            if byte != b'"' {
+            let (start, sign) = signs.fields(at, |field| facts.put(&mut column, field))?;
+            if column > last {
+                return None;
+            }
+            if bytes[sign] != b'"' {
+                facts.put(&mut column, Span::new(start, sign));
                 break sign;
             }
-            let start = Some(sign + 1).filter(|_| facts.fields[column].start == sign)?;
-            let close = self.quoted(self.columns.roles[column], bytes, start, facts, &mut signs, &mut fit)?;
-            facts.fields[column] = Span { start, end: close };
-            let (next, byte) = signs.next().filter(|(next, _)| *next == close + 1)?;
-            if byte != self.delimiter {
-                break next;
+            if start != sign {
+                return None;
             }
-            (column, at) = (column + 1, next + 1);
+            let close = self.quoted(self.columns.roles[column], bytes, start + 1, facts, &mut signs, &mut fit)?;
+            facts.put(&mut column, Span::new(start + 1, close));
+            if *bytes.get(close + 1)? != self.delimiter {
+                break close + 1;
+            }
+            at = close + 2;
+            signs.pass_to(at);
         };
-        if column != last {
+        if column != last + 1 {
             return None;
         }
         facts.take(&self.columns, bytes)?;
         line_end(bytes, end)
     }
 
-    /// Where a field within quotes ends that begins there.
+    /// Where a field within quotes ends whose inside begins there.
     fn quoted(
         &self,
         role: Role,
         bytes: &[u8],
         start: usize,
         facts: &mut Facts,
-        signs: &mut Signs<'_, &CsvSigns>,
+        signs: &mut Signs<'_, CsvSigns>,
         fit: &mut impl Fit,
     ) -> Option<usize> {
         if role == Role::Details {
             facts.quoting = Quoting::Csv;
             if let Some((length, lines)) = facts.fit(&self.columns, bytes, start, fit) {
                 facts.inner_lines += lines;
-                let close = Some(start + length).filter(|close| bytes.get(*close) == Some(&b'"'))?;
-                signs.skip_to(close + 1);
-                return Some(close);
+                return Some(start + length).filter(|close| bytes.get(*close) == Some(&b'"'));
             }
         }
+        signs.pass_to(start);
         let (close, lines) = closing_quote(bytes, signs, matches!(role, Role::Idle | Role::Details))?;
         facts.inner_lines += lines;
         Some(close)
     }
 }
 
-/// Takes fields without quotes up to one that ends in another sign than a delimiter: how many are before it, and that sign.
-///
-/// It stands alone so that its loop, which takes most fields, is short.
-#[inline(never)]
-fn bare_fields(signs: &mut Signs<'_, &CsvSigns>, mut at: usize, delimiter: u8, fields: &mut [Span]) -> Option<(usize, usize, u8)> {
-    for (number, field) in fields.iter_mut().enumerate() {
-        let (sign, byte) = signs.next()?;
-        *field = Span { start: at, end: sign };
-        if byte != delimiter {
-            return Some((number, sign, byte));
-        }
-        at = sign + 1;
-    }
-    None
-}
-
 /// Where the quotes close that are open, and how many line ends are before that. Quotes within are read where nobody looks at the text
 /// itself.
-fn closing_quote(bytes: &[u8], signs: &mut Signs<'_, &CsvSigns>, may_hold_quotes: bool) -> Option<(usize, usize)> {
+fn closing_quote(bytes: &[u8], signs: &mut Signs<'_, CsvSigns>, may_hold_quotes: bool) -> Option<(usize, usize)> {
     let mut lines = 0;
     loop {
-        let (sign, byte) = signs.next()?;
+        let sign = signs.next()?;
+        let byte = bytes[sign];
         lines += usize::from(byte == b'\n');
         if byte != b'"' {
             continue;

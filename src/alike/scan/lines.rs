@@ -1,8 +1,8 @@
 //! A row of NDJSON: an object on a line of its own, with the same keys in the same order, written with the same spaces, as the first one.
 
-use super::{Columns, Facts, Fit, MOST_COLUMNS, Role, Span, TextSigns, line_end, text_end};
-use crate::alike::bytes::{Piece, find};
-use crate::alike::template::{Quoting, number};
+use super::{Columns, Facts, Fit, MOST_COLUMNS, Role, TextSigns, line_end, text_end};
+use crate::alike::bytes::{Pattern, Span, find, number};
+use crate::alike::template::Quoting;
 use crate::read::ValueKind;
 
 /// How the rows of NDJSON are read.
@@ -12,15 +12,14 @@ pub struct LineScan {
     before: Vec<Box<[u8]>>,
     end: Box<[u8]>,
     /// The same, where each value is of the kind that it was in the first row.
-    steps: Vec<(Piece, Then)>,
+    like_the_first: Pattern<Then>,
     columns: Columns,
 }
 
-/// What stands behind a piece of a literal.
+/// What stands behind a literal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
-    /// Its next piece, or the line end.
-    Literal,
+    LineEnd,
     /// The inside of a text: its quotes belong to the literals.
     Text,
     Number,
@@ -36,15 +35,13 @@ impl LineScan {
             (_, ValueKind::Number) => Then::Number,
             (_, ValueKind::Other) => Then::Value,
         };
-        let (mut steps, mut last) = (Vec::new(), Then::Literal);
-        let behind = columns.roles.iter().zip(kinds).map(then).chain([Then::Literal]);
+        let (mut like_the_first, mut last) = (Pattern::default(), Then::LineEnd);
+        let behind = columns.roles.iter().zip(kinds).map(then).chain([Then::LineEnd]);
         for (text, then) in before.iter().map(|text| &**text).chain([end]).zip(behind) {
-            let literal = [quote(last), text, quote(then)].concat();
-            steps.extend(Piece::all(&literal).map(|piece| (piece, Then::Literal)));
-            steps.last_mut().into_iter().for_each(|(_, behind)| *behind = then);
+            like_the_first.push(&[quote(last), text, quote(then)].concat(), then);
             last = then;
         }
-        LineScan { before: before.to_vec(), end: end.into(), steps, columns }
+        LineScan { before: before.to_vec(), end: end.into(), like_the_first, columns }
     }
 
     /// Reads the row at the start of the bytes; its length, or none where it is not one by the rules.
@@ -60,29 +57,25 @@ impl LineScan {
 
     /// Where the row ends, if its values are of the kinds that they were in the first row, and free of escapes.
     fn like_the_first(&self, bytes: &[u8], facts: &mut Facts, fit: &mut impl Fit) -> Option<usize> {
-        let (mut at, mut column) = (0, 0);
-        for (piece, then) in &self.steps {
-            let start = piece.behind(bytes, at)?;
+        let mut column = 0;
+        self.like_the_first.follow(bytes, |then, start| {
             let (field, behind) = match then {
-                Then::Literal => {
-                    at = start;
-                    continue;
-                }
+                Then::LineEnd => return Some(start),
                 Then::Text => {
                     let end = find(bytes, start, &TextSigns)?;
-                    (Span { start, end }, end)
+                    (Span::new(start, end), end)
                 }
                 Then::Number => {
                     let end = start + number(bytes, start)?;
-                    (Span { start, end }, end)
+                    (Span::new(start, end), end)
                 }
                 Then::Value => value(self.columns.roles[column], bytes, start)?,
                 Then::Details => self.details(bytes, start, facts, fit)?,
             };
             facts.fields[column % MOST_COLUMNS] = field;
-            (column, at) = (column + 1, behind);
-        }
-        Some(at)
+            column += 1;
+            Some(behind)
+        })
     }
 
     /// Where the row ends, whatever its values are.
@@ -112,7 +105,7 @@ impl LineScan {
             None if quoting == Quoting::Json => text_end(bytes, start)?.0,
             None => object_end(bytes, start)?,
         };
-        Some((Span { start, end }, if quoting == Quoting::Json { end + 1 } else { end }))
+        Some((Span::new(start, end), if quoting == Quoting::Json { end + 1 } else { end }))
     }
 }
 
@@ -135,14 +128,14 @@ fn value(role: Role, bytes: &[u8], at: usize) -> Option<(Span, usize)> {
             let (end, is_escaped) = text_end(bytes, at + 1)?;
             // The same escapes mean the same text; what the text itself is, nobody has to know here.
             let is_read = !is_escaped || matches!(role, Role::Idle | Role::Key);
-            return is_read.then_some((Span { start: at + 1, end }, end + 1));
+            return is_read.then_some((Span::new(at + 1, end), end + 1));
         }
         b'n' if role == Role::Idle && rest.starts_with(b"null") => 4,
         b't' if rest.starts_with(b"true") => 4,
         b'f' if rest.starts_with(b"false") => 5,
         _ => number(bytes, at)?,
     };
-    Some((Span { start: at, end: at + length }, at + length))
+    Some((Span::new(at, at + length), at + length))
 }
 
 /// Where an object ends that begins there. Whether it is one by the rules is not looked at.

@@ -7,17 +7,14 @@ mod cells;
 mod csv;
 mod lines;
 
-use std::ops::Range;
-
 use cells::CellScan;
 use csv::CsvScan;
 use lines::LineScan;
 use memchr::memchr;
 use wide::u8x16;
 
-use super::bytes::{Set, count, find};
+use super::bytes::{Set, Span, count, find};
 use super::key::Key;
-use super::sorted::Sorter;
 use super::template::Quoting;
 use crate::log::Field;
 use crate::profile::Counts;
@@ -69,13 +66,6 @@ pub struct Columns {
 /// Inputs with as many columns, or more, are read one by one.
 const MOST_COLUMNS: usize = 64;
 
-/// Where a field stands, without its quotes.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Span {
-    start: usize,
-    end: usize,
-}
-
 /// What a row says.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -95,7 +85,6 @@ pub struct Facts {
     pub request: Span,
     /// The line ends within its fields.
     pub inner_lines: usize,
-    pub sorter: Sorter,
 }
 
 /// How the rows of one input are read.
@@ -132,7 +121,7 @@ impl Scan {
         match self {
             Scan::Csv(scan) => scan.row(bytes, facts, fit),
             Scan::Lines(scan) => scan.row(bytes, facts, fit),
-            Scan::Cells(scan) => scan.row(bytes, facts, fit),
+            Scan::Cells(scan) => scan.row(bytes, facts),
         }
     }
 
@@ -198,27 +187,17 @@ impl Columns {
     }
 }
 
-impl Span {
-    /// The bytes of the field.
-    #[inline(always)]
-    pub fn of(self, bytes: &[u8]) -> &[u8] {
-        &bytes[self.start..self.end]
-    }
-
-    #[inline(always)]
-    fn range(self) -> Range<usize> {
-        self.start..self.end
-    }
-
-    fn is_empty(self) -> bool {
-        self.start == self.end
-    }
-}
-
 impl Facts {
     fn clear(&mut self) {
         (self.has_key, self.inner_lines) = (false, 0);
         self.quoting = Quoting::Bare;
+    }
+
+    /// Puts down the field of a column, and goes to the next one. Rows with too many are found out by their number.
+    #[inline(always)]
+    fn put(&mut self, column: &mut usize, field: Span) {
+        self.fields[*column % MOST_COLUMNS] = field;
+        *column += 1;
     }
 
     /// The field of a column, which is never one of too many.
@@ -234,13 +213,13 @@ impl Facts {
             let field = self.field(*column);
             let is_filled = !field.is_empty();
             // Some words and signs mean that there is nothing.
-            if is_filled && matches!(bytes[field.start], b'N' | b'n' | b'\\' | b'\'') {
+            if is_filled && matches!(bytes[field.start()], b'N' | b'n' | b'\\' | b'\'') {
                 return None;
             }
             filled = filled << 1 | u64::from(is_filled);
         }
         let fields = &self.fields;
-        let texts = columns.keys.iter().map(|column| fields[column % MOST_COLUMNS].range());
+        let texts = columns.keys.iter().map(|column| fields[column % MOST_COLUMNS]);
         self.key.set(bytes, texts, filled)?;
         self.has_key = true;
         Some(())
@@ -262,7 +241,7 @@ impl Facts {
         if !self.has_key {
             self.take_key(columns, bytes)?;
         }
-        let number = |column: usize| count(bytes, self.field(column).range());
+        let number = |column: usize| count(bytes, self.field(column));
         self.counts = Counts {
             prompt: number(columns.prompt)?,
             completion: number(columns.completion)?,
@@ -273,11 +252,11 @@ impl Facts {
         };
         let (charged, time) = (self.field(columns.quota), self.field(columns.time));
         // Longer times are parts of seconds.
-        if charged.is_empty() || (columns.has_time && time.is_empty()) || time.range().len() > 11 {
+        if charged.is_empty() || (columns.has_time && time.is_empty()) || time.length() > 11 {
             return None;
         }
-        self.charged = count(bytes, charged.range())?;
-        let time = count(bytes, time.range())?;
+        self.charged = count(bytes, charged)?;
+        let time = count(bytes, time)?;
         self.time = columns.has_time.then_some(time);
         (self.request, self.details) = (self.field(columns.request), self.field(columns.details));
         let is_zero = |column: &usize| matches!(self.field(*column).of(bytes), [] | [b'0']);
@@ -298,7 +277,6 @@ impl Default for Facts {
             quoting: Quoting::Bare,
             request: Span::default(),
             inner_lines: 0,
-            sorter: Sorter::default(),
         }
     }
 }
