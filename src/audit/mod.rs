@@ -28,7 +28,7 @@ pub use diagnose::{CauseSet, ClassKey, CompiledCauses, OfRow, Told};
 pub use drift::{Difference, differences};
 pub use filter::Filter;
 pub use finding::{Figures, Finding, Ranked, ToldCause};
-pub use infer::{Cell, Inferred, Interval, ModelFit, Observed, Said, Samples, Solved, SolvedRate, Special, Stretch};
+pub use infer::{Cell, Inferred, Interval, ModelFit, Observed, Said, Samples, Solved, SolvedRate, Special, Stretch, most_wrong};
 pub use policy::{Level, Policies, Policy};
 pub use redact::{Hides, Names, Redaction};
 pub use repeats::{Hint, Repeats, RequestKey};

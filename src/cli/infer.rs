@@ -10,7 +10,9 @@ use super::file::write_whole;
 use super::logs::{FilterArgs, LogArgs, Logs};
 use super::outcome::{Failure, NOTHING_AUDITED};
 use super::{Chosen, Common};
-use crate::audit::{Auditor, Class, Filter, Inferred, Observed, Past, Repeats, Samples, Special, Verdict};
+use crate::audit::{
+    Auditor, Cause, Class, Filter, Inferred, Judged, Observed, Past, Repeats, Samples, Special, Verdict, most_wrong,
+};
 use crate::config::{Config, Map, MapName, Number, Origin};
 use crate::details::Details;
 use crate::exact::Ratio;
@@ -66,23 +68,39 @@ struct Solved {
     notes: Notes,
     /// Rows that come out by it.
     right: u64,
+    /// A row says which gateway wrote it.
     is_marked: bool,
+    /// A row says that it was Veloera.
+    is_veloera: bool,
 }
 
-/// Rows without details may be of any of these: they log the same columns.
+/// Rows without details, or without the keys that tell, may be of any of these: they log the same columns.
 const UNMARKED: [Profile; 3] = [Profile::NewApi2025, Profile::NewApi2024, Profile::OneApi];
-
-/// Whether nothing but the text of a row could say which gateway of the new-api family wrote it.
-fn is_unmarked(entry: &LogEntry<'_>, profile: Profile) -> bool {
-    let is_of_family = matches!(profile, Profile::NewApi | Profile::NewApi2025 | Profile::Veloera);
-    is_of_family && entry.request_id.is_empty() && Details::parse("other", entry.details).is_ok_and(|details| details.is_empty())
-}
 
 /// Rows that do not come out, of all.
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
     rows: u64,
     wrong: u64,
+    /// Of them, rows that say something of the price: it is not the charge that is wrong.
+    telling: u64,
+    /// Of them, rows that are a point off, or a hundredth.
+    close: u64,
+    /// Rows with tools, and those of them that are wrong.
+    tools: u64,
+    wrong_tools: u64,
+    /// Rows that do not say what else was charged than tokens.
+    bare: u64,
+}
+
+impl Count {
+    /// Whether the charges are wrong, and not the price: one in ten at most, or one in twenty where rows do not say what else was charged; and
+    /// they differ by more than a price with further digits, or another rounding, would explain. Of many rows a single one may.
+    fn is_price_right(&self) -> bool {
+        let most = if self.bare == 0 { most_wrong(self.rows) } else { most_wrong(self.rows / 2) };
+        let is_told = self.telling > 0 || (self.wrong_tools > 0 && self.wrong_tools == self.tools);
+        self.wrong <= most && !is_told && (self.close == 0 || (self.close == 1 && self.rows >= MANY_ROWS))
+    }
 }
 
 /// What the log says to a config that was inferred from it.
@@ -95,8 +113,10 @@ struct Answer {
     earlier: Vec<(String, usize, i64)>,
 }
 
-/// A group or user of which one row in so many is wrong has no one ratio.
-const MOSTLY: u64 = 2;
+/// Charges up to this are mostly the minimum, or a few tokens.
+const SMALL: i64 = 10;
+/// Of so many rows of a model, one that is a point off is wrong.
+const MANY_ROWS: u64 = 20;
 /// The log is priced so many times by what was found; each time leaves something out.
 const CHECKS: usize = 8;
 
@@ -127,7 +147,8 @@ impl InferCommand {
         if named.is_some() || best.is_marked || self.is_read_once() {
             return Ok(best);
         }
-        for profile in UNMARKED {
+        let others: &[Profile] = if best.is_veloera { &[Profile::Veloera] } else { &UNMARKED };
+        for profile in others.iter().copied() {
             if best.right == best.notes.rows {
                 break;
             }
@@ -147,7 +168,7 @@ impl InferCommand {
         gauge: &BTreeMap<String, Ratio>,
         profile: Option<Profile>,
     ) -> Result<Solved, Failure> {
-        let (samples, is_marked) = self.samples(logs, &mut notes, profile)?;
+        let (samples, rater) = self.samples(logs, &mut notes, profile)?;
         if samples.is_empty() {
             return Err(Failure::Message {
                 code: NOTHING_AUDITED,
@@ -158,7 +179,8 @@ impl InferCommand {
         notes.profile = profile.map(Profile::word);
         let mut inferred = samples.infer(gauge);
         let right = self.settle(&mut inferred, &mut notes)?;
-        Ok(Solved { inferred, notes, right, is_marked })
+        let is_veloera = (0..).zip(&self.logs.files).any(|(index, _)| rater.memory.is_veloera(index));
+        Ok(Solved { inferred, notes, right, is_marked: rater.is_marked, is_veloera })
     }
 
     /// Standard input is read once, so what was found cannot be tried on it.
@@ -176,8 +198,8 @@ impl InferCommand {
         })
     }
 
-    /// What each row says, with all ratios taken as 1; and whether any row says which gateway wrote it.
-    fn samples(&self, logs: &Logs<'_>, notes: &mut Notes, profile: Option<Profile>) -> Result<(Samples, bool), Failure> {
+    /// What each row says, with all ratios taken as 1; and what is remembered of the rows.
+    fn samples(&self, logs: &Logs<'_>, notes: &mut Notes, profile: Option<Profile>) -> Result<(Samples, Rater), Failure> {
         let mut rater = self.rater(logs, profile)?;
         let mut samples = Samples::default();
         let mut ones = blank(&logs.chosen.config);
@@ -187,16 +209,16 @@ impl InferCommand {
                 set_to_one(&mut ones, entry);
                 let context = row.pricing.context(entry.time);
                 let by_ones = Context { config: &ones, basis: Basis::Config, ..context };
-                let Some(rated) = rater.rate(entry, &by_ones) else { return Ok(()) };
+                let Some((rated, profile)) = rater.rate(entry, &by_ones) else { return Ok(()) };
                 notes.rows += 1;
                 let printed = if self.from_charges { None } else { rater.printed(entry, &context) };
-                observe(entry, &rated, printed.as_ref(), &mut samples);
+                observe(entry, profile, &rated, printed.as_ref(), &mut samples);
                 Ok(())
             })?;
         }
         notes.left_out = samples.left_out;
         notes.models.clone_from(&samples.models);
-        Ok((samples, rater.is_marked))
+        Ok((samples, rater))
     }
 
     /// Audits the log by what was found, and leaves out what it contradicts until it does not. How many rows come out.
@@ -208,6 +230,7 @@ impl InferCommand {
         for _ in 0..CHECKS {
             let answer = self.ask(inferred, notes)?;
             right = answer.right();
+            notes.misfits = answer.misfits();
             if !answer.settle(inferred, notes) {
                 break;
             }
@@ -241,13 +264,14 @@ impl InferCommand {
     }
 }
 
-/// Hands a row over; one that names no group is of the group that it prints.
-fn observe(entry: &LogEntry<'_>, rated: &Rated, printed: Option<&Rated>, samples: &mut Samples) {
+/// Hands a row over; one that names no group is of the group that it prints, or, where a gateway names none, of its user's.
+fn observe(entry: &LogEntry<'_>, profile: Profile, rated: &Rated, printed: Option<&Rated>, samples: &mut Samples) {
     let Ok(terms) = &rated.terms else { return samples.leave_out(entry.model) };
     let printed = printed.and_then(|printed| printed.terms.as_ref().ok());
     let shown = printed.filter(|_| entry.group.is_empty()).map(|terms| format!("prints {}", terms.group_ratio));
+    let is_by_user = matches!(profile, Profile::OneApi | Profile::OneApi2023) && entry.group.is_empty() && !entry.user.is_empty();
     samples.add(&Observed {
-        special: special(entry),
+        special: if is_by_user && shown.is_none() { Special::Yes } else { special(entry) },
         model: entry.model,
         group: shown.as_deref().unwrap_or_else(|| group_of(entry)),
         user: entry.user,
@@ -258,21 +282,24 @@ fn observe(entry: &LogEntry<'_>, rated: &Rated, printed: Option<&Rated>, samples
     });
 }
 
+/// Whether the price was an expression, even where the log does not say which.
+fn is_by_expression(entry: &LogEntry<'_>) -> bool {
+    Details::parse("other", entry.details).is_ok_and(|details| details.has("billing_mode"))
+}
+
 /// new-api writes the special ratio beside that of the group, or -1.
 fn special(entry: &LogEntry<'_>) -> Special {
     let Ok(details) = Details::parse("other", entry.details) else { return Special::Unsaid };
     match details.ratio("user_group_ratio") {
         Ok(Some(ratio)) if ratio != Ratio::from(-1) => Special::Yes,
-        _ if details.is_empty() => Special::Unsaid,
+        _ if !details.has("group_ratio") => Special::Unsaid,
         _ => Special::No,
     }
 }
 
 impl Answer {
     fn hear(&mut self, entry: &LogEntry<'_>, verdict: &Verdict, inferred: &Inferred) {
-        if verdict.charge.is_none() {
-            return;
-        }
+        let Some(judged) = &verdict.charge else { return };
         let is_wrong = verdict.class.is_mismatch();
         if is_wrong && let Some((stretch, time)) = entry.time.and_then(|time| inferred.begins_after(entry.model, time)) {
             return self.earlier.push((entry.model.to_owned(), stretch, time));
@@ -282,6 +309,11 @@ impl Answer {
             let count = counts.entry(name.to_owned()).or_default();
             count.rows += u64::from(verdict.class != Class::Unrated);
             count.wrong += u64::from(is_wrong);
+            count.telling += u64::from(is_wrong && is_telling(entry, judged));
+            count.close += u64::from(is_wrong && is_close(judged));
+            count.tools += u64::from(has_tools(judged) && judged.charged.0 != 0);
+            count.wrong_tools += u64::from(is_wrong && has_tools(judged));
+            count.bare += u64::from(entry.details.is_empty());
         }
     }
 
@@ -290,35 +322,58 @@ impl Answer {
         self.by_model.values().map(|count| count.rows - count.wrong).sum()
     }
 
-    /// Leaves out the group that is mostly wrong, else the users that are mostly wrong, else the models that are wrong anywhere; whether
-    /// anything had to be.
+    /// The models of which some rows are wrong, but so few that the charges are, and not the prices.
+    fn misfits(&self) -> BTreeMap<String, (u64, u64)> {
+        let few = self.by_model.iter().filter(|(_, count)| count.wrong > 0 && count.is_price_right());
+        few.map(|(model, count)| (model.clone(), (count.wrong, count.rows))).collect()
+    }
+
+    /// Leaves out the groups that are mostly wrong, else the users that are mostly wrong, else the models of which too many rows are wrong;
+    /// whether anything had to be.
     fn settle(self, inferred: &mut Inferred, notes: &mut Notes) -> bool {
         for (model, stretch, time) in &self.earlier {
             inferred.begin_earlier(model, *stretch, *time);
         }
         let is_given = |group: &str| group == "default" || inferred.is_given(group);
-        let groups = Answer::wrong(self.by_group, MOSTLY).filter(|group| !is_given(group));
-        let users = Answer::wrong(self.by_user, MOSTLY).filter(|user| !user.is_empty());
+        let groups = mostly_wrong(self.by_group).filter(|group| !is_given(group));
+        let users = mostly_wrong(self.by_user).filter(|user| !user.is_empty());
+        let models = self.by_model.into_iter().filter(|(_, count)| !count.is_price_right()).map(|(model, _)| model);
         let (unfit, names): (&mut BTreeSet<String>, Vec<String>) = match (groups.collect::<Vec<_>>(), users.collect::<Vec<_>>()) {
             (groups, _) if !groups.is_empty() => (&mut notes.unfit_groups, groups),
             (_, users) if !users.is_empty() => (&mut notes.unfit_users, users),
-            _ => (&mut notes.unfit, Answer::wrong(self.by_model, u64::MAX).collect()),
+            _ => (&mut notes.unfit, models.collect()),
         };
         let any = !(self.earlier.is_empty() && names.is_empty());
         unfit.extend(names);
         any
     }
+}
 
-    /// The names of which one row in so many, or more, is wrong.
-    fn wrong(counts: BTreeMap<String, Count>, share: u64) -> impl Iterator<Item = String> {
-        let is_wrong = move |count: &Count| count.wrong > 0 && count.wrong.saturating_mul(share) >= count.rows;
-        counts.into_iter().filter(move |(_, count)| is_wrong(count)).map(|(name, _)| name)
-    }
+/// The price of a tool is not solved for.
+fn has_tools(judged: &Judged) -> bool {
+    judged.terms.as_ref().is_some_and(|terms| !terms.surcharges.is_empty())
+}
+
+/// Whether a price with further digits, or another rounding, would give a wrong charge.
+fn is_close(judged: &Judged) -> bool {
+    let (off, charged) = (judged.delta().unsigned_abs(), judged.charged.0.unsigned_abs());
+    off <= 1 || off * 100 <= charged.into()
+}
+
+/// Whether a wrong charge is explained by what a row prints, or is so small that the rules for the least charge decide.
+fn is_telling(entry: &LogEntry<'_>, judged: &Judged) -> bool {
+    judged.charged.0.abs() <= SMALL || is_by_expression(entry) || judged.causes().is_some_and(|causes| causes.is(Cause::RatioDrift))
+}
+
+/// The names of which half the rows are wrong, or more. A single wrong row says nothing of others.
+fn mostly_wrong(counts: BTreeMap<String, Count>) -> impl Iterator<Item = String> {
+    let is_wrong = |count: &Count| count.wrong > 0 && count.wrong * 2 >= count.rows && (count.wrong > 1 || count.rows == 1);
+    counts.into_iter().filter(move |(_, count)| is_wrong(count)).map(|(name, _)| name)
 }
 
 impl Rater {
-    /// The charge of a row that counts.
-    fn rate(&mut self, entry: &LogEntry<'_>, context: &Context<'_>) -> Option<Rated> {
+    /// The charge of a row that counts, and whose arithmetic holds.
+    fn rate(&mut self, entry: &LogEntry<'_>, context: &Context<'_>) -> Option<(Rated, Profile)> {
         let details = Details::parse("other", entry.details).ok()?;
         if profile::is_veloera_row(entry, &details) {
             self.memory.remember_veloera(entry.place.input);
@@ -326,8 +381,8 @@ impl Rater {
         let profile = self.profile_of(entry, &details, context);
         let rating = profile::rate(profile, entry, &details, context, &mut self.memory).ok()?;
         let Rating::Charge(rated) = rating else { return None };
-        self.is_marked = self.is_marked || !is_unmarked(entry, profile);
-        (self.filter.admits(entry) && !self.repeats.is_repeated(entry)).then_some(*rated)
+        self.is_marked = self.is_marked || !profile::is_undecided(entry, &details, profile);
+        (self.filter.admits(entry) && !self.repeats.is_repeated(entry)).then_some((*rated, profile))
     }
 
     /// What the row's own ratios give.

@@ -8,7 +8,7 @@ use crate::log::{Field, Kind, LogEntry};
 
 /// The profile of a row, by the marks that it carries (never by its date).
 ///
-/// Rows of new-api of 2025 and of Veloera look alike; `veloera` says what is known of the whole input.
+/// Rows of new-api of 2025 and of Veloera look alike, and so do rows without details; `veloera` says what is known of the whole input.
 pub fn recognise(entry: &LogEntry<'_>, details: &Details<'_>, veloera: bool) -> Profile {
     let marked = |fields: &[Field]| fields.iter().any(|field| entry.marks.contains(*field));
     let keyed = |keys: &[&str]| keys.iter().any(|key| details.has(key));
@@ -47,7 +47,16 @@ pub fn recognise(entry: &LogEntry<'_>, details: &Details<'_>, veloera: bool) -> 
     if details.has("group_ratio") && details.has("model_price") {
         return old;
     }
-    Profile::NewApi
+    if veloera { Profile::Veloera } else { Profile::NewApi }
+}
+
+/// Whether nothing that a row carries, but for its text, could say which gateway of the new-api family wrote it: its details are gone, or
+/// those of its keys that tell.
+pub fn is_undecided(entry: &LogEntry<'_>, details: &Details<'_>, recognised: Profile) -> bool {
+    let is_of_family = matches!(recognised, Profile::NewApi | Profile::NewApi2025 | Profile::Veloera);
+    let told = ["cache_ratio", "model_ratio"].iter().chain(&NEW_API);
+    let is_task = details.has("group_ratio") && details.has("model_price");
+    is_of_family && entry.request_id.is_empty() && !is_task && !told.into_iter().any(|key| details.has(key))
 }
 
 /// 2023-11-05, when one-api began to round up.

@@ -27,6 +27,8 @@ pub struct Notes {
     pub unfit: BTreeSet<String>,
     pub unfit_groups: BTreeSet<String>,
     pub unfit_users: BTreeSet<String>,
+    /// Rows that do not come out, of all, by model: so few that the charges are wrong, and not the prices.
+    pub misfits: BTreeMap<String, (u64, u64)>,
 }
 
 /// The options that hold the rates of classes. A map that is written replaces the gateway's own whole.
@@ -50,7 +52,7 @@ type Lines = Vec<Line>;
 
 /// Writes the config.
 pub fn write_toml(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
-    write_head(notes, out)?;
+    write_head(inferred, notes, out)?;
     write_table("group_ratio", &groups(inferred, notes), out)?;
     write_special(inferred, notes, out)?;
     let whole = |stretches: &Vec<Stretch>| stretches.first().filter(|_| stretches.len() == 1).map(|stretch| stretch.fit.clone());
@@ -61,10 +63,11 @@ pub fn write_toml(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io
     write_unless_empty("model", &unknown, out)?;
     let groups = notes.unfit_groups.iter().map(|group| unknown_line(group, "no one ratio gives all its rows".to_owned()));
     write_unless_empty("group", &groups.collect(), out)?;
+    write_group_periods(inferred, notes, out)?;
     write_periods(inferred, notes, out)
 }
 
-fn write_head(notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
+fn write_head(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "# The ratios that {} were really charged with, by `quota infer`.", rows(notes.rows))?;
     if notes.left_out > 0 {
         let kinds = "what they are charged for is not known, or follows from an expression";
@@ -73,7 +76,9 @@ fn write_head(notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "# A charge shows only the product of model and group ratio: {}.", gauge(notes))?;
     writeln!(out, "# A number stands where what its rows leave is narrow: 1/1000 of the unit of its last digit for one row,")?;
     writeln!(out, "# 1/20 for two to nine, 1/3 for ten and more; behind it the rows, and what they leave.")?;
-    writeln!(out, "quota_per_unit = {}", notes.quota_per_unit)?;
+    let has_price = inferred.models.values().flatten().any(|stretch| stretch.fit.per_call);
+    let as_given = if has_price { "  # taken as given: a log does not show it, and prices of calls are by it" } else { "" };
+    writeln!(out, "quota_per_unit = {}{as_given}", notes.quota_per_unit)?;
     let why = if notes.is_profile_found { "  # no row names the gateway; this one's formula gives most of them" } else { "" };
     notes.profile.map_or(Ok(()), |profile| writeln!(out, "profile = \"{profile}\"{why}"))
 }
@@ -111,25 +116,46 @@ fn left(solved: &Solved) -> String {
     format!("{}: {}", rows(solved.rows as u64), ends(&solved.interval))
 }
 
+fn left_of_user(solved: &Solved) -> String {
+    if solved.rows == 0 { "taken as 1: nothing ties it to a known ratio".to_owned() } else { left(solved) }
+}
+
 fn groups(inferred: &Inferred, notes: &Notes) -> Lines {
-    let plain = inferred.groups.ratios.iter().filter(|(cell, _)| cell.user.is_none());
-    let told = plain.filter_map(|(cell, (solved, said))| {
-        let comment = match said {
-            Said::Given if notes.is_gauge_given => "the config's".to_owned(),
-            Said::Given => "taken as given".to_owned(),
-            Said::Solved => left(solved),
-            Said::Simplest => format!("open, {}; the simplest number stands here", left(solved)),
-            Said::One => "taken as 1: it shares no model whose ratio is known with another group".to_owned(),
-        };
-        Some(Line { key: key(&cell.group), value: solved.value?.to_string(), comment })
-    });
+    let plain = inferred.groups.ratios.iter().filter(|(cell, _)| cell.user.is_none() && cell.since.is_none());
+    let told = plain.filter_map(|(cell, (solved, said))| group_line(cell, solved, *said, notes));
     // A gateway whose rows name no group finds it by the user.
     let of_users = special(inferred).filter(|(cell, ..)| cell.group == "default").map(|(cell, user, ratio, solved)| Line {
         key: key(&special_name(user)),
         value: ratio.to_string(),
-        comment: format!("{} of {}", left(solved), key(&cell.group)),
+        comment: format!("{}, of {}", left_of_user(solved), key(&cell.group)),
     });
     told.chain(of_users).collect()
+}
+
+fn group_line(cell: &Cell, solved: &Solved, said: Said, notes: &Notes) -> Option<Line> {
+    let comment = match said {
+        Said::Given if notes.is_gauge_given => "the config's".to_owned(),
+        Said::Given => "taken as given".to_owned(),
+        Said::Solved => left(solved),
+        Said::Simplest => format!("open, {}; the simplest number stands here", left(solved)),
+        Said::One => "taken as 1: it shares no model whose ratio is known with another group".to_owned(),
+    };
+    Some(Line { key: key(&cell.group), value: solved.value?.to_string(), comment })
+}
+
+/// A table for each time from which on a group had another ratio; the ratio before is that of the whole.
+fn write_group_periods(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
+    let mut changed = inferred.groups.ratios.iter().filter(|(cell, _)| cell.user.is_none() && cell.since.is_some()).peekable();
+    while let Some((cell, (solved, said))) = changed.next() {
+        let until = changed.peek().filter(|(next, _)| next.group == cell.group).and_then(|(next, _)| next.since);
+        write_times(cell.since, until, out)?;
+        writeln!(
+            out,
+            "# The ratio of the group changed: all its models cost as much more or less, and in other groups they do not."
+        )?;
+        write_table("period.group_ratio", &group_line(cell, solved, *said, notes).into_iter().collect(), out)?;
+    }
+    Ok(())
 }
 
 /// Special ratios: cell, user and ratio.
@@ -146,7 +172,7 @@ fn special_name(user: &str) -> String {
 fn write_special(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
     let mut users: BTreeMap<&str, Lines> = BTreeMap::new();
     for (cell, user, ratio, solved) in special(inferred) {
-        let line = Line { key: key(&cell.group), value: ratio.to_string(), comment: left(solved) };
+        let line = Line { key: key(&cell.group), value: ratio.to_string(), comment: left_of_user(solved) };
         users.entry(user).or_default().push(line);
     }
     for (user, lines) in &users {
@@ -168,7 +194,8 @@ fn write_prices(within: &str, fits: &[(&str, &ModelFit)], notes: &Notes, out: &m
     for per_call in [false, true] {
         let known = fits().filter(|(_, fit)| fit.per_call == per_call).filter_map(|(model, fit)| {
             let value = fit.sure_ratio()?.to_string();
-            Some(Line { key: key(model), value, comment: fit.ratio.as_ref().map(left).unwrap_or_default() })
+            let comment = fit.ratio.as_ref().map(left).unwrap_or_default() + &misfit(model, notes);
+            Some(Line { key: key(model), value, comment })
         });
         write_map(within, if per_call { "model_price" } else { "model_ratio" }, &known.collect(), out)?;
     }
@@ -183,6 +210,15 @@ fn write_prices(within: &str, fits: &[(&str, &ModelFit)], notes: &Notes, out: &m
         }
     }
     Ok(())
+}
+
+/// What is said of the rows that an audit will flag.
+fn misfit(model: &str, notes: &Notes) -> String {
+    let told = notes.misfits.get(model).filter(|_| !notes.unfit.contains(model));
+    told.map_or_else(String::new, |(wrong, all)| {
+        let verb = if *wrong == 1 { "does" } else { "do" };
+        format!("; {} of {} {verb} not fit", rows(*wrong), grouped((*all).into()))
+    })
 }
 
 /// The maps of the whole log are given even where they hold nothing, so that none is the gateway's own.

@@ -300,3 +300,172 @@ fn the_gateway_that_was_named_is_written_down() {
     let audited = audit(&log, &["--config", config.to_str().unwrap()]);
     assert!(audited.rows.iter().all(|row| row["profile"] == "one-api" && row["cause"].is_null()), "{text}");
 }
+
+/// The rows of the inferred config's audit that are wrong, by line.
+fn flagged(log: &Path, config: &Path) -> Vec<u64> {
+    let audited = audit(log, &["--config", config.to_str().unwrap()]);
+    let wrong = audited.rows.iter().filter(|row| !row["cause"].is_null());
+    wrong.map(|row| row["line"].as_u64().unwrap()).collect()
+}
+
+/// Makes the charge of a line (the header is line 1) another one.
+fn plant(log: &Path, line: usize, charge: &dyn Fn(i64) -> i64) {
+    let text = std::fs::read_to_string(log).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let (rest, quota) = lines[line - 1].rsplit_once(',').unwrap();
+    lines[line - 1] = format!("{rest},{}", charge(quota.parse().unwrap()));
+    std::fs::write(log, lines.join("\n") + "\n").unwrap();
+}
+
+#[test]
+fn a_wrong_charge_among_many_right_ones_is_told_and_flagged() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = write_log(folder.path(), "log.csv", &[("default", "1"), ("vip", "0.85"), ("cheap", "0.06")]);
+    // One in each model: the rows of a model are 36 lines.
+    let lines = [7, 60, 90];
+    lines.iter().for_each(|line| plant(&log, *line, &|quota| quota * 2));
+    let (config, text) = infer(&log, folder.path(), &[]);
+    for line in ["\"gpt-x\" = 1.25", "\"small-x\" = 0.075", "\"odd-x\" = 0.12345", "\"vip\" = 0.85", "\"cheap\" = 0.06"] {
+        has(&text, line);
+    }
+    assert_eq!(text.matches("; 1 row of 36 does not fit").count(), 3, "{text}");
+    assert_eq!(flagged(&log, &config), lines.map(|line| line as u64));
+}
+
+#[test]
+fn where_too_many_charges_differ_the_model_is_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = write_rows(folder.path(), 60, &|_, _| "1.25");
+    // Its rows have no details: one of 24 may be wrong, two may not.
+    plant(&log, 6, &|quota| quota * 2);
+    let (config, text) = infer(&log, folder.path(), &[]);
+    assert!(text.contains("; 1 row of 24 does not fit"), "{text}");
+    assert_eq!(flagged(&log, &config), [6]);
+    plant(&log, 17, &|quota| quota * 5);
+    let (config, text) = infer(&log, folder.path(), &[]);
+    has(&text, "\"gpt-x\" = { unknown = true }");
+    assert!(flagged(&log, &config).is_empty(), "{text}");
+}
+
+/// A ratio that one point may be the minimum of is not 0.
+#[test]
+fn the_least_charge_does_not_make_a_ratio_zero() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.csv");
+    let rows = (1..12).map(|row| format!("2,m-x,default,{row},0,1\n"));
+    let header = "type,model,group,prompt_tokens,completion_tokens,quota\n".to_owned();
+    std::fs::write(&log, rows.fold(header, |text, line| text + &line)).unwrap();
+    let (_, text) = infer(&log, folder.path(), &[]);
+    has(&text, "\"m-x\" = { unknown = true }");
+}
+
+/// Details without ratios are those of several gateways.
+#[test]
+fn a_log_whose_details_lack_their_ratios_is_solved_by_the_gateway_that_fits() {
+    let folder = tempfile::tempdir().unwrap();
+    for (log, line) in [("new-api-2025", "profile = \"new-api-2025\""), ("new-api-2024", "profile = \"new-api-2024\"")] {
+        let stripped = folder.path().join("stripped.csv");
+        rewrite(&fixture(&format!("logs/{log}/logs.csv")), &stripped, &|_| true, &without_ratios);
+        let (_, text) = infer(&stripped, folder.path(), &[]);
+        has(&text, line);
+    }
+}
+
+#[test]
+fn a_price_that_changed_is_no_wrong_charge_and_a_wrong_charge_no_price() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = write_rows(folder.path(), 60, &|row, _| if row < 12 { "1.25" } else { "1.5" });
+    plant(&log, 5, &|quota| quota * 2);
+    let (config, text) = infer(&log, folder.path(), &[]);
+    for line in ["until = 2026-02-02T02:52:00Z", "from = 2026-02-02T02:52:00Z", "\"gpt-x\" = 1.25", "\"gpt-x\" = 1.5"] {
+        has(&text, line);
+    }
+    assert_eq!(flagged(&log, &config), [5]);
+}
+
+/// A log of two models in three groups; the ratio of one group changes with row 20 of 40, that of the model with row 30.
+fn write_changes(folder: &Path, of_group: &dyn Fn(&str, i64) -> &'static str, of_model: &dyn Fn(i64) -> &'static str) -> PathBuf {
+    let mut text = "created_at,type,model,group,prompt_tokens,completion_tokens,quota\n".to_owned();
+    for row in 0..40 {
+        for (at, group) in ["default", "vip", "cheap"].into_iter().enumerate() {
+            for (model, factor, completion) in [("gpt-x", "1", "4"), ("small-x", "0.06", "2")] {
+                let (prompt, output) = (100_003 + row * 7_919 + at as i64 * 1_777, 1_009 + row * row * 131);
+                let [completion, factor, of_model, of_group] =
+                    [completion, factor, of_model(row), of_group(group, row)].map(|text| text.parse::<Ratio>().unwrap());
+                let tokens = Exact::from(prompt) + Exact::from(output) * completion;
+                let quota = (tokens * of_model * factor * of_group).round_half_away();
+                text += &format!("{},2,{model},{group},{prompt},{output},{quota}\n", 1_770_000_000 + row * 60);
+            }
+        }
+    }
+    let path = folder.join("log.csv");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn a_group_ratio_that_changed_is_the_groups_period() {
+    let folder = tempfile::tempdir().unwrap();
+    let of_group = |group: &str, row: i64| match group {
+        "default" => "1",
+        "vip" if row < 20 => "0.85",
+        "vip" => "0.9",
+        _ => "0.3",
+    };
+    let log = write_changes(folder.path(), &of_group, &|_| "1.25");
+    let (config, text) = infer(&log, folder.path(), &[]);
+    for line in ["\"gpt-x\" = 1.25", "\"small-x\" = 0.075", "\"vip\" = 0.85", "\"cheap\" = 0.3", "\"vip\" = 0.9"] {
+        has(&text, line);
+    }
+    has(&text, "from = 2026-02-02T03:00:00Z");
+    assert_eq!((text.matches("[[period]]").count(), text.matches("[period.group_ratio]").count()), (1, 1), "{text}");
+    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
+    assert_eq!((audited.code, audited.total("matched")), (0, 240), "{text}");
+    // Wrong charges before and behind the change are still wrong charges.
+    plant(&log, 20, &|quota| quota * 2);
+    plant(&log, 200, &|quota| quota * 3);
+    let (config, text) = infer(&log, folder.path(), &[]);
+    has(&text, "\"vip\" = 0.9");
+    assert_eq!(flagged(&log, &config), [20, 200]);
+}
+
+#[test]
+fn prices_that_change_in_all_groups_are_those_of_the_models() {
+    let folder = tempfile::tempdir().unwrap();
+    let of_group = |group: &str, _: i64| if group == "default" { "1" } else { "0.5" };
+    let log = write_changes(folder.path(), &of_group, &|row| if row < 30 { "1.25" } else { "1.5" });
+    let (config, text) = infer(&log, folder.path(), &[]);
+    assert!(!text.contains("[period.group_ratio]"), "{text}");
+    for line in ["\"gpt-x\" = 1.25", "\"gpt-x\" = 1.5", "\"small-x\" = 0.075", "\"small-x\" = 0.09"] {
+        has(&text, line);
+    }
+    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
+    assert_eq!((audited.code, audited.total("matched")), (0, 240), "{text}");
+}
+
+/// one-api rows name no group; `ceil(tokens · (model ratio · group ratio))` with the group of the user.
+#[test]
+fn where_rows_name_no_group_each_user_has_a_ratio() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.csv");
+    let mut text = "created_at,type,username,model_name,prompt_tokens,completion_tokens,quota,elapsed_time\n".to_owned();
+    for row in 0..36 {
+        let (user, group_ratio) = [("ann", "1"), ("bob", "0.85"), ("cat", "0.3")][usize::try_from(row % 3).unwrap()];
+        let (prompt, output) = (100_003 + row * 7_919, 1_009 + row * row * 131);
+        let tokens = Exact::from(prompt) + Exact::from(output) * 4;
+        let [model_ratio, group_ratio] = ["1.25", group_ratio].map(|text| text.parse::<Ratio>().unwrap());
+        let quota = (tokens * model_ratio * group_ratio).ceil();
+        text += &format!("{},2,{user},gpt-x,{prompt},{output},{quota},7\n", 1_770_000_000 + row);
+    }
+    std::fs::write(&log, text).unwrap();
+    let (config, text) = infer(&log, folder.path(), &[]);
+    // The ratio of one user is taken as 1.
+    let number = |line: &str| text.lines().find_map(|found| found.strip_prefix(line)?.split("  #").next()?.parse::<Ratio>().ok());
+    let [model, ann, bob, cat] =
+        ["\"gpt-x\" = ", "\"user ann\" = ", "\"user bob\" = ", "\"user cat\" = "].map(|line| number(line).unwrap());
+    let products = [ann, bob, cat].map(|ratio| Exact::from(model) * ratio);
+    let expected = ["1.25", "1.0625", "0.375"].map(|text| Exact::from(text.parse::<Ratio>().unwrap()));
+    assert_eq!(products, expected, "{text}");
+    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
+    assert_eq!((audited.code, audited.total("matched")), (0, 36), "{text}");
+}

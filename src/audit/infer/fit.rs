@@ -68,14 +68,29 @@ const CANDIDATES: usize = 120;
 const LEAST_ROWS: usize = 3;
 /// A stretch of fewer rows is no price of its own.
 const LEAST_STRETCH: usize = 2;
+/// A stretch of which not all rows agree has at least so many.
+const LEAST_NEARLY: usize = 5;
+/// Of fewer rows none may be wrong.
+const LEAST_JUDGED: u64 = 6;
 /// No model has a ratio above this: 1,000 USD per 1M tokens.
 const MOST_RATIO: i64 = 500;
 /// Prices do not change more often within one log.
 const MOST_STRETCHES: usize = 4;
 
 impl Stretch {
+    /// Whether enough rows agree on its prices that they are a price of their own.
     pub fn is_sure(&self) -> bool {
-        self.fit.sure_ratio().is_some()
+        self.fit.sure_ratio().is_some() && self.fit.ratio.as_ref().is_some_and(|ratio| ratio.rows >= LEAST_STRETCH)
+    }
+
+    /// Whether another stretch has other prices.
+    pub fn differs(&self, other: &Stretch) -> bool {
+        let rates = |fit: &ModelFit| fit.rates.iter().map(|(class, rate)| (*class, rate.value)).collect::<BTreeMap<_, _>>();
+        let (one, other) = (&self.fit, &other.fit);
+        let shared = rates(one).into_iter().filter(|(class, _)| other.rates.contains_key(class)).collect::<Vec<_>>();
+        one.per_call != other.per_call
+            || one.sure_ratio() != other.sure_ratio()
+            || shared.iter().any(|(class, rate)| rates(other)[class] != *rate)
     }
 
     /// The second in which old and new prices were charged.
@@ -90,16 +105,40 @@ impl SolvedRate {
     }
 }
 
+/// How the time of a model may be parted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parting {
+    /// One price for all time.
+    Whole,
+    /// Each part has a price that gives all its rows.
+    Exact,
+    /// Each part has a price that gives nearly all its rows.
+    Nearly,
+}
+
+/// So many rows may be wrong where so many were charged: one in ten, of less than twenty one, of less than six none.
+pub fn most_wrong(rows: u64) -> u64 {
+    if rows < LEAST_JUDGED { 0 } else { (rows / 10).max(1) }
+}
+
 /// The prices of a model over time. `samples` are in the order of time. Where no single price gives all rows, the time is parted so that each
 /// part has one; where that does not go either, the price that most rows agree on is given alone.
-pub fn stretches(samples: &[&Sample], groups: &Groups, may_part: bool) -> Vec<Stretch> {
+pub fn stretches(samples: &[&Sample], groups: &Groups, parting: Parting) -> Vec<Stretch> {
     let whole = ModelFit::of(samples, groups);
     let has_times = samples.iter().all(|sample| sample.time.is_some());
-    let parts = if whole.is_complete() || !may_part || !has_times { None } else { parted(samples, groups) };
+    let longest = match parting {
+        Parting::Exact if !whole.is_complete() => longest,
+        Parting::Nearly if !whole.is_nearly_complete() => longest_nearly,
+        _ => return vec![Stretch { from: None, after: None, fit: whole }],
+    };
+    let parts = if has_times { parted(samples, groups, longest) } else { None };
     parts.unwrap_or_else(|| vec![Stretch { from: None, after: None, fit: whole }])
 }
 
-fn parted(samples: &[&Sample], groups: &Groups) -> Option<Vec<Stretch>> {
+/// The longest beginning that has a price, and that price.
+type Longest = fn(&[&Sample], &Groups) -> Option<(usize, ModelFit)>;
+
+fn parted(samples: &[&Sample], groups: &Groups, longest: Longest) -> Option<Vec<Stretch>> {
     let mut parts: Vec<Stretch> = Vec::new();
     let mut begin = 0;
     while begin < samples.len() {
@@ -134,12 +173,29 @@ fn longest(samples: &[&Sample], groups: &Groups) -> Option<(usize, ModelFit)> {
     Some((good, best))
 }
 
+/// The longest beginning that one price nearly gives. It ends with a row that has this price: one that has not may be the first of another.
+fn longest_nearly(samples: &[&Sample], groups: &Groups) -> Option<(usize, ModelFit)> {
+    let halves = std::iter::successors(Some(samples.len()), |length| Some(length / 2));
+    let mut fits = halves.take_while(|length| *length >= LEAST_NEARLY).map(|length| ModelFit::of(&samples[..length], groups));
+    let seed = fits.find(ModelFit::is_nearly_complete)?;
+    let (mut wrong, mut length) = (0, 0);
+    for (row, sample) in samples.iter().enumerate() {
+        if seed.gives(sample, groups) == Some(false) {
+            wrong += 1;
+        } else if wrong <= most_wrong(row as u64 + 1) {
+            length = row + 1;
+        }
+    }
+    let fit = ModelFit::of(&samples[..length], groups);
+    fit.is_nearly_complete().then_some((length, fit))
+}
+
 impl ModelFit {
     fn of(samples: &[&Sample], groups: &Groups) -> ModelFit {
         let cells = cells(samples);
         let tokens = ModelFit::by_tokens(samples, &cells, groups);
         let by_call = ModelFit::by_call(samples, &cells, groups);
-        let is_dear = tokens.is_beyond_price() && by_call.is_complete();
+        let is_dear = tokens.is_beyond_price() && by_call.is_nearly_complete();
         if by_call.fitting() > tokens.fitting() || is_dear { by_call } else { tokens }
     }
 
@@ -157,9 +213,20 @@ impl ModelFit {
         self.fitting() == self.rows
     }
 
+    /// Whether no more rows differ than may be wrong.
+    pub fn is_nearly_complete(&self) -> bool {
+        (self.rows - self.fitting()) as u64 <= most_wrong(self.rows as u64)
+    }
+
+    /// Whether a row agrees with those of its cell; none where it says nothing, or there are none.
+    fn gives(&self, sample: &Sample, groups: &Groups) -> Option<bool> {
+        let (shared, _) = self.products.get(&sample.cell)?;
+        Some(shared.meets(&self.product(sample, groups)?))
+    }
+
     /// Whether so many rows agree that what they leave of its ratio is worth something.
     pub fn is_bounding(&self) -> bool {
-        self.is_complete() && self.rows >= LEAST_ROWS && self.rates.values().all(SolvedRate::is_sure)
+        self.is_nearly_complete() && self.rows >= LEAST_ROWS && self.rates.values().all(SolvedRate::is_sure)
     }
 
     /// The number that is written, where all that it needs is known.
@@ -284,7 +351,21 @@ fn best_rate(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class, groups: &
             break;
         }
     }
-    (best.0, fitting(cells, best.0))
+    rates_with(rates, class, best.0, cells, groups)
+}
+
+/// A rate with the rows of the class that agree under it.
+fn rates_with(rates: &PerClass<Ratio>, class: Class, value: Ratio, cells: &Cells<'_>, groups: &Groups) -> (Ratio, usize) {
+    let mut rates = *rates;
+    rates[class] = value;
+    let product = |sample: &Sample| sample.product(&rates, groups.ratio(&sample.cell));
+    let shared = products(cells, &product).0;
+    let agrees = |sample: &Sample| {
+        let Some(((of_cell, _), own)) = shared.get(&sample.cell).zip(product(sample)) else { return false };
+        of_cell.meets(&own)
+    };
+    let rows = cells.values().flatten().filter(|sample| sample.has(class) && agrees(sample)).count();
+    (value, rows)
 }
 
 fn candidates(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class) -> Vec<Ratio> {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fit::{ModelFit, Solved};
+use super::fit::{ModelFit, Solved, most_wrong};
 use super::interval::Interval;
 use super::sample::{Cell, Sample};
 use super::{Inferred, Samples};
@@ -125,15 +125,18 @@ impl Inferred {
         true
     }
 
-    /// Takes 1 for the group with most models whose ratio is open.
+    /// Takes 1 for the group with most models whose ratio is open; of several that with most rows, then the first.
     fn take_one(&mut self) -> bool {
-        let mut counts: BTreeMap<&Cell, usize> = BTreeMap::new();
-        for cell in self.fits().filter(|fit| fit.ratio.is_none()).flat_map(|fit| fit.products.keys()) {
+        let mut counts: BTreeMap<&Cell, (usize, usize)> = BTreeMap::new();
+        for (cell, (_, rows)) in self.fits().filter(|fit| fit.ratio.is_none()).flat_map(|fit| &fit.products) {
             if !self.groups.ratios.contains_key(cell) {
-                *counts.entry(cell).or_default() += 1;
+                let count = counts.entry(cell).or_default();
+                *count = (count.0 + 1, count.1 + rows);
             }
         }
-        let Some(cell) = counts.into_iter().max_by_key(|(_, count)| *count).map(|(cell, _)| cell.clone()) else { return false };
+        let Some(cell) = counts.into_iter().rev().max_by_key(|(_, count)| *count).map(|(cell, _)| cell.clone()) else {
+            return false;
+        };
         let printed = self.groups.hints(&cell);
         match printed.first() {
             Some(ratio) if printed.len() == 1 => self.groups.set(cell, *ratio, Said::Solved),
@@ -142,7 +145,7 @@ impl Inferred {
         true
     }
 
-    /// Users whose rows in a group all have another ratio than the group, where the rows do not say so themselves.
+    /// Users whose rows in a group (nearly) all have another ratio than the group, where the rows do not say so themselves.
     pub(super) fn special(&self, samples: &Samples) -> BTreeSet<(String, String)> {
         let mut by_user: BTreeMap<(&str, &str), Parts> = BTreeMap::new();
         for (model, rows) in samples.in_order() {
@@ -155,7 +158,8 @@ impl Inferred {
         let is_special = |group: &str, parts: &Parts| {
             let ratio = self.groups.ratio(&Cell::of_group(group))?;
             let (interval, rows) = Interval::shared(parts)?;
-            let agree = rows == parts.len() && rows >= LEAST_ROWS && interval.determined(rows).is_some();
+            let is_nearly_all = (parts.len() - rows) as u64 <= most_wrong(parts.len() as u64);
+            let agree = is_nearly_all && rows >= LEAST_ROWS && interval.determined(rows).is_some();
             Some(agree && !interval.holds(&ratio.into()))
         };
         let special = by_user.iter().filter(|((group, _), parts)| is_special(group, parts) == Some(true));
@@ -163,7 +167,7 @@ impl Inferred {
     }
 
     /// What a row says of the ratio of its group.
-    fn ratio_of_row(&self, fit: &ModelFit, sample: &Sample) -> Option<Interval> {
+    pub(super) fn ratio_of_row(&self, fit: &ModelFit, sample: &Sample) -> Option<Interval> {
         let model = fit.sure_ratio().filter(|_| !sample.has_tools())?;
         fit.product(sample, &self.groups)?.over(&Interval::point(model))
     }

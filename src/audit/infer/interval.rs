@@ -43,6 +43,11 @@ impl Interval {
         self.low <= *number && *number <= self.high
     }
 
+    /// Whether both hold some number.
+    pub fn meets(&self, other: &Interval) -> bool {
+        self.low <= other.high && other.low <= self.high
+    }
+
     /// The decimal with the fewest digits, and the unit of its last digit.
     pub fn simplest(&self) -> Option<(Ratio, Exact)> {
         if self.holds(&Exact::zero()) {

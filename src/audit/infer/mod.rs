@@ -7,6 +7,7 @@
 //!
 //! Weights come from `pricing` with ratios of 1, so that no formula is written down again here.
 
+mod changes;
 mod fit;
 mod groups;
 mod interval;
@@ -15,7 +16,8 @@ mod sample;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use fit::{ModelFit, Solved, SolvedRate, Stretch};
+use fit::Parting;
+pub use fit::{ModelFit, Solved, SolvedRate, Stretch, most_wrong};
 pub use groups::{Groups, Said};
 pub use interval::Interval;
 pub use sample::{Cell, Observed, Sample, Special};
@@ -103,37 +105,58 @@ impl Samples {
     pub fn infer(mut self, known: &BTreeMap<String, Ratio>) -> Inferred {
         let mut inferred = Inferred::default();
         for _ in 0..ROUNDS {
-            inferred = self.solve(&inferred.groups, known, &|_| false);
+            inferred = self.solve(&inferred.groups, known, &|_| Parting::Whole);
             self.set_apart(&inferred);
+            self.part_groups(&inferred);
         }
         // Where a part has no price of its own, it is no part.
-        let parted = self.solve(&inferred.groups, known, &|_| true);
-        let holds = |model: &str| parted.models.get(model).is_some_and(|stretches| stretches.iter().all(Stretch::is_sure));
-        inferred = self.solve(&inferred.groups, known, &holds);
+        let exact = self.solve(&inferred.groups, known, &|_| Parting::Exact);
+        let nearly = self.solve(&inferred.groups, known, &|_| Parting::Nearly);
+        let parting = |model: &str| match () {
+            () if exact.is_parted(model) => Parting::Exact,
+            () if nearly.is_parted(model) => Parting::Nearly,
+            () => Parting::Whole,
+        };
+        inferred = self.solve(&inferred.groups, known, &parting);
         inferred.bound_rates(&self);
         inferred
     }
 
     /// Solves for the models, then for the groups. The ratios of `groups` tell what tools are charged.
-    fn solve(&self, groups: &Groups, known: &BTreeMap<String, Ratio>, may_part: &dyn Fn(&str) -> bool) -> Inferred {
-        let models = self.in_order().map(|(model, samples)| (model.clone(), fit::stretches(&samples, groups, may_part(model))));
+    fn solve(&self, groups: &Groups, known: &BTreeMap<String, Ratio>, parting: &dyn Fn(&str) -> Parting) -> Inferred {
+        let models = self.in_order().map(|(model, samples)| (model.clone(), fit::stretches(&samples, groups, parting(model))));
         let models = models.filter(|(_, stretches)| stretches.iter().any(|stretch| stretch.fit.rows > 0)).collect();
         let mut inferred = Inferred { models, groups: Groups::given(known) };
         inferred.separate(self);
         inferred
     }
 
+    /// Whether the log begins with its last row.
+    fn is_newest_first(&self) -> bool {
+        self.first > self.last
+    }
+
     /// The rows of each model in the order of time; within a second in that of the log, which may begin with the newest.
     fn in_order(&self) -> impl Iterator<Item = (&String, Vec<&Sample>)> {
         self.by_model.iter().map(|(model, groups)| {
             let mut samples: Vec<&Sample> = groups.values().flat_map(|thinned| &thinned.rows).collect();
-            if self.first > self.last {
+            if self.is_newest_first() {
                 samples.sort_by_key(|sample| (sample.time, Reverse(sample.order)));
             } else {
                 samples.sort_by_key(|sample| (sample.time, sample.order));
             }
             (model, samples)
         })
+    }
+
+    /// Gives the rows of a group from the time on when its ratio changed a cell of their own.
+    fn part_groups(&mut self, inferred: &Inferred) {
+        let changes = inferred.group_changes(self);
+        let samples = self.by_model.values_mut().flat_map(BTreeMap::values_mut).flat_map(|thinned| &mut thinned.rows);
+        for sample in samples.filter(|sample| sample.cell.user.is_none() && sample.cell.since.is_none()) {
+            let times = changes.get(&sample.cell.group).into_iter().flatten();
+            sample.cell.since = times.copied().rfind(|from| sample.time >= Some(*from));
+        }
     }
 
     /// Gives users whose rows in a group all have another ratio than the group a cell of their own.
@@ -151,6 +174,15 @@ impl Samples {
 impl Inferred {
     fn fits(&self) -> impl Iterator<Item = &ModelFit> {
         self.models.values().flatten().map(|stretch| &stretch.fit)
+    }
+
+    /// Whether a model has several prices, each of its own.
+    fn is_parted(&self, model: &str) -> bool {
+        let is_told = |stretches: &Vec<Stretch>| {
+            let differ = stretches.windows(2).all(|pair| pair[0].differs(&pair[1]));
+            stretches.len() > 1 && differ && stretches.iter().all(Stretch::is_sure)
+        };
+        self.models.get(model).is_some_and(is_told)
     }
 
     /// The prices that hold for a model at a time.

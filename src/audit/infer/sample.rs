@@ -4,16 +4,18 @@ use super::interval::Interval;
 use crate::exact::{Charged, Exact, Points, Ratio};
 use crate::pricing::{self, Class, Formula, Mode, PerClass, Rounding, Sum, Terms};
 
-/// Whose ratio a row is charged with: that of its group, or a special one of a user there.
+/// Whose ratio a row is charged with: that of its group, or a special one of a user there; and from when on, where it changed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cell {
     pub group: String,
     pub user: Option<String>,
+    /// None: from the beginning on.
+    pub since: Option<i64>,
 }
 
 impl Cell {
     pub fn of_group(group: &str) -> Cell {
-        Cell { group: group.to_owned(), user: None }
+        Cell { group: group.to_owned(), user: None, since: None }
     }
 }
 
@@ -84,7 +86,7 @@ impl Sample {
         (whole >= 0 && !is_held).then(|| Sample {
             time: row.time,
             order,
-            cell: Cell { group: row.group.to_owned(), user: Some(row.user.to_owned()).filter(|_| row.special == Special::Yes) },
+            cell: Cell { user: Some(row.user.to_owned()).filter(|_| row.special == Special::Yes), ..Cell::of_group(row.group) },
             user: row.user.to_owned(),
             special: row.special,
             beside: pricing::price(&Terms { usage: PerClass::default(), ..terms.clone() }).amount,
@@ -96,7 +98,7 @@ impl Sample {
 
     /// Whether its user may have a special ratio that is not known yet.
     pub fn may_be_special(&self) -> bool {
-        self.special == Special::Unsaid && self.cell.user.is_none() && !self.user.is_empty()
+        self.special == Special::Unsaid && self.cell == Cell::of_group(&self.cell.group) && !self.user.is_empty()
     }
 
     pub fn usage(&self) -> &PerClass<i64> {
@@ -160,6 +162,9 @@ impl Hints {
     }
 }
 
+/// Above nothing, and below every amount.
+const LEAST_AMOUNT: Ratio = Ratio::new(1, -15);
+
 /// The amounts that a charge may have had before it was rounded.
 fn amounts(points: i64, charged: &Charged, terms: &Terms) -> Interval {
     let (below, above) = match pricing::price(terms).rounding {
@@ -178,7 +183,14 @@ fn amounts(points: i64, charged: &Charged, terms: &Terms) -> Interval {
     let widest = |half: Ratio| Exact::from(half).max(digits.clone());
     let low = Exact::from(points) - widest(below);
     let high = Exact::from(points) + widest(above);
-    // A charge of one point may be the minimum.
-    let is_least = (0..=1).contains(&points);
-    Interval { low: if is_least { Exact::zero() } else { low }, high }
+    // A charge of one point may be the minimum. Where that holds for whatever is not free, a charge of nothing is of what is free, and one of
+    // a point is not.
+    let has_minimum = |amount: Ratio| pricing::price(&terms.with_model_ratio(amount)).points == Points(1);
+    let is_never_nothing = terms.minimum.after_rounding && has_minimum(LEAST_AMOUNT);
+    match points {
+        0 if is_never_nothing => Interval::point(Ratio::ZERO),
+        1 if is_never_nothing && !terms.minimum.for_free_groups => Interval { low: LEAST_AMOUNT.into(), high },
+        0 | 1 => Interval { low: Exact::zero(), high },
+        _ => Interval { low, high },
+    }
 }

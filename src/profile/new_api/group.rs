@@ -59,8 +59,10 @@ fn served(asked: &Asked<'_, '_>) -> Result<Served, RowError> {
     }
     Ok(match asked.details.ratio("user_group_ratio")? {
         Some(ratio) if ratio != Ratio::from(-1) => Served::Special,
-        // Settlements, refunds and fees never carry the key.
-        None if asked.details.has("task_id") || asked.details.has("violation_fee") => Served::Unsaid,
+        // Settlements, refunds and fees never carry the key; nor does a log whose ratios were taken out.
+        None if ["task_id", "violation_fee"].iter().any(|key| asked.details.has(key)) || !asked.details.has("group_ratio") => {
+            Served::Unsaid
+        }
         _ => Served::Plain,
     })
 }
