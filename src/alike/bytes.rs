@@ -341,10 +341,10 @@ fn others(values: u64) -> u64 {
 /// The length of a number from a place on, as JSON writes it; none where there is none, or one with an exponent.
 #[inline(always)]
 pub fn number(bytes: &[u8], start: usize) -> Option<usize> {
-    let word = word(bytes, start);
-    let values = word ^ (ONES * u64::from(b'0'));
+    let values = values(bytes, start);
     let length = others(values).trailing_zeros() as usize / 8;
-    let is_short = (1..8).contains(&length) && (length == 1 || word as u8 != b'0') && (word >> (8 * length)) as u8 != b'.';
+    let byte = |at: usize| (values >> (8 * at)) as u8 ^ b'0';
+    let is_short = (1..8).contains(&length) && (length == 1 || byte(0) != b'0') && byte(length) != b'.';
     if is_short { Some(length) } else { long_number(bytes, start) }
 }
 

@@ -162,7 +162,7 @@ impl Look {
     pub fn terms(&self, bytes: &[u8], row: &Seen) -> Option<Terms> {
         let (bytes, mut facts) = (bytes.get(..row.length as usize)?, Facts::default());
         self.facts(bytes, &mut facts)?;
-        self.known.terms(&mut facts, bytes)
+        self.known.terms(&facts, bytes)
     }
 
     /// A row that goes the general way.
@@ -170,7 +170,7 @@ impl Look {
         let mut facts = Facts::default();
         let is_read = self.read_one(row, &mut facts).is_some();
         let details = (is_read && self.known.has_room(&facts.key)).then(|| facts.details.of(row).to_vec());
-        let asks = details.as_ref().is_some_and(|details| self.known.asks(&mut facts, details));
+        let asks = details.as_ref().is_some_and(|details| self.known.asks(&facts, details));
         Stranger { facts, details, asks }
     }
 }
@@ -183,19 +183,19 @@ impl Kinds {
     }
 
     /// Whether the causes of a row would be new, if it is wrong.
-    fn asks(&self, facts: &mut Facts, details: &[u8]) -> bool {
+    fn asks(&self, facts: &Facts, details: &[u8]) -> bool {
         let fitted = self.fit(facts, details);
         let is_known = fitted.is_some_and(|(branch, held)| branch.wrong(&branch.counts(facts, held)).is_some());
         !is_known && self.wrong < MOST_WRONG
     }
 
     /// Whether it is known what is told of a row that is wrong by some causes.
-    fn knows(&self, facts: &mut Facts, details: &[u8], causes: CauseSet) -> bool {
+    fn knows(&self, facts: &Facts, details: &[u8], causes: CauseSet) -> bool {
         let wrong = self.fit(facts, details).and_then(|(branch, held)| branch.wrong(&branch.counts(facts, held)));
         wrong.is_some_and(|(_, wrong)| wrong.proven.iter().any(|(proven, _)| *proven == causes))
     }
 
-    fn terms(&self, facts: &mut Facts, bytes: &[u8]) -> Option<Terms> {
+    fn terms(&self, facts: &Facts, bytes: &[u8]) -> Option<Terms> {
         let details = facts.details.of(bytes);
         let (branch, held) = self.fit(facts, details)?;
         let counts = branch.counts(facts, held);
@@ -206,7 +206,7 @@ impl Kinds {
     /// Keeps what a row teaches under a number; none where rows like it may differ in more than their counts.
     pub fn learn(
         &mut self,
-        facts: &mut Facts,
+        facts: &Facts,
         details: &[u8],
         entry: &LogEntry<'_>,
         verdict: &Verdict,

@@ -271,10 +271,10 @@ impl Alike {
     /// Learns from a row that went the general way.
     pub fn learn(&mut self, entry: &LogEntry<'_>, verdict: &Verdict, lesson: Option<Lesson<'_>>) {
         self.faults.add(1, verdict.class.is_mismatch().into());
-        let (Some(Stranger { mut facts, details: Some(details), .. }), Some(lesson)) = (self.new.take(), lesson) else { return };
+        let (Some(Stranger { facts, details: Some(details), .. }), Some(lesson)) = (self.new.take(), lesson) else { return };
         let (Eye::Open(open), Some(id)) = (&mut self.eye, OutcomeId::of(self.outcomes.len())) else { return };
         let known = Arc::make_mut(&mut open.look.known);
-        if let Some(outcome) = known.learn(&mut facts, &details, entry, verdict, &lesson, id) {
+        if let Some(outcome) = known.learn(&facts, &details, entry, verdict, &lesson, id) {
             if outcome.causes.is_some() {
                 self.wrongs.learn(self.outcomes.len(), &outcome);
             }

@@ -210,8 +210,7 @@ fn a_price_that_changed_gets_a_period_for_each_time() {
     for line in ["until = 2026-02-02T02:50:00Z", "from = 2026-02-02T02:50:00Z", "\"gpt-x\" = 1.25", "\"gpt-x\" = 1.5"] {
         has(&text, line);
     }
-    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
-    assert_eq!((audited.code, audited.total("matched")), (0, 24), "{text}");
+    all_match(&log, &config, 24, &text);
 }
 
 #[test]
@@ -238,8 +237,7 @@ fn a_user_with_a_ratio_of_its_own_is_told_apart() {
     has(&text, "\"gpt-x\" = 1.25");
     has(&text, "\"default\" = 0.8");
     has(&text, "\"ann\" = { group = \"user ann\" }");
-    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
-    assert_eq!((audited.code, audited.total("matched")), (0, 24), "{text}");
+    all_match(&log, &config, 24, &text);
 }
 
 #[test]
@@ -277,8 +275,7 @@ fn a_log_that_names_no_gateway_is_solved_by_the_one_that_fits() {
     for line in ["profile = \"new-api-2024\"", "\"m-x\" = 37.5", "\"m-x\" = 3.7"] {
         has(&text, line);
     }
-    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
-    assert_eq!((audited.code, audited.total("matched")), (0, 24), "{text}");
+    all_match(&log, &config, 24, &text);
 }
 
 /// Where new-api of today gives as many rows, the log is its.
@@ -299,6 +296,13 @@ fn the_gateway_that_was_named_is_written_down() {
     // one-api rounds up: the charges of another gateway are only right where its amount is whole or was rounded up anyway.
     let audited = audit(&log, &["--config", config.to_str().unwrap()]);
     assert!(audited.rows.iter().all(|row| row["profile"] == "one-api" && row["cause"].is_null()), "{text}");
+}
+
+/// All so many rows are right under the inferred config.
+#[track_caller]
+fn all_match(log: &Path, config: &Path, rows: i64, text: &str) {
+    let audited = audit(log, &["--config", config.to_str().unwrap()]);
+    assert_eq!((audited.code, audited.total("matched")), (0, rows), "{text}");
 }
 
 /// The rows of the inferred config's audit that are wrong, by line.
@@ -419,8 +423,7 @@ fn a_group_ratio_that_changed_is_the_groups_period() {
     }
     has(&text, "from = 2026-02-02T03:00:00Z");
     assert_eq!((text.matches("[[period]]").count(), text.matches("[period.group_ratio]").count()), (1, 1), "{text}");
-    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
-    assert_eq!((audited.code, audited.total("matched")), (0, 240), "{text}");
+    all_match(&log, &config, 240, &text);
     // Wrong charges before and behind the change are still wrong charges.
     plant(&log, 20, &|quota| quota * 2);
     plant(&log, 200, &|quota| quota * 3);
@@ -439,8 +442,7 @@ fn prices_that_change_in_all_groups_are_those_of_the_models() {
     for line in ["\"gpt-x\" = 1.25", "\"gpt-x\" = 1.5", "\"small-x\" = 0.075", "\"small-x\" = 0.09"] {
         has(&text, line);
     }
-    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
-    assert_eq!((audited.code, audited.total("matched")), (0, 240), "{text}");
+    all_match(&log, &config, 240, &text);
 }
 
 /// one-api rows name no group; `ceil(tokens · (model ratio · group ratio))` with the group of the user.
@@ -466,6 +468,5 @@ fn where_rows_name_no_group_each_user_has_a_ratio() {
     let products = [ann, bob, cat].map(|ratio| Exact::from(model) * ratio);
     let expected = ["1.25", "1.0625", "0.375"].map(|text| Exact::from(text.parse::<Ratio>().unwrap()));
     assert_eq!(products, expected, "{text}");
-    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
-    assert_eq!((audited.code, audited.total("matched")), (0, 36), "{text}");
+    all_match(&log, &config, 36, &text);
 }

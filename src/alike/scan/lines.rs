@@ -1,6 +1,6 @@
 //! A row of NDJSON: an object on a line of its own, with the same keys in the same order, written with the same spaces, as the first one.
 
-use super::{Columns, Facts, Fit, MOST_COLUMNS, Role, TextSigns, line_end, text_end};
+use super::{Columns, Facts, Fit, Role, TextSigns, line_end, text_end};
 use crate::alike::bytes::{Pattern, Span, find, number};
 use crate::alike::template::Quoting;
 use crate::read::ValueKind;
@@ -72,8 +72,7 @@ impl LineScan {
                 Then::Value => value(self.columns.roles[column], bytes, start)?,
                 Then::Details => self.details(bytes, start, facts, fit)?,
             };
-            facts.fields[column % MOST_COLUMNS] = field;
-            column += 1;
+            facts.put(&mut column, field);
             Some(behind)
         })
     }

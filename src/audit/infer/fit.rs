@@ -85,12 +85,12 @@ impl Stretch {
 
     /// Whether another stretch has other prices.
     pub fn differs(&self, other: &Stretch) -> bool {
-        let rates = |fit: &ModelFit| fit.rates.iter().map(|(class, rate)| (*class, rate.value)).collect::<BTreeMap<_, _>>();
         let (one, other) = (&self.fit, &other.fit);
-        let shared = rates(one).into_iter().filter(|(class, _)| other.rates.contains_key(class)).collect::<Vec<_>>();
+        let differs =
+            |class: &Class, rate: &SolvedRate| other.rates.get(class).is_some_and(|of_other| of_other.value != rate.value);
         one.per_call != other.per_call
             || one.sure_ratio() != other.sure_ratio()
-            || shared.iter().any(|(class, rate)| rates(other)[class] != *rate)
+            || one.rates.iter().any(|(class, rate)| differs(class, rate))
     }
 
     /// The second in which old and new prices were charged.
@@ -351,11 +351,11 @@ fn best_rate(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class, groups: &
             break;
         }
     }
-    rates_with(rates, class, best.0, cells, groups)
+    (best.0, rows_at(best.0, rates, class, cells, groups))
 }
 
-/// A rate with the rows of the class that agree under it.
-fn rates_with(rates: &PerClass<Ratio>, class: Class, value: Ratio, cells: &Cells<'_>, groups: &Groups) -> (Ratio, usize) {
+/// How many rows of a class agree under a rate.
+fn rows_at(value: Ratio, rates: &PerClass<Ratio>, class: Class, cells: &Cells<'_>, groups: &Groups) -> usize {
     let mut rates = *rates;
     rates[class] = value;
     let product = |sample: &Sample| sample.product(&rates, groups.ratio(&sample.cell));
@@ -364,8 +364,7 @@ fn rates_with(rates: &PerClass<Ratio>, class: Class, value: Ratio, cells: &Cells
         let Some(((of_cell, _), own)) = shared.get(&sample.cell).zip(product(sample)) else { return false };
         of_cell.meets(&own)
     };
-    let rows = cells.values().flatten().filter(|sample| sample.has(class) && agrees(sample)).count();
-    (value, rows)
+    cells.values().flatten().filter(|sample| sample.has(class) && agrees(sample)).count()
 }
 
 fn candidates(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class) -> Vec<Ratio> {
