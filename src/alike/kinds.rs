@@ -11,7 +11,7 @@ use crate::audit::{CauseSet, Class, ClassKey, CompiledCauses, Lesson, RequestKey
 use crate::config::Stretches;
 use crate::exact::Points;
 use crate::log::LogEntry;
-use crate::pricing::{Compiled, Only, Reason, Terms};
+use crate::pricing::{Ready, Reason, Terms};
 use crate::profile::{Counts, Profile, Shape};
 
 /// So many keys, templates of a key, and kinds of rows of a template are kept; what is beyond them goes the general way.
@@ -57,7 +57,7 @@ struct Known {
     /// What is told of right ones; none while none was seen.
     outcome: Option<OutcomeId>,
     wrong: Option<Wrong>,
-    prices: Only<{ Shape::CLASSES.len() }>,
+    prices: Ready<{ Shape::CLASSES.len() }>,
 }
 
 /// The wrong ones among rows of a kind.
@@ -225,7 +225,7 @@ impl Kinds {
             return None;
         }
         let terms = judged.terms.as_ref()?;
-        let prices = Compiled::of_classes(terms, &Shape::CLASSES)?.only(&Shape::CLASSES);
+        let prices = Ready::of(terms, lesson.rules.iter(), &Shape::CLASSES)?;
         let quoting = facts.quoting;
         let is_any_order = self.kin.get(&facts.key).is_some_and(|kin| kin.branches.len() >= MOST_ORDERS);
         let template = match is_any_order {

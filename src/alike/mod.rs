@@ -39,12 +39,12 @@ use std::sync::Arc;
 use days::Days;
 use kinds::{Look, Outcome};
 use lookout::{Lookout, OutcomeId, Part, Seen};
-use scan::{Facts, Scan};
+use scan::{Asked, Facts, Scan};
 use wrong::{Difference, Wrongs};
 
 use crate::audit::{Hint, Lesson, Past, Plain, Span, Summary, Verdict};
 use crate::config::Timeline;
-use crate::log::LogEntry;
+use crate::log::{Field, LogEntry};
 use crate::read::ahead::Scout;
 use crate::read::{Layout, ReadRows};
 
@@ -86,6 +86,8 @@ enum Eye {
 struct Open {
     look: Look,
     lookout: Arc<Lookout>,
+    /// Rows are alike only where their channel is the same.
+    by_channel: bool,
     /// More is known than the lookout was told.
     is_ahead: bool,
 }
@@ -273,6 +275,9 @@ impl Alike {
         self.faults.add(1, verdict.class.is_mismatch().into());
         let (Some(Stranger { facts, details: Some(details), .. }), Some(lesson)) = (self.new.take(), lesson) else { return };
         let (Eye::Open(open), Some(id)) = (&mut self.eye, OutcomeId::of(self.outcomes.len())) else { return };
+        if lesson.shape.by_channel && !open.by_channel {
+            return;
+        }
         let known = Arc::make_mut(&mut open.look.known);
         if let Some(outcome) = known.learn(&facts, &details, entry, verdict, &lesson, id) {
             if outcome.causes.is_some() {
@@ -318,10 +323,14 @@ impl Eye {
         if configs.any(|config| config.groups.values().any(|rules| rules.span_rows())) {
             return Eye::Blind;
         }
-        let by_user = timeline.configs().any(|config| !config.users.is_empty() || !config.unknown_users.is_empty());
-        Scan::new(layout, by_user).map_or(Eye::Blind, |scan| {
+        let user = timeline.configs().any(|config| !config.users.is_empty() || !config.unknown_users.is_empty());
+        // Only prices of gateways whose rows have no request id, or name its time, hang on the channel.
+        let may_ask = !layout.columns.contains(Field::RequestId) || layout.columns.contains(Field::ElapsedTime);
+        let channel = may_ask && timeline.configs().any(|config| !config.channels.is_empty());
+        Scan::new(layout, Asked { user, channel }).map_or(Eye::Blind, |scan| {
             let look = Look::new(scan, timeline.stretches().clone());
-            Eye::Open(Open { lookout: Arc::new(Lookout::new(look.clone())), look, is_ahead: false })
+            let lookout = Arc::new(Lookout::new(look.clone()));
+            Eye::Open(Open { lookout, look, by_channel: channel, is_ahead: false })
         })
     }
 }

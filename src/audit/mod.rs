@@ -155,6 +155,8 @@ impl Past {
 #[derive(Debug)]
 pub struct Lesson<'a> {
     pub shape: Shape,
+    /// The rules that the gateway departs from: a row that they charge otherwise shows a quirk.
+    pub rules: Vec<Terms>,
     /// The causes of wrong rows like it, where they were asked for.
     pub causes: Option<CompiledCauses>,
     pub details: Details<'a>,
@@ -221,16 +223,17 @@ impl Auditor {
             Rating::Charge(_) if past.repeats.is_repeated(entry) => return Ok(Verdict::skipped(Skip::Repeated)),
             Rating::Charge(rated) => rated,
         };
-        let shape = rated.shape;
+        let shape = rated.shape.filter(|_| !watch::may_be_test(entry));
+        let like = shape.and_then(|shape| Some((shape, rules_beside(&rated.departures)?)));
         let look = Lookup { profile, entry, details: &details, context, known: &past.related };
         let prompt = entry.tokens.prompt.unwrap_or(0);
-        let mut causes = wanted.with_causes.then_some(None);
+        let mut causes = (wanted.with_causes && matches!(profile, Profile::NewApi | Profile::Exact)).then_some(None);
         let (class, mut judged) = self.weigh(*rated, context, prompt, (&look, causes.as_mut()));
         judged.notices = past.watch.see(entry, &details, context, judged.charged);
         judged.notices.extend(notices(entry, context, class, &judged));
-        if let Some(shape) = shape.filter(|_| class == Class::Matched || class.is_mismatch()) {
+        if let Some((shape, rules)) = like.filter(|_| class == Class::Matched || class.is_mismatch()) {
             let is_request = watch::is_request(entry, &details);
-            wanted.lesson = Some(Lesson { shape, causes: causes.flatten(), details, is_request });
+            wanted.lesson = Some(Lesson { shape, rules, causes: causes.flatten(), details, is_request });
         }
         Ok(Verdict { class, profile: Some(profile), charge: Some(Box::new(judged)), skip: None, noted: None, error: None })
     }
@@ -317,6 +320,11 @@ fn notices(entry: &LogEntry<'_>, context: &Context<'_>, class: Class, judged: &J
         (Policy::RefundWithoutCharge, judged.reason == Some(Reason::NoChargeFound)),
     ];
     told.into_iter().filter(|(_, holds)| *holds).map(|(policy, _)| policy).collect()
+}
+
+/// The rules that a gateway departs from; none where a departure is shown whatever they give.
+fn rules_beside(departures: &[Departure]) -> Option<Vec<Terms>> {
+    departures.iter().map(|departure| departure.rules.clone()).collect()
 }
 
 /// The first departure that the charge shows: one whose rules are not known, or give another charge.

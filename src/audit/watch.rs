@@ -103,6 +103,11 @@ pub fn is_request(entry: &LogEntry<'_>, details: &Details<'_>) -> bool {
     entry.kind != REFUND && !details.has("task_id") && !(entry.token == TEST && entry.content == TEST)
 }
 
+/// Whether a row's token decides that it is a test.
+pub fn may_be_test(entry: &LogEntry<'_>) -> bool {
+    entry.content == TEST
+}
+
 /// The group that counts: a row that names none is in the default one.
 pub fn group_of<'a>(entry: &LogEntry<'a>) -> &'a str {
     if entry.group.is_empty() { "default" } else { entry.group }

@@ -21,7 +21,7 @@ pub enum FloatRounding {
 }
 
 /// Tokens and their rate.
-pub type Weighted = (i64, Ratio);
+pub type Weighted = (i64, Float);
 
 /// Go's conversion to a 64-bit integer on amd64: what does not fit becomes the smallest one.
 fn int(value: f64) -> i64 {
@@ -39,7 +39,7 @@ fn round(value: f64, rounding: FloatRounding) -> Rounded {
 }
 
 fn weighted((tokens, rate): Weighted) -> f64 {
-    tokens as f64 * of(rate)
+    tokens as f64 * rate.0
 }
 
 /// new-api of 2024 and channel tests: every class is rounded by itself, and then the whole.
@@ -47,35 +47,35 @@ pub fn in_steps(
     input: i64,
     output: Weighted,
     audio_input: Weighted,
-    audio_output: (i64, Ratio, Ratio),
-    model: Ratio,
-    group: Ratio,
+    audio_output: (i64, Float, Float),
+    model: Float,
+    group: Float,
 ) -> Rounded {
     let (audio_tokens, audio, audio_completion) = audio_output;
-    let spoken = audio_tokens as f64 * of(audio) * of(audio_completion);
+    let spoken = audio_tokens as f64 * audio.0 * audio_completion.0;
     let steps = [weighted(output), weighted(audio_input), spoken].map(|step| int(step.round()));
     let sum = steps.into_iter().fold(input, i64::wrapping_add);
-    round(sum as f64 * (of(model) * of(group)), FloatRounding::HalfAway)
+    round(sum as f64 * (model.0 * group.0), FloatRounding::HalfAway)
 }
 
 /// Claude rows of new-api in 2025: summed in this order, the group ratio first, cut.
-pub fn claude_of_2025(input: i64, cached: Weighted, written: Weighted, output: Weighted, model: Ratio, group: Ratio) -> Rounded {
+pub fn claude_of_2025(input: i64, cached: Weighted, written: Weighted, output: Weighted, model: Float, group: Float) -> Rounded {
     let mut value = input as f64;
     value += weighted(cached);
     value += weighted(written);
     value += weighted(output);
-    round(value * of(group) * of(model), FloatRounding::Truncate)
+    round(value * group.0 * model.0, FloatRounding::Truncate)
 }
 
 /// one-api: `ceil((prompt + completion·cr) · (model·group))`.
-pub fn one_api(input: i64, output: Weighted, model: Ratio, group: Ratio) -> Rounded {
-    round((input as f64 + weighted(output)) * (of(model) * of(group)), FloatRounding::Ceil)
+pub fn one_api(input: i64, output: Weighted, model: Float, group: Float) -> Rounded {
+    round((input as f64 + weighted(output)) * (model.0 * group.0), FloatRounding::Ceil)
 }
 
 /// one-api before November 2023: `trunc((prompt + trunc(completion·cr)) · (model·group))`.
-pub fn one_api_of_2023(input: i64, output: Weighted, model: Ratio, group: Ratio) -> Rounded {
+pub fn one_api_of_2023(input: i64, output: Weighted, model: Float, group: Float) -> Rounded {
     let tokens = input.wrapping_add(int(weighted(output)));
-    round(tokens as f64 * (of(model) * of(group)), FloatRounding::Truncate)
+    round(tokens as f64 * (model.0 * group.0), FloatRounding::Truncate)
 }
 
 /// A one-hub charge: tokens adjusted by the classes within them, at absolute input and output ratios.
@@ -88,12 +88,12 @@ pub struct OneHub<'a> {
     pub outputs: &'a [Weighted],
     /// The input ratio is that of a call; tokens decide only whether there was usage.
     pub per_call: bool,
-    pub input_ratio: Ratio,
-    pub output_ratio: Ratio,
-    pub group: Ratio,
+    pub input_ratio: Float,
+    pub output_ratio: Float,
+    pub group: Float,
     /// Extra billing: calls, and USD for one.
     pub extras: &'a [Weighted],
-    pub quota_per_unit: Ratio,
+    pub quota_per_unit: Float,
 }
 
 impl OneHub<'_> {
@@ -102,16 +102,16 @@ impl OneHub<'_> {
     pub fn price(&self) -> (Rounded, i64, bool) {
         let prompt = self.prompt.wrapping_add(adjustment(self.inputs));
         let completion = self.completion.wrapping_add(adjustment(self.outputs));
-        let input = of(self.input_ratio).max(0.0) * of(self.group);
-        let output = of(self.output_ratio).max(0.0) * of(self.group);
+        let input = self.input_ratio.0.max(0.0) * self.group.0;
+        let output = self.output_ratio.0.max(0.0) * self.group.0;
         let mut rounded = if self.per_call {
             round(1000.0 * input, FloatRounding::Truncate)
         } else {
             round(prompt as f64 * input + completion as f64 * output, FloatRounding::Ceil)
         };
-        let unit = |usd: Ratio| int((of(usd) * of(self.quota_per_unit)).ceil());
+        let unit = |usd: Float| int((usd.0 * self.quota_per_unit.0).ceil());
         let extra = self.extras.iter().map(|(calls, usd)| unit(*usd).wrapping_mul(*calls)).fold(0, i64::wrapping_add);
-        let beside = if extra > 0 { int((extra as f64 * of(self.group)).ceil()) } else { 0 };
+        let beside = if extra > 0 { int((extra as f64 * self.group.0).ceil()) } else { 0 };
         rounded.whole = rounded.whole.wrapping_add(beside);
         (rounded, beside, prompt.wrapping_add(completion) == 0)
     }
@@ -119,7 +119,8 @@ impl OneHub<'_> {
 
 /// `Σ trunc(tokens·(ratio − 1))`: each class is cut by itself.
 fn adjustment(classes: &[Weighted]) -> i64 {
-    classes.iter().map(|(tokens, ratio)| int(*tokens as f64 * (of(*ratio) - 1.0))).fold(0, i64::wrapping_add)
+    let used = classes.iter().filter(|(tokens, _)| *tokens != 0);
+    used.map(|(tokens, ratio)| int(*tokens as f64 * (ratio.0 - 1.0))).fold(0, i64::wrapping_add)
 }
 
 /// A Laisky charge: absolute prices of cached and written tokens, where 0 means as input and below 0 free.
@@ -130,17 +131,17 @@ pub struct Laisky {
     pub completion: Weighted,
     pub write_5m: Weighted,
     pub write_1h: Weighted,
-    pub model: Ratio,
-    pub group: Ratio,
+    pub model: Float,
+    pub group: Float,
 }
 
 impl Laisky {
     /// `ceil(plain·in + cached·p_c + completion·out + w5·p_5 + w1·p_1)`, summed from left to right.
     pub fn price(&self) -> Rounded {
-        let group = of(self.group);
-        let input = of(self.model) * group;
-        let output = (of(self.model) * of(self.completion.1)) * group;
-        let own = |ratio: Ratio| match of(ratio) {
+        let group = self.group.0;
+        let input = self.model.0 * group;
+        let output = (self.model.0 * self.completion.1.0) * group;
+        let own = |ratio: Float| match ratio.0 {
             0.0 => input,
             free if free < 0.0 => 0.0,
             price => price * group,
@@ -155,17 +156,17 @@ impl Laisky {
 }
 
 /// The surcharge of audio tokens: `ceil(in·model·group·(audio − 1) + out·model·group·(audio·audio completion − completion))`.
-pub fn laisky_audio(input: Weighted, output: Weighted, completion: Ratio, model: Ratio, group: Ratio) -> Rounded {
-    let (audio, spoken) = (of(input.1), of(output.1));
-    let mut value = input.0 as f64 * of(model) * of(group) * (audio - 1.0);
-    value += output.0 as f64 * of(model) * of(group) * (audio * spoken - of(completion));
+pub fn laisky_audio(input: Weighted, output: Weighted, completion: Float, model: Float, group: Float) -> Rounded {
+    let (audio, spoken) = (input.1.0, output.1.0);
+    let mut value = input.0 as f64 * model.0 * group.0 * (audio - 1.0);
+    value += output.0 as f64 * model.0 * group.0 * (audio * spoken - completion.0);
     round(value, FloatRounding::Ceil)
 }
 
 /// The tokens of an image at their prices in USD per 1M: `ceil(Σ tokens·usd·0.5 · group)`; a group ratio of 0 does not count.
-pub fn laisky_image_tokens(buckets: &[Weighted], group: Ratio) -> Rounded {
-    let sum = buckets.iter().map(|(tokens, usd)| *tokens as f64 * of(*usd) * 0.5).fold(0.0, |sum, part| sum + part);
-    round(if of(group) > 0.0 { sum * of(group) } else { sum }, FloatRounding::Ceil)
+pub fn laisky_image_tokens(buckets: &[Weighted], group: Float) -> Rounded {
+    let sum = buckets.iter().map(|(tokens, usd)| *tokens as f64 * usd.0 * 0.5).fold(0.0, |sum, part| sum + part);
+    round(if group.0 > 0.0 { sum * group.0 } else { sum }, FloatRounding::Ceil)
 }
 
 /// The completion ratio that a charge is computed with: the output price, divided by the input price again.
@@ -203,8 +204,8 @@ pub fn truncated_again(whole: i64, factors: impl IntoIterator<Item = Ratio>) -> 
 mod tests {
     use super::*;
 
-    fn ratio(text: &str) -> Ratio {
-        text.parse().unwrap()
+    fn ratio(text: &str) -> Float {
+        Float(text.parse().unwrap())
     }
 
     #[test]

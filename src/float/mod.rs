@@ -15,7 +15,7 @@ use std::fmt;
 use crate::exact::Ratio;
 
 /// A float64 that a gateway computed. Nothing is computed with it outside of this module.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Float(f64);
 
 impl Float {

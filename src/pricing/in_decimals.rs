@@ -33,6 +33,56 @@ fn tokens(terms: &Terms, sum: Sum) -> Option<Exact> {
     })
 }
 
+/// Tokens that are counted at a rate and rounded by themselves, before the rest is summed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The rate is `numerator / denominator`.
+    numerator: i64,
+    denominator: i64,
+    rounding: Rounding,
+}
+
+impl Step {
+    fn of(rate: &Exact, rounding: Rounding) -> Option<Step> {
+        let whole = |number: &Exact| i64::try_from(number.scaled(rate.decimals())?).ok();
+        Some(Step { numerator: whole(rate)?, denominator: whole(&Exact::from(1))?, rounding })
+    }
+
+    /// So many tokens, rounded; none where the numbers are too long.
+    pub fn take(self, tokens: i64) -> Option<i64> {
+        let (product, denominator) = (i128::from(tokens) * i128::from(self.numerator), i128::from(self.denominator));
+        let size = match self.rounding {
+            Rounding::HalfAway => (2 * product.abs() + denominator) / (2 * denominator),
+            Rounding::Truncate => product.abs() / denominator,
+            Rounding::Ceil => return None,
+        };
+        i64::try_from(size * product.signum()).ok()
+    }
+}
+
+/// The steps of a formula in exact decimals, by class, and the terms that its amount follows from when the steps are taken: no class is
+/// rounded by itself in them. None where another class than these has a step.
+pub fn in_steps<const N: usize>(terms: &Terms, classes: &[Class; N]) -> Option<(Terms, [Option<Step>; N])> {
+    // A rate, how much it is counted less, and how it is rounded.
+    let step = |class: Class| match (&terms.formula, terms.formula.rules()) {
+        (Formula::OneHubRules(rules), _) if rules.in_steps && class.is_within() => Some((1, Rounding::Truncate)),
+        (Formula::InDecimals(_), Formula::Sum(Sum::InSteps)) if class == Class::Output => Some((0, Rounding::HalfAway)),
+        (Formula::InDecimals(_), Formula::Sum(Sum::OneApiOf2023)) if class == Class::Output => Some((0, Rounding::Truncate)),
+        _ => None,
+    };
+    if Class::ALL.iter().any(|class| !classes.contains(class) && terms.usage[*class] != 0) {
+        return None;
+    }
+    let (mut flat, mut steps) = (terms.clone(), [None; N]);
+    for (class, slot) in classes.iter().zip(&mut steps) {
+        if let Some((less, rounding)) = step(*class) {
+            *slot = Some(Step::of(&(Exact::from(terms.rates[*class]) - Exact::from(less)).normalized(), rounding)?);
+            flat.rates[*class] = Ratio::from(less + 1);
+        }
+    }
+    Some((flat, steps))
+}
+
 /// Tools are whole points, so that rounding up with them is rounding up before them.
 fn laisky(terms: &Terms) -> Option<(Exact, Rounding)> {
     if [Class::AudioInput, Class::AudioOutput].into_iter().any(|class| terms.usage[class] != 0) {

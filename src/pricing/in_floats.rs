@@ -1,7 +1,7 @@
 //! Terms handed to the float64 arithmetic of gateways.
 
 use super::terms::{After, Factor, Formula, Product, Sum, Terms, Tiered};
-use super::usage::Class;
+use super::usage::{Class, PerClass};
 use crate::exact::{Exact, Ratio};
 use crate::float::Float;
 use crate::float::expr::{self, EvalError, Outcome, Variables};
@@ -26,73 +26,109 @@ pub fn exact(value: Float) -> Exact {
     value.to_ratio().map_or_else(Exact::zero, Exact::from)
 }
 
-pub fn sum(terms: &Terms, sum: Sum) -> InFloats {
-    let at = |class: Class| -> Weighted { (terms.usage[class], terms.rates[class]) };
-    let (input, output) = (terms.usage[Class::Input], at(Class::Output));
-    let (model, group) = (terms.model_ratio, terms.group_ratio);
-    let rounded = match sum {
-        Sum::InSteps => {
-            let audio = at(Class::AudioInput);
-            let spoken = (terms.usage[Class::AudioOutput], audio.1, terms.rates[Class::AudioOutput]);
-            gateway::in_steps(input, output, audio, spoken, model, group)
+/// The numbers that a sum over tokens depends on, as the floats that a gateway has: the same for all rows of a kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Numbers {
+    sum: Sum,
+    rates: PerClass<Float>,
+    model: Float,
+    group: Float,
+    price: Float,
+    quota_per_unit: Float,
+    /// Tools: calls, and USD for one.
+    tools: Vec<Weighted>,
+    /// What they come to, where each is rounded by itself.
+    tool_points: i64,
+}
+
+impl Numbers {
+    pub fn of(terms: &Terms, sum: Sum) -> Numbers {
+        let tools = terms.surcharges.iter();
+        Numbers {
+            sum,
+            rates: terms.rates.map(Float::from),
+            model: terms.model_ratio.into(),
+            group: terms.group_ratio.into(),
+            price: terms.price.into(),
+            quota_per_unit: terms.quota_per_unit.into(),
+            tools: tools.map(|tool| (tool.count, tool.price.into())).collect(),
+            tool_points: if sum == Sum::Laisky { tool_points(terms) } else { 0 },
         }
-        Sum::ClaudeOf2025 => gateway::claude_of_2025(input, at(Class::Cached), at(Class::CacheWrite), output, model, group),
-        Sum::OneApi => gateway::one_api(input, output, model, group),
-        Sum::OneApiOf2023 => gateway::one_api_of_2023(input, output, model, group),
-        Sum::OneHub => return one_hub(terms, false),
-        Sum::OneHubCall => return one_hub(terms, true),
-        Sum::Laisky => return laisky(terms),
-    };
-    InFloats { rounded, beside: 0, nothing: false }
-}
-
-fn one_hub(terms: &Terms, per_call: bool) -> InFloats {
-    let within = |output: bool| -> Vec<Weighted> {
-        let classes = terms.usage.iter().filter(|(class, tokens)| class.is_output() == output && *tokens != 0);
-        classes.filter(|(class, _)| class.is_within()).map(|(class, tokens)| (tokens, terms.rates[class])).collect()
-    };
-    let extras: Vec<Weighted> = terms.surcharges.iter().map(|surcharge| (surcharge.count, surcharge.price)).collect();
-    let charge = OneHub {
-        prompt: terms.usage[Class::Input],
-        completion: terms.usage[Class::Output],
-        inputs: &within(false),
-        outputs: &within(true),
-        per_call,
-        input_ratio: if per_call { terms.price } else { terms.model_ratio },
-        output_ratio: terms.rates[Class::Output],
-        group: terms.group_ratio,
-        extras: &extras,
-        quota_per_unit: terms.quota_per_unit,
-    };
-    let (rounded, beside, nothing) = charge.price();
-    InFloats { rounded, beside, nothing }
-}
-
-fn laisky(terms: &Terms) -> InFloats {
-    let at = |class: Class| -> Weighted { (terms.usage[class], terms.rates[class]) };
-    let (audio_in, audio_out) = (at(Class::AudioInput), at(Class::AudioOutput));
-    let mut rounded = Laisky {
-        plain: terms.usage[Class::Input].saturating_add(audio_in.0),
-        cached: at(Class::Cached),
-        completion: (terms.usage[Class::Output].saturating_add(audio_out.0), terms.rates[Class::Output]),
-        write_5m: at(Class::CacheWrite5m),
-        write_1h: at(Class::CacheWrite1h),
-        model: terms.model_ratio,
-        group: terms.group_ratio,
     }
-    .price();
+
+    /// What so many tokens come to.
+    pub fn come(&self, usage: &PerClass<i64>) -> InFloats {
+        let at = |class: Class| -> Weighted { (usage[class], self.rates[class]) };
+        let (input, output, model, group) = (usage[Class::Input], at(Class::Output), self.model, self.group);
+        let rounded = match self.sum {
+            Sum::InSteps => {
+                let audio = at(Class::AudioInput);
+                let spoken = (usage[Class::AudioOutput], audio.1, self.rates[Class::AudioOutput]);
+                gateway::in_steps(input, output, audio, spoken, model, group)
+            }
+            Sum::ClaudeOf2025 => gateway::claude_of_2025(input, at(Class::Cached), at(Class::CacheWrite), output, model, group),
+            Sum::OneApi => gateway::one_api(input, output, model, group),
+            Sum::OneApiOf2023 => gateway::one_api_of_2023(input, output, model, group),
+            Sum::OneHub => return self.one_hub(usage, false),
+            Sum::OneHubCall => return self.one_hub(usage, true),
+            Sum::Laisky => return self.laisky(usage),
+        };
+        InFloats { rounded, beside: 0, nothing: false }
+    }
+
+    /// Classes without tokens add nothing.
+    fn one_hub(&self, usage: &PerClass<i64>, per_call: bool) -> InFloats {
+        let at = |class: Class| -> Weighted { (usage[class], self.rates[class]) };
+        let charge = OneHub {
+            prompt: usage[Class::Input],
+            completion: usage[Class::Output],
+            inputs: &Class::WITHIN_INPUT.map(at),
+            outputs: &Class::WITHIN_OUTPUT.map(at),
+            per_call,
+            input_ratio: if per_call { self.price } else { self.model },
+            output_ratio: self.rates[Class::Output],
+            group: self.group,
+            extras: &self.tools,
+            quota_per_unit: self.quota_per_unit,
+        };
+        let (rounded, beside, nothing) = charge.price();
+        InFloats { rounded, beside, nothing }
+    }
+
+    fn laisky(&self, usage: &PerClass<i64>) -> InFloats {
+        let at = |class: Class| -> Weighted { (usage[class], self.rates[class]) };
+        let (audio_in, audio_out) = (at(Class::AudioInput), at(Class::AudioOutput));
+        let completion = self.rates[Class::Output];
+        let mut rounded = Laisky {
+            plain: usage[Class::Input].saturating_add(audio_in.0),
+            cached: at(Class::Cached),
+            completion: (usage[Class::Output].saturating_add(audio_out.0), completion),
+            write_5m: at(Class::CacheWrite5m),
+            write_1h: at(Class::CacheWrite1h),
+            model: self.model,
+            group: self.group,
+        }
+        .price();
+        let mut beside = self.tool_points;
+        if (audio_in.0, audio_out.0) != (0, 0) {
+            let audio = gateway::laisky_audio(audio_in, audio_out, completion, self.model, self.group);
+            beside = beside.wrapping_add(audio.whole);
+        }
+        rounded.whole = rounded.whole.wrapping_add(beside);
+        InFloats { rounded, beside, nothing: false }
+    }
+}
+
+fn tool_points(terms: &Terms) -> i64 {
     let calls = terms.surcharges.iter().map(|surcharge| {
         let call = gateway::product([surcharge.price, terms.quota_per_unit], gateway::FloatRounding::Ceil).whole;
         call.wrapping_mul(surcharge.count)
     });
-    let mut beside = calls.fold(0, i64::wrapping_add);
-    if (audio_in.0, audio_out.0) != (0, 0) {
-        let completion = terms.rates[Class::Output];
-        let audio = gateway::laisky_audio(audio_in, audio_out, completion, terms.model_ratio, terms.group_ratio);
-        beside = beside.wrapping_add(audio.whole);
-    }
-    rounded.whole = rounded.whole.wrapping_add(beside);
-    InFloats { rounded, beside, nothing: false }
+    calls.fold(0, i64::wrapping_add)
+}
+
+pub fn sum(terms: &Terms, sum: Sum) -> InFloats {
+    Numbers::of(terms, sum).come(&terms.usage)
 }
 
 /// The number that a factor stands for.
@@ -128,8 +164,8 @@ pub fn product(terms: &Terms, product: Product) -> InFloats {
 }
 
 fn image_tokens(terms: &Terms) -> Rounded {
-    let buckets = [Class::TextInput, Class::ImageInput, Class::Output].map(|class| (terms.usage[class], terms.rates[class]));
-    gateway::laisky_image_tokens(&buckets, terms.group_ratio)
+    let buckets = [Class::TextInput, Class::ImageInput, Class::Output].map(|class| (terms.usage[class], terms.rates[class].into()));
+    gateway::laisky_image_tokens(&buckets, terms.group_ratio.into())
 }
 
 /// The value of an expression on the usage of the terms; where the request decides, in the tier that the row names.

@@ -25,6 +25,7 @@ mod lines;
 mod one_hub;
 mod open;
 mod price;
+mod ready;
 mod terms;
 mod usage;
 
@@ -36,6 +37,7 @@ pub use judge::{Judgement, Standing, agrees, judge};
 pub use lines::{ChargeLine, Unit, lines};
 pub use open::{Allowed, Open, Reason, Slot, bounds};
 pub use price::{Adjustment, Charge, Rounding, outcome, price, weighted};
+pub use ready::Ready;
 pub use terms::{
     After, Factor, FloatRounding, Formula, Minimum, Mode, Multiplier, OneHubRules, Per, Product, QUOTA_PER_UNIT, Sum, Surcharge,
     Terms, Tiered,

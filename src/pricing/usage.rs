@@ -47,6 +47,19 @@ impl Class {
     pub const INPUTS: &'static [Class] = Class::ALL.split_at(Class::Output as usize).0;
     pub const OUTPUTS: &'static [Class] = Class::ALL.split_at(Class::Output as usize).1;
 
+    /// The classes within the prompt, and within the answer: see [`Class::is_within`].
+    pub(super) const WITHIN_INPUT: [Class; 8] = [
+        Class::Cached,
+        Class::CacheWrite,
+        Class::CacheWrite5m,
+        Class::CacheWrite1h,
+        Class::CacheRead,
+        Class::TextInput,
+        Class::ImageInput,
+        Class::AudioInput,
+    ];
+    pub(super) const WITHIN_OUTPUT: [Class; 4] = [Class::TextOutput, Class::ImageOutput, Class::AudioOutput, Class::Reasoning];
+
     /// The word of reports.
     pub fn word(self) -> &'static str {
         match self {
@@ -106,6 +119,10 @@ impl<T: Copy> PerClass<T> {
 }
 
 impl<T> PerClass<T> {
+    pub(super) fn map<U>(self, to: impl Fn(T) -> U) -> PerClass<U> {
+        PerClass(self.0.map(to))
+    }
+
     /// The values in the order of [`Class::ALL`].
     pub fn values(&self) -> &[T] {
         &self.0

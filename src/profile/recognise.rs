@@ -28,8 +28,8 @@ pub fn recognise(entry: &LogEntry<'_>, details: &Details<'_>, veloera: bool) -> 
         return old;
     }
     if marked(&[Field::ElapsedTime, Field::SystemPromptReset]) || (details.is_empty() && is_one_api_text(entry.content)) {
-        let early = entry.request_id.is_empty() && entry.time.is_some_and(|time| time < NOVEMBER_2023);
-        return if early && !names_completion(entry.content) { Profile::OneApi2023 } else { Profile::OneApi };
+        let early = hangs_on_time(entry) && entry.time.is_some_and(|time| time < NOVEMBER_2023);
+        return if early { Profile::OneApi2023 } else { Profile::OneApi };
     }
     if !entry.request_id.is_empty() || keyed(&NEW_API) {
         return Profile::NewApi;
@@ -57,6 +57,11 @@ pub fn is_undecided(entry: &LogEntry<'_>, details: &Details<'_>, recognised: Pro
     let told = ["cache_ratio", "model_ratio"].iter().chain(&NEW_API);
     let is_task = details.has("group_ratio") && details.has("model_price");
     is_of_family && entry.request_id.is_empty() && !is_task && !told.into_iter().any(|key| details.has(key))
+}
+
+/// Whether the time of a row may decide its profile.
+pub fn hangs_on_time(entry: &LogEntry<'_>) -> bool {
+    entry.request_id.is_empty() && !names_completion(entry.content)
 }
 
 /// 2023-11-05, when one-api began to round up.

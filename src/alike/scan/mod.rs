@@ -42,6 +42,13 @@ pub enum Role {
     Details,
 }
 
+/// What else than the usual tells whom a row is like.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked {
+    pub user: bool,
+    pub channel: bool,
+}
+
 /// Which columns are for what.
 #[derive(Debug)]
 pub struct Columns {
@@ -103,10 +110,10 @@ impl<F: FnMut(&Key, &[u8], Quoting) -> Option<(usize, usize)>> Fit for F {}
 
 impl Scan {
     /// None where a column asks for more than is read here.
-    pub fn new(layout: &Layout, by_user: bool) -> Option<Scan> {
+    pub fn new(layout: &Layout, asked: Asked) -> Option<Scan> {
         let mut roles = Vec::new();
         for cell in &layout.cells {
-            roles.push(cell.map_or(Some(Role::Idle), |field| role(field, by_user))?);
+            roles.push(cell.map_or(Some(Role::Idle), |field| role(field, asked))?);
         }
         let columns = Columns::new(roles).filter(|_| layout.columns.contains(Field::Model))?;
         Some(match &layout.form {
@@ -134,12 +141,13 @@ impl Scan {
     }
 }
 
-fn role(field: Field, by_user: bool) -> Option<Role> {
+fn role(field: Field, asked: Asked) -> Option<Role> {
     Some(match field {
         Field::Model | Field::UpstreamModel | Field::Group | Field::UserGroup | Field::Content | Field::Type => Role::Key,
         Field::ModelRatio | Field::CompletionRatio | Field::CacheRatio => Role::Key,
         Field::CacheWriteRatio | Field::GroupRatio | Field::ModelPrice => Role::Key,
-        Field::User if by_user => Role::Key,
+        Field::User | Field::UserId if asked.user => Role::Key,
+        Field::Channel | Field::ChannelUuid if asked.channel => Role::Key,
         Field::Id | Field::User | Field::UserId | Field::Token | Field::TokenId | Field::Channel | Field::ChannelUuid => Role::Idle,
         Field::CostUsd => Role::Idle,
         Field::CacheWrite5mTokens | Field::CacheWrite1hTokens => Role::Zero,
@@ -153,8 +161,9 @@ fn role(field: Field, by_user: bool) -> Option<Role> {
         Field::Other => Role::Details,
         Field::RequestId => Role::Request,
         Field::UseTime | Field::Stream | Field::UpstreamRequestId => Role::Filled,
+        Field::ElapsedTime | Field::SystemPromptReset => Role::Filled,
         Field::Uuid | Field::TraceId | Field::OriginModel | Field::RequestTime | Field::SourceIp => Role::Filled,
-        Field::UncachedTokens | Field::Metadata | Field::ElapsedTime | Field::SystemPromptReset => return None,
+        Field::UncachedTokens | Field::Metadata => return None,
     })
 }
 
@@ -167,10 +176,11 @@ impl Columns {
         let all = |role: Role| roles.iter().enumerate().filter(move |(_, other)| **other == role).map(|(column, _)| column);
         let one = |role| all(role).next();
         let or_empty = |role| one(role).unwrap_or(roles.len());
-        let is_of_key = |role: &Role| matches!(role, Role::Key | Role::Filled | Role::Request | Role::Time);
+        let is_of_key = |role: &Role| matches!(role, Role::Key | Role::Filled | Role::Request | Role::Cached | Role::Time);
         Some(Columns {
             keys: all(Role::Key).collect(),
-            filled: all(Role::Filled).chain(all(Role::Request)).collect(),
+            // No count of cached tokens is another thing than none cached.
+            filled: all(Role::Filled).chain(all(Role::Request)).chain(all(Role::Cached)).collect(),
             zero: all(Role::Zero).collect(),
             request: or_empty(Role::Request),
             prompt: or_empty(Role::Prompt),

@@ -31,6 +31,8 @@ pub struct Shape {
     pub split: bool,
     /// Uncached input is never counted below 0.
     pub clamps: bool,
+    /// The price hangs on the channel.
+    pub by_channel: bool,
 }
 
 impl Counts {
@@ -50,6 +52,9 @@ impl Shape {
     /// The classes that a shape gives tokens to.
     pub const CLASSES: [Class; 6] =
         [Class::Input, Class::Cached, Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h, Class::Output];
+
+    /// Prompt and completion are counted as they are, and whatever else counts stands beside or within them.
+    pub const WHOLE: Shape = Shape { per_call: false, excludes: true, split: false, clamps: false, by_channel: false };
 
     /// The tokens of all classes; `apart` are those of the prompt that other classes hold.
     pub fn all_tokens(self, counts: &Counts, apart: i64) -> PerClass<i64> {
@@ -94,5 +99,6 @@ pub fn of(asked: &Asked<'_, '_>, quote: &Quote, terms: &Terms, rules: &Rules) ->
         excludes: usage.excludes_cache,
         split: usage.split_priced,
         clamps: rules.clamps,
+        by_channel: false,
     })
 }

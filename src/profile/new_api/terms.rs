@@ -77,7 +77,7 @@ fn fill_classes(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote, rules: &Rul
     let (audio_input, audio_output) = usage.audio_within;
     let separate = quote.separate_audio.and(usage.separate_audio).map_or(0, |(tokens, _)| tokens);
     let apart = [usage.image_input, separate, audio_input].into_iter().fold(0, i64::saturating_add);
-    let shape = Shape { per_call: false, excludes, split, clamps: rules.clamps };
+    let shape = Shape { excludes, split, clamps: rules.clamps, ..Shape::WHOLE };
     let tokens = shape.all_tokens(&Counts::of(usage), apart);
     terms.add(Class::Input, tokens[Class::Input], quote.input);
     terms.add(Class::Cached, tokens[Class::Cached], quote.cache.value);

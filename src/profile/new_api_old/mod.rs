@@ -19,7 +19,7 @@ mod usage;
 use std::sync::OnceLock;
 
 use super::tables::Tables;
-use super::{Basis, Context, Profile, Rated, Rating, Skip, charge_of};
+use super::{Basis, Context, Profile, Rated, Rating, Shape, Skip, charge_of};
 use crate::config::Config;
 use crate::defaults;
 use crate::details::Details;
@@ -28,7 +28,7 @@ use crate::log::{Kind, LogEntry, RowError};
 use crate::pricing::{Allowed, Open, Reason, Terms};
 use names::Names;
 use quote::{Asked, Figure, Found, Quote};
-use usage::Usage;
+use usage::{Usage, Way};
 
 /// What one of the three does and another does not.
 #[derive(Clone, Copy, Debug)]
@@ -119,9 +119,22 @@ pub fn rate(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, conte
         Ok(Found { quote, .. }) => departures::of(&asked, quote, charged.points(context.quota_per_unit)),
         Err(_) => Vec::new(),
     };
+    let shape = found.as_ref().ok().and_then(|found| shape_of(&asked, &found.quote, context));
     let terms = found.map(|found| terms_of(&asked, &found));
     let own = own.filter(|_| context.basis == Basis::Config).map(|own| terms::of(&asked, &own));
-    Ok(Rating::Charge(Box::new(Rated { charged, terms, own, departures, shape: None })))
+    Ok(Rating::Charge(Box::new(Rated { charged, terms, own, departures, shape })))
+}
+
+/// How the counts of rows like this one become tokens; none where more than their counts enters the terms.
+fn shape_of(asked: &Asked<'_, '_>, quote: &Quote, context: &Context<'_>) -> Option<Shape> {
+    let usage = asked.usage;
+    let is_plain = matches!(usage.way, Way::Text | Way::Claude) && usage.image.is_none() && !usage.test && !usage.nothing;
+    is_plain.then_some(Shape {
+        per_call: quote.price.is_some(),
+        excludes: usage.way == Way::Claude,
+        by_channel: asked.rules.upstream && context.basis == Basis::Config && !context.config.channels.is_empty(),
+        ..Shape::WHOLE
+    })
 }
 
 fn skipped(kind: Kind, rules: &Rules) -> Option<Skip> {

@@ -16,7 +16,8 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
-use super::{Basis, Context, Departure, Quirk, Rated, Rating, Skip, charge_of};
+use super::recognise::hangs_on_time;
+use super::{Basis, Context, Departure, Quirk, Rated, Rating, Shape, Skip, charge_of};
 use crate::details::Details;
 use crate::exact::{Charged, Points, Ratio};
 use crate::log::{Kind, LogEntry, RowError};
@@ -137,7 +138,15 @@ fn rated(row: &Row<'_, '_>, charged: Charged, context: &Context<'_>) -> Rated {
         terms.open.push(Open { reason: Reason::CountNotLogged, allowed });
     }
     let own = own(row, &quoted).filter(|_| context.basis == Basis::Config);
-    Rated { charged, departures: departures(&quoted, &terms), own, terms: Ok(terms), shape: None }
+    let by_channel = context.basis == Basis::Config && !context.config.channels.is_empty();
+    let shape = is_plain(row, &terms).then_some(Shape { by_channel, ..Shape::WHOLE });
+    Rated { charged, departures: departures(&quoted, &terms), own, terms: Ok(terms), shape }
+}
+
+/// Whether a row's charge hangs on its tokens alone, among rows of the same text. Prices of 2023 hang on the time.
+fn is_plain(row: &Row<'_, '_>, terms: &Terms) -> bool {
+    let is_old = hangs_on_time(row.entry) || row.printed.is_some_and(|printed| printed.is_before_2024());
+    row.work == Work::Text && !is_old && !terms.no_usage
 }
 
 /// What the row's own numbers give where they contradict the config; they are known to two decimals.
