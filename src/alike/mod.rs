@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Nothing here knows a rule of billing. The terms are those that the general way built, and their prices are compiled by pricing them
-//! ([`Compiled`](crate::pricing::Compiled)). The way from counts to tokens is the profile's own function
+//! ([`Ready`](crate::pricing::Ready)). The way from counts to tokens is the profile's own function
 //! ([`Shape`](crate::profile::Shape)). Which values of `other` matter is not listed either:
 //! [`Details`](crate::details::Details) notes what was looked at while the first row was judged. Since that run depended on nothing
 //! else, a row with the same bytes in all those places takes the same way. Which counts are 0, and which classes of tokens, is a

@@ -350,6 +350,42 @@ fn rows_of_six_columns() {
     check(text.replace("cached_tokens", "x"), "without cached tokens");
 }
 
+/// Right rows of gateways that compute in float64 or print other keys, a few wrong ones among them.
+#[test]
+fn rows_of_older_gateways() {
+    let header = "id,created_at,type,content,username,model_name,quota,prompt_tokens,completion_tokens";
+    let mut one_api = format!("{header},request_id,elapsed_time,is_stream,system_prompt_reset\n");
+    let mut of_2024 = format!("{header},use_time,is_stream,group,other\n");
+    let mut of_2025 = of_2024.clone();
+    let mut random = Random(3);
+    for id in 0..6_000 {
+        let (prompt, output) = (random.below(5_000), random.below(900));
+        let cached = random.below(2) * random.below(prompt + 1);
+        let off = u64::from(random.below(200) == 0);
+        let row = |content: &str, charge: u64| format!("{id},1795000000,2,{content},ann,m0,{},{prompt},{output}", charge + off);
+        // m0 in the group default: (prompt + 2 · output) / 8, which is at least 1.
+        let tokens = prompt + 2 * output;
+        let least = u64::from(tokens > 0);
+        writeln!(one_api, "{},q{id},{},0,0", row("倍率：0.12 × 1.00 × 2.00", tokens.div_ceil(8)), random.below(9_000)).unwrap();
+        let other = |keys: &str| {
+            let keys =
+                format!("{{{keys}\"completion_ratio\":2,\"frt\":{id},\"group_ratio\":1,\"model_price\":-1,\"model_ratio\":0.125}}");
+            keys.replace('"', "\"\"")
+        };
+        let content = "模型倍率 0.12，补全倍率 2.00，分组倍率 1.00";
+        let charge = ((tokens + 4) / 8).max(least);
+        writeln!(of_2024, "{},1,0,default,\"{}\"", row(content, charge), other("")).unwrap();
+        let keys = format!("\"cache_ratio\":0.25,\"cache_tokens\":{cached},");
+        let charge = (4 * tokens - 3 * cached + 16) / 32;
+        writeln!(of_2025, "{},1,0,default,\"{}\"", row(content, charge), other(&keys)).unwrap();
+    }
+    check(&one_api, "one-api");
+    check(one_api.replace(",q", ","), "one-api, ids without a letter");
+    check(&of_2024, "new-api of 2024");
+    check(&of_2025, "new-api of 2025");
+    check(of_2025.clone() + "7,1795000001,5,签到奖励 ＄0.038922 额度,ann,,0,0,0,1,0,,\n" + &of_2025, "Veloera from the middle on");
+}
+
 #[test]
 fn periods_and_users() {
     let folder = tempfile::tempdir().unwrap();
