@@ -369,6 +369,15 @@ impl Terms {
         }
     }
 
+    /// Whether the points for 1 USD enter the charge.
+    pub fn is_in_usd(&self) -> bool {
+        let in_usd = match self.formula.rules() {
+            Formula::Product(product) => product.factors.contains(&Factor::QuotaPerUnit),
+            formula => matches!(formula.mode(), Mode::Call | Mode::Expression),
+        };
+        in_usd || !self.surcharges.is_empty()
+    }
+
     /// The word of reports for the price of a call.
     pub fn price_word(&self) -> &'static str {
         if self.is_one_hub() { "input_ratio" } else { "model_price" }

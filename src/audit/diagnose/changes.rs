@@ -300,7 +300,10 @@ pub fn show(case: &Case<'_>, terms: &Terms, (cause, make): (Cause, Make), change
     match make {
         Prices(make) | PointsOf(make) | Other(make) => make(case, terms, &mut changes),
         TokensOf(counted) => {
-            let tokens = Tokens { usage: &terms.usage, prompt: case.prompt, formula: &terms.formula };
+            // Audio with a price of its own is within the prompt, but no class of the usage.
+            let apart: i64 = surcharges(terms).filter(|(_, surcharge)| is_audio(surcharge)).map(|(_, audio)| audio.count).sum();
+            let prompt = case.prompt.saturating_sub(apart);
+            let tokens = Tokens { usage: &terms.usage, prompt, formula: &terms.formula };
             for (counted, usage) in counted.iter().filter_map(|counted| Some((counted, counted.usage(&tokens)?))) {
                 changes.push_usage(case, terms, |changed| match counted {
                     Counted::Free(classes) => used(terms, classes).for_each(|class| changed.set_free(class)),
@@ -648,7 +651,7 @@ fn near(case: &Case<'_>, amount_at: &dyn Fn(i64) -> Exact) -> impl Iterator<Item
     count.into_iter().flat_map(|count| count.saturating_sub(1)..=count.saturating_add(1))
 }
 
-fn tools(terms: &Terms) -> impl Iterator<Item = (usize, &Surcharge)> {
+pub(super) fn tools(terms: &Terms) -> impl Iterator<Item = (usize, &Surcharge)> {
     surcharges(terms).filter(|(_, surcharge)| !is_audio(surcharge))
 }
 
