@@ -225,7 +225,7 @@ fn a_small_charge_is_explained_by_the_number_that_larger_ones_agree_on() {
 fn another_number_of_points_for_1_usd_holds_for_expressions_and_videos() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log.ndjson");
-    let video = |content, price: f64, charged| Wrong {
+    let video = |content, price: Value, charged| Wrong {
         content,
         ..wrong(json!({"is_task": true, "request_path": "/v1/videos", "model_price": price}), (0, 0), charged, "")
     };
@@ -233,9 +233,9 @@ fn another_number_of_points_for_1_usd_holds_for_expressions_and_videos() {
     let rows = [
         ("tiered", wrong(by_expression(WITHOUT_CACHED, 0), (4_000, 1_000), 15_250, "")),
         ("tiered", wrong(by_expression(WITHOUT_CACHED, 0), (10_000, 100), 16_165, "")),
-        ("video", video("操作 textGenerate, 计算参数：seconds: 8.00", 0.123_457, 602_464)),
-        ("video", video("操作 textGenerate, 计算参数：seconds: 5.00", 0.123_457, 376_540)),
-        ("song", video("操作 MUSIC", 0.1, 61_000)),
+        ("video", video("操作 textGenerate, 计算参数：seconds: 8.00", json!(0.123_457), 602_464)),
+        ("video", video("操作 textGenerate, 计算参数：seconds: 5.00", json!(0.123_457), 376_540)),
+        ("song", video("操作 MUSIC", json!(0.1), 61_000)),
     ];
     let lines = rows.iter().enumerate().map(|(id, (model, row))| line(id, model, "default", row));
     std::fs::write(&log, lines.collect::<String>()).unwrap();
