@@ -276,7 +276,15 @@ impl ModelFit {
             let is_built_in = value == built_in[class];
             solved.insert(class, SolvedRate { value, rows, is_built_in, is_printed, is_determined: false, interval: None });
         }
-        let (products, rows) = products(cells, &|sample| sample.product(&rates, groups.ratio(&sample.cell)));
+        let product = |sample: &Sample| sample.product(&rates, groups.ratio(&sample.cell));
+        let (mut products, rows) = products(cells, &product);
+        // A rate that is a price by itself is hardly exact beside the input: rows without it say more.
+        let is_exact = |sample: &Sample| {
+            solved.iter().all(|(class, rate)| rate.is_built_in || !sample.has(*class) || !sample.is_absolute(*class))
+        };
+        for (cell, (interval, _)) in self::products(&filtered(cells, is_exact), &product).0 {
+            products.entry(cell).and_modify(|(all, _)| *all = interval);
+        }
         let printed = printed(samples);
         ModelFit { per_call: false, rates: solved, products, ratio: None, rows, printed, all_rates: rates }
     }

@@ -61,22 +61,20 @@ fn candidates(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class) -> Vec<R
     all.filter(|candidate| tried.insert(*candidate)).take(CANDIDATES).collect()
 }
 
-/// The numbers that the rows leave to a rate, where those without its class show their product. The rate of a price by itself is seldom simple
-/// beside the input.
+/// What the rows leave of a rate that is a price by itself, where those without its class show their product: it is seldom simple beside the
+/// input.
 fn left_of_rate(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class) -> Vec<Ratio> {
-    let without = products(&filtered(cells, |sample| !sample.has(class)), &|sample| sample.product(rates, None)).0;
     let of_class = || cells.values().flatten().filter(|sample| sample.has(class));
+    if !of_class().any(|sample| sample.is_absolute(class)) {
+        return Vec::new();
+    }
+    let without = products(&filtered(cells, |sample| !sample.has(class)), &|sample| sample.product(rates, None)).0;
     let said = of_class().filter_map(|sample| {
         let tokens = sample.by_tokens(None)?.over(&without.get(&sample.cell)?.0)?;
         Some((rate_within(sample, rates, class, &tokens)?, 1))
     });
-    let Some((shared, _)) = Interval::shared(&said.collect::<Vec<_>>()) else { return Vec::new() };
-    if shared.low.is_negative() {
-        return Vec::new();
-    }
-    let is_absolute = of_class().any(|sample| sample.is_absolute(class));
-    let simplest = shared.simplest().map(|(value, _)| value);
-    simplest.into_iter().chain(shared.middle().filter(|_| is_absolute)).collect()
+    let shared = Interval::shared(&said.collect::<Vec<_>>()).map(|(shared, _)| shared).filter(|shared| !shared.low.is_negative());
+    shared.into_iter().flat_map(|shared| [shared.simplest().map(|(value, _)| value), shared.middle()]).flatten().collect()
 }
 
 /// What two rows say of a rate: `q₁·(a₂ + n₂·r) = q₂·(a₁ + n₁·r)`.

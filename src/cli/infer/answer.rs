@@ -155,9 +155,11 @@ impl Answer {
         for (model, stretch, time) in &self.earlier {
             inferred.begin_earlier(model, *stretch, *time);
         }
+        // Where prices go by channel, it is the price there that differs.
+        let is_by_channel = !notes.channels.is_empty();
         let is_given = |group: &str| group == "default" || inferred.is_given(group);
-        let groups = mostly_wrong(&self.by_group).filter(|group| !is_given(group));
-        let users = mostly_wrong(&self.by_user).filter(|user| !user.is_empty());
+        let groups = mostly_wrong(&self.by_group).filter(|group| !(is_by_channel || is_given(group)));
+        let users = mostly_wrong(&self.by_user).filter(|user| !(is_by_channel || user.is_empty()));
         let models = self.by_model.iter().filter(|(_, rows)| !rows.is_price_right(&self.right)).map(|(model, _)| model.clone());
         let (unfit, names): (&mut BTreeSet<String>, Vec<String>) = match (groups.collect::<Vec<_>>(), users.collect::<Vec<_>>()) {
             (groups, _) if !groups.is_empty() => (&mut notes.unfit_groups, groups),
