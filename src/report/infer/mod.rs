@@ -144,6 +144,7 @@ fn group_line(cell: &Cell, solved: &Solved, said: Said, notes: &Notes) -> Option
     let comment = match said {
         Said::Given if notes.is_gauge_given => "the config's".to_owned(),
         Said::Given => "taken as given".to_owned(),
+        Said::Solved if solved.rows == 0 => "as its rows print it".to_owned(),
         Said::Solved => left(solved),
         Said::Simplest => format!("open, {}; the simplest number stands here", left(solved)),
         Said::One => "taken as 1: it shares no model whose ratio is known with another group".to_owned(),
