@@ -56,7 +56,7 @@ struct Known {
     shape: Shape,
     /// What is told of right ones; none while none was seen.
     outcome: Option<OutcomeId>,
-    wrong: Option<Wrong>,
+    wrong: Option<Box<Wrong>>,
     prices: Only<{ Shape::CLASSES.len() }>,
 }
 
@@ -261,7 +261,7 @@ impl Kinds {
             if compiled.explain(&tokens, counts.prompt, judged.charged)? != (causes, expected.points) {
                 return None;
             }
-            known.wrong = Some(Wrong { compiled: Arc::new(compiled.clone()), proven: vec![(causes, id)] });
+            known.wrong = Some(Box::new(Wrong { compiled: Arc::new(compiled.clone()), proven: vec![(causes, id)] }));
         }
         self.branch(&facts.key, new, is_any_order)?.add(known)?;
         self.wrong += usize::from(causes.is_some());
@@ -344,7 +344,7 @@ impl Branch {
     /// The compiled causes for wrong rows with such counts.
     fn wrong(&self, counts: &Counts) -> Option<(&Known, &Wrong)> {
         let (known, _) = self.known(counts)?;
-        Some((known, known.wrong.as_ref()?))
+        Some((known, known.wrong.as_deref()?))
     }
 
     fn is_like(&self, other: &Branch) -> bool {
