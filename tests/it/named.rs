@@ -233,19 +233,21 @@ fn corners_of_one_hub() {
             "source_ip": "", "channel_id": 1, "metadata": metadata});
         Elsewhere { row, charged, cause }
     };
-    let ratios = |input: f64, output: f64| json!({"input_ratio": input, "output_ratio": output, "group_ratio": 1});
-    let mut cached = ratios(10.0, 10.0);
+    let ratios = |input: i64, output: i64| json!({"input_ratio": input, "output_ratio": output, "group_ratio": 1});
+    let mut cached = ratios(10, 10);
     (cached["cached_tokens"], cached["cached_tokens_ratio"]) = (json!(5), json!(0.3));
-    let mut called = ratios(25.0, 0.0);
+    let mut called = ratios(25, 0);
+    let mut halved = ratios(1, 2);
+    halved["input_ratio"] = json!(0.5);
     called["price_type"] = json!("times");
     check_elsewhere(
         &[
             // 5 · (0.3 − 1) is cut to −3: (11 − 3) · 10 points are right, and (11 − 3.5) · 10 if nothing is cut.
             of_one_hub((11, 0), cached, 75, "rounding"),
             // 100 · 2 points and 500 of them in advance, in place of 200 + 1,000 · 4.
-            of_one_hub((100, 1_000), ratios(2.0, 4.0), 700, "pre-consumed-kept"),
+            of_one_hub((100, 1_000), ratios(2, 4), 700, "pre-consumed-kept"),
             // 1,000 · 0.5 + 100 · 2 points. A call would be 500, but nothing says that there were 3.
-            of_one_hub((1_000, 100), ratios(0.5, 2.0), 1_500, "unexplained"),
+            of_one_hub((1_000, 100), halved, 1_500, "unexplained"),
             // 25,000 points a call: there three times as much is told by itself.
             of_one_hub((1, 0), called, 75_000, "multiplier-differs"),
         ],
