@@ -366,7 +366,7 @@ impl Summary {
     /// Counts what explains one of those rows that have no definite causes.
     pub fn add_unexplained(&mut self, class: &ClassKey, terms: &Terms, (charged, expected): (Points, Points), time: Option<i64>) {
         let diagnosis = diagnose_by_numbers(terms, charged);
-        self.classes.add_asked(class, &diagnosis, &Told::one(charged, expected, time));
+        self.classes.add_asked(class, (terms, charged), &diagnosis, &Told::one(charged, expected, time));
         self.causes = OnceLock::new();
     }
 
