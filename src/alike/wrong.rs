@@ -85,7 +85,7 @@ impl Wrongs {
         let (class, kept) = self.classes.get_mut(sum.class)?;
         let charges = (Points(row.charged), Points(row.expected));
         if sum.causes.is_empty() {
-            if !summary.takes_unexplained() {
+            if summary.wants_examples() {
                 return None;
             }
             summary.add_unexplained(class, &terms()?, charges, row.time);
