@@ -32,7 +32,6 @@ pub struct CompiledCauses {
     changes: Box<[Changed]>,
     /// The changes nearly.
     sums: Sums,
-    pointing: Box<[(Cause, Changing)]>,
     steps: Steps,
     advance: Advance,
     others: Others,
@@ -131,14 +130,12 @@ impl CompiledCauses {
         changes.extend(changed_tokens(terms));
         let sums: Vec<Weights> = changes.iter().map(|change| change.to.weights(nearly)).collect();
         let others = if with_others { Others::of(case, &changes, nearly) } else { Others::Unasked };
-        let pointing = changes::DEFINITE.iter().filter_map(|definite| Some((definite.cause, definite.make.pointing()?)));
         Some(CompiledCauses {
             terms: terms.clone(),
             right,
             nearly,
             sums: Sums::of(&sums),
             changes: changes.into(),
-            pointing: pointing.collect(),
             steps: Steps::of(Shape::CLASSES.map(|class| terms.rates[class]), [terms.model_ratio, terms.group_ratio]),
             advance: Advance::of(terms.model_ratio, terms.group_ratio),
             others,
@@ -164,7 +161,7 @@ impl CompiledCauses {
         let row = Row { tokens, prompt, charged, right, counts: &counts, amount };
         let mut causes = CauseSet::default();
         self.add_changes(row, &mut causes)?;
-        for (cause, make) in &self.pointing {
+        for (cause, make) in changes::pointing() {
             let gives = match cause {
                 Cause::PreConsumedKept => self.is_in_advance(row)?,
                 _ => self.may_be(row, *cause) && self.is_shown(row, (*cause, *make)),
@@ -271,7 +268,8 @@ impl CompiledCauses {
 
 impl Others {
     fn of(case: &Case<'_>, singles: &[Changed], right: Weights) -> Others {
-        let sums = pairs(case, singles, right).and_then(|pairs| Some((Sums::distinct(pairs), case.look.models_nearly(case.terms)?)));
+        let sums =
+            pairs(case, singles, right).and_then(|pairs| Some((Sums::distinct(pairs), case.look.models_nearly(case.terms)?)));
         sums.map_or(Others::Unknown, |(pairs, models)| Others::Sums { pairs, models })
     }
 }
