@@ -203,12 +203,15 @@ fn find_near_end(bytes: &[u8], at: usize, set: &impl Set) -> Option<usize> {
 ///            |--------------||--------------|     lanes from both ends, which may lie one over the other
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern<T>(Vec<Step<T>>);
+pub struct Pattern<T> {
+    /// All literals, one behind the other, and a lane of nothing.
+    text: Vec<u8>,
+    steps: Vec<Step<T>>,
+}
 
-/// Up to 64 bytes of a literal: one lane of up to 16, two of up to 32, four of more.
+/// Up to 64 bytes of a literal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Step<T> {
-    lanes: [[u8; 16]; 4],
     length: u8,
     /// None where the literal goes on.
     then: Option<T>,
@@ -216,28 +219,40 @@ struct Step<T> {
 
 impl<T> Default for Pattern<T> {
     fn default() -> Pattern<T> {
-        Pattern(Vec::new())
+        Pattern { text: vec![0; LANE], steps: Vec::new() }
     }
 }
 
+/// So many bytes are compared at once.
+const LANE: usize = 16;
+
 impl<T: Copy> Pattern<T> {
     pub fn push(&mut self, literal: &[u8], then: T) {
-        let mut parts = literal.chunks(64);
+        let end = self.text.len() - LANE;
+        self.text.splice(end..end, literal.iter().copied());
+        let mut parts = literal.chunks(4 * LANE);
         let last = parts.next_back().unwrap_or_default();
-        self.0.extend(parts.map(|part| Step::new(part, None)));
-        self.0.push(Step::new(last, Some(then)));
+        self.steps.extend(parts.map(|part| Step { length: part.len() as u8, then: None }));
+        self.steps.push(Step { length: last.len() as u8, then: Some(then) });
     }
 
     /// Follows the literals from the start of the bytes on. `pass` is told what stands behind a literal, and where, and says what is
     /// behind that.
     #[inline(always)]
     pub fn follow(&self, bytes: &[u8], mut pass: impl FnMut(T, usize) -> Option<usize>) -> Option<usize> {
-        let mut at = 0;
-        for step in &self.0 {
-            if !step.is_there(bytes, at) {
+        let (mut text, mut at) = (&self.text[..], 0);
+        for step in &self.steps {
+            let length = usize::from(step.length);
+            let rest = bytes.get(at..)?;
+            let is_there = match length {
+                0 => true,
+                1..LANE => begins_shortly(rest, text, length),
+                _ => begins(rest, text.get(..length)?),
+            };
+            if !is_there {
                 return None;
             }
-            at += usize::from(step.length);
+            (text, at) = (text.get(length..)?, at + length);
             if let Some(then) = step.then {
                 at = pass(then, at)?;
             }
@@ -246,57 +261,55 @@ impl<T: Copy> Pattern<T> {
     }
 }
 
-impl<T> Step<T> {
-    fn new(text: &[u8], then: Option<T>) -> Step<T> {
-        let mut lanes = [[0; 16]; 4];
-        if let (Some(start), Some(end)) = (text.first_chunk::<32>(), text.last_chunk::<32>()) {
-            lanes[..2].as_flattened_mut().copy_from_slice(start);
-            lanes[2..].as_flattened_mut().copy_from_slice(end);
-        } else if let (Some(start), Some(end)) = (text.first_chunk(), text.last_chunk()) {
-            (lanes[0], lanes[1]) = (*start, *end);
-        } else {
-            lanes[0][..text.len()].copy_from_slice(text);
-        }
-        Step { lanes, length: text.len() as u8, then }
-    }
+/// Whether bytes begin with a text of 1 to 4 lanes.
+#[inline(always)]
+fn begins(bytes: &[u8], text: &[u8]) -> bool {
+    let Some(bytes) = bytes.get(..text.len()) else { return false };
+    let all = match (ends::<{ 2 * LANE }>(bytes), ends::<{ 2 * LANE }>(text)) {
+        (Some(bytes), Some(text)) => same(bytes, text),
+        _ => match (ends::<LANE>(bytes), ends::<LANE>(text)) {
+            (Some(bytes), Some(text)) => same(bytes, text),
+            _ => return false,
+        },
+    };
+    all.to_bitmask() == 0xffff
+}
 
-    #[inline(always)]
-    fn is_there(&self, bytes: &[u8], at: usize) -> bool {
-        let length = usize::from(self.length);
-        if length < 16 {
-            return self.is_short_there(bytes, at, length);
-        }
-        let Some(text) = bytes.get(at..at + length) else { return false };
-        let same = |lane: usize, text: &[u8; 16]| u8x16::new(*text).simd_eq(u8x16::new(self.lanes[lane]));
-        let all = match (text.first_chunk::<32>(), text.last_chunk::<32>()) {
-            (Some(start), Some(end)) => {
-                let ((start, _), (end, _)) = (start.as_chunks(), end.as_chunks());
-                same(0, &start[0]) & same(1, &start[1]) & same(2, &end[0]) & same(3, &end[1])
-            }
-            _ => match (text.first_chunk(), text.last_chunk()) {
-                (Some(start), Some(end)) => same(0, start) & same(1, end),
-                _ => return false,
-            },
-        };
-        all.to_bitmask() == 0xffff
-    }
+/// The first and the last bytes of a text, which may lie one over the other.
+#[inline(always)]
+fn ends<const N: usize>(text: &[u8]) -> Option<[&[u8; N]; 2]> {
+    Some([text.first_chunk()?, text.last_chunk()?])
+}
 
-    #[inline(always)]
-    fn is_short_there(&self, bytes: &[u8], at: usize, length: usize) -> bool {
-        match bytes.get(at..at.wrapping_add(16)).and_then(<[u8]>::first_chunk) {
-            Some(text) => {
-                let same = u8x16::new(*text).simd_eq(u8x16::new(self.lanes[0])).to_bitmask();
-                (!same).trailing_zeros() as usize >= length
-            }
-            None => self.is_near_end(bytes, at, length),
+/// The lanes that are the same in all of the texts.
+#[inline(always)]
+fn same<const N: usize>(texts: [&[u8; N]; 2], others: [&[u8; N]; 2]) -> u8x16 {
+    let lanes = |text: &[u8; N], at: usize| u8x16::new(text.as_chunks().0[at]);
+    let mut all = u8x16::splat(0xff);
+    for (text, other) in texts.into_iter().zip(others) {
+        for at in 0..N / LANE {
+            all &= lanes(text, at).simd_eq(lanes(other, at));
         }
     }
+    all
+}
 
-    #[cold]
-    #[inline(never)]
-    fn is_near_end(&self, bytes: &[u8], at: usize, length: usize) -> bool {
-        bytes.get(at..).is_some_and(|rest| rest.starts_with(&self.lanes[0][..length]))
+/// Whether bytes begin with less than a lane of a text, behind which there is more than that.
+#[inline(always)]
+fn begins_shortly(bytes: &[u8], text: &[u8], length: usize) -> bool {
+    match (bytes.first_chunk(), text.first_chunk()) {
+        (Some(bytes), Some(text)) => {
+            let same = u8x16::new(*bytes).simd_eq(u8x16::new(*text)).to_bitmask();
+            (!same).trailing_zeros() as usize >= length
+        }
+        _ => begins_near_end(bytes, &text[..length]),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn begins_near_end(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.starts_with(text)
 }
 
 /// The 8 bytes from a place on as a number, the first one lowest; what is behind the end is 0.

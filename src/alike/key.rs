@@ -7,30 +7,40 @@ use super::bytes::{Span, short_word, word};
 /// Words that two rows must have in common, with a hash of them.
 #[derive(Clone, Debug)]
 pub struct Key {
-    /// Only the first ones count.
-    words: [u64; MOST_WORDS],
+    /// Only the first ones count. The others of their block are 0.
+    words: [u64; MOST_WORDS + BLOCK],
+    end: End,
+}
+
+/// The length and the sum of a key: of all words, each times an odd number of its own.
+#[derive(Clone, Copy, Debug, Default)]
+struct End {
     length: usize,
-    /// The sum of all words, each times an odd number of its own.
     sum: u64,
 }
 
 /// Rows whose keys are longer are like no others.
 const MOST_WORDS: usize = 64;
 
+/// So many words are compared at once.
+const BLOCK: usize = 8;
+
 impl Default for Key {
     fn default() -> Key {
-        Key { words: [0; MOST_WORDS], length: 0, sum: 0 }
+        Key { words: [0; MOST_WORDS + BLOCK], end: End::default() }
     }
 }
 
 impl Key {
-    fn words(&self) -> &[u64] {
-        &self.words[..self.length]
+    /// Whole blocks, of which the last one is filled up with 0.
+    fn blocks(&self) -> &[[u64; BLOCK]] {
+        &self.words.as_chunks().0[..self.end.length.div_ceil(BLOCK)]
     }
 
     fn hash(&self) -> u32 {
         // High bits of words reach none but high bits of the sum.
-        ((self.sum ^ self.sum >> 32).wrapping_mul(FACTOR) >> 32) as u32
+        let sum = self.end.sum;
+        ((sum ^ sum >> 32).wrapping_mul(FACTOR) >> 32) as u32
     }
 
     /// Makes it anew of the texts of some fields and a word; none where there is no room.
@@ -39,38 +49,44 @@ impl Key {
         // In registers, since each word changes both.
         let mut end = End::default();
         for field in fields {
-            self.push_text(&mut end, bytes, field)?;
+            self.push_text(&mut end, bytes, field);
         }
-        self.push(&mut end, word)?;
-        (self.length, self.sum) = (end.length, end.sum);
-        Some(())
+        self.push(&mut end, word);
+        self.close(end)
     }
 
     /// Adds a word; none where there is no room.
     pub fn add(&mut self, word: u64) -> Option<()> {
-        let mut end = End { length: self.length, sum: self.sum };
-        self.push(&mut end, word)?;
-        (self.length, self.sum) = (end.length, end.sum);
-        Some(())
+        let mut end = self.end;
+        self.push(&mut end, word);
+        self.close(end)
     }
 
     #[inline(always)]
-    fn push(&mut self, end: &mut End, word: u64) -> Option<()> {
-        *self.words.get_mut(end.length)? = word;
-        end.sum = end.sum.wrapping_add(word.wrapping_mul(FACTORS[end.length]));
-        end.length += 1;
+    fn close(&mut self, end: End) -> Option<()> {
+        self.end = end;
+        *self.words.get_mut(end.length..)?.first_chunk_mut::<BLOCK>()? = [0; BLOCK];
         Some(())
+    }
+
+    /// Whether there is room is asked at the end.
+    #[inline(always)]
+    fn push(&mut self, end: &mut End, word: u64) {
+        let at = end.length % MOST_WORDS;
+        self.words[at] = word;
+        end.sum = end.sum.wrapping_add(word.wrapping_mul(FACTORS[at]));
+        end.length += 1;
     }
 
     /// The text of a field. It ends in a word with a byte that is in no UTF-8, so that two texts never look like another two.
     #[inline(always)]
-    fn push_text(&mut self, end: &mut End, bytes: &[u8], field: Span) -> Option<()> {
+    fn push_text(&mut self, end: &mut End, bytes: &[u8], field: Span) {
         let (mut at, mut left) = (field.start(), field.length());
         while left >= 8 {
-            self.push(end, word(bytes, at))?;
+            self.push(end, word(bytes, at));
             (at, left) = (at + 8, left - 8);
         }
-        self.push(end, short_word(bytes, at, left) | (0xf8 | left as u64) << 56)
+        self.push(end, short_word(bytes, at, left) | (0xf8 | left as u64) << 56);
     }
 }
 
@@ -86,13 +102,6 @@ const FACTORS: [u64; MOST_WORDS] = {
     factors
 };
 
-/// The length and the sum of a key that is being made.
-#[derive(Default)]
-struct End {
-    length: usize,
-    sum: u64,
-}
-
 /// Values by key. A copy shares all of them, and a change to one copies that one alone.
 #[derive(Clone, Debug)]
 pub struct Table<T> {
@@ -105,7 +114,7 @@ pub struct Table<T> {
 struct Index {
     ways: Vec<Way>,
     /// The words of all keys.
-    words: Vec<u64>,
+    blocks: Vec<[u64; BLOCK]>,
 }
 
 /// A way that is taken leads to a key, and to the next way.
@@ -114,14 +123,14 @@ struct Way {
     hash: u32,
     /// The number of a key, and 1.
     number: u32,
-    /// Where its words are.
+    /// Where its blocks are.
     start: u32,
-    length: u32,
+    blocks: u32,
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Table<T> {
-        Table { index: Arc::new(Index { ways: vec![Way::default(); 64], words: Vec::new() }), values: Vec::new() }
+        Table { index: Arc::new(Index { ways: vec![Way::default(); 64], blocks: Vec::new() }), values: Vec::new() }
     }
 }
 
@@ -165,11 +174,12 @@ impl Index {
         }
     }
 
+    /// All keys have as many texts, and as many words behind these: so where they end needs no comparison.
     #[inline(always)]
     fn is_to(&self, way: &Way, key: &Key) -> bool {
-        let words = self.words.get(way.start as usize..).and_then(|rest| rest.get(..way.length as usize)).unwrap_or(&[]);
-        // So short that a call would take longer.
-        words.len() == key.length && words.iter().zip(&key.words).fold(0, |others, (a, b)| others | (a ^ b)) == 0
+        let own = self.blocks.get(way.start as usize..).and_then(|rest| rest.get(..way.blocks as usize)).unwrap_or(&[]);
+        let blocks = key.blocks();
+        own.len() == blocks.len() && own.iter().zip(blocks).all(|(own, block)| is_same(own, block))
     }
 
     /// Gives a new key a number.
@@ -177,9 +187,9 @@ impl Index {
         if number * 4 >= self.ways.len() {
             self.widen();
         }
-        let start = self.words.len() as u32;
-        self.words.extend_from_slice(key.words());
-        self.take_way(Way { hash: key.hash(), number: number as u32 + 1, start, length: key.length as u32 });
+        let (start, blocks) = (self.blocks.len() as u32, key.blocks());
+        self.blocks.extend_from_slice(blocks);
+        self.take_way(Way { hash: key.hash(), number: number as u32 + 1, start, blocks: blocks.len() as u32 });
     }
 
     fn widen(&mut self) {
@@ -195,6 +205,11 @@ impl Index {
         }
         self.ways[at & mask] = new;
     }
+}
+
+#[inline(always)]
+fn is_same(one: &[u64; BLOCK], other: &[u64; BLOCK]) -> bool {
+    one.iter().zip(other).fold(0, |others, (one, other)| others | (one ^ other)) == 0
 }
 
 #[cfg(test)]
@@ -217,7 +232,7 @@ mod tests {
         let all =
             [&["a", ""][..], &["", "a"], &["a"], &["", ""], &["12345678", ""], &["12345678"], &["1234567", "8"], &["a\0", ""]];
         for (at, texts) in all.iter().enumerate() {
-            assert!(all[..at].iter().all(|other| key(other).words() != key(texts).words()), "{texts:?}");
+            assert!(all[..at].iter().all(|other| key(other).blocks() != key(texts).blocks()), "{texts:?}");
         }
     }
 

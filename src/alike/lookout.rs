@@ -80,11 +80,16 @@ impl Part {
     /// Looks at rows, in a buffer that is used again.
     pub fn look(mut rows: Vec<Seen>, offset: u64, bytes: &[u8], look: &Look) -> Part {
         rows.clear();
-        let text = &bytes[..valid(bytes)];
-        let (mut at, mut facts) = (0, Facts::default());
-        while let Some(seen) = look.at(&text[at..], &mut facts) {
-            at += seen.length as usize;
-            rows.push(seen);
+        let (mut at, mut facts, mut text) = (0, Facts::default(), Text::of(bytes));
+        while let Some(rest) = text.from(at) {
+            match look.at(rest, &mut facts) {
+                Some(seen) => {
+                    at += seen.length as usize;
+                    rows.push(seen);
+                }
+                None if text.is_whole() => break,
+                None => text.go_on_from(at),
+            }
         }
         Part { rows, row: 0, offset }
     }
@@ -164,6 +169,47 @@ impl Scout for Lookout {
             let part = Part::look(buffer, offset, block, &look);
             self.notes().parts.insert(offset, part);
         }
+    }
+}
+
+/// The bytes of a block, as far as they are known to be UTF-8. They are looked at piece by piece, shortly before their rows are, so that each
+/// piece is fetched once.
+struct Text<'b> {
+    bytes: &'b [u8],
+    known: usize,
+    /// Nothing is to be known any more.
+    is_whole: bool,
+}
+
+/// So many bytes are looked at together, and so many are known before a row is looked at.
+const PIECE: usize = 4_096;
+const ROW: usize = 1_024;
+
+impl<'b> Text<'b> {
+    fn of(bytes: &'b [u8]) -> Text<'b> {
+        Text { bytes, known: 0, is_whole: false }
+    }
+
+    /// What is known behind a place; none where that is nothing, and nothing will be.
+    fn from(&mut self, at: usize) -> Option<&'b [u8]> {
+        while at + ROW > self.known && !self.is_whole {
+            self.go_on_from(at);
+        }
+        Some(&self.bytes[at..self.known]).filter(|rest| !rest.is_empty())
+    }
+
+    fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
+    /// Looks at the next piece. It is at least as long as what is known behind a place, so that a long row is not tried again too often.
+    fn go_on_from(&mut self, at: usize) {
+        let rest = &self.bytes[self.known..];
+        let piece = &rest[..rest.len().min(PIECE.max(self.known.saturating_sub(at)))];
+        let valid = valid(piece);
+        self.known += valid;
+        // A piece may end within a character.
+        self.is_whole = piece.len() == rest.len() || valid + 4 <= piece.len();
     }
 }
 

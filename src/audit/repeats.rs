@@ -88,68 +88,86 @@ fn mixed(word: u64, salt: u64) -> u64 {
 /// The request ids of the last charges.
 ///
 /// Two entries of one request that both take points, or both give some, are one too many. Nearly every request is new, so that is what
-/// must be seen fast: `newest` leads from the low bits of a key to the last charge with such a key, and from there to the one before.
-/// Charges behind the window are not taken out; their numbers tell that they are too old.
+/// must be seen fast, and what takes time is to wait for memory. So what tells it of a request lies together:
 ///
-/// Each such step waits for memory, and for one row after the other that takes longer than all else. So
-/// [`Duplicates::foresee`] takes the steps of many rows at once; what it says holds as long as no newer charge stands in a row's way.
+/// ```text
+/// key ─▶ bucket │ newest … oldest │ of 16 charges, each a part of its key (its mark) and its number
+///                          └─▶ keys of the last charges, by number: only where a mark is the same
+/// ```
+///
+/// Where a bucket loses a charge that is not too old yet, its key is kept beside. [`Duplicates::foresee`] looks at the buckets of many rows at
+/// once, so that their memory is waited for at once; what it says holds as long as no newer charge came into a row's bucket.
 #[derive(Debug)]
 pub struct Duplicates {
-    /// The last charges, by their number.
-    charges: Vec<Charged>,
-    newest: Vec<Newest>,
-    /// The number of the next charge; 0 is none's. Numbers begin anew when they run out.
+    /// The keys of the last charges, by their number.
+    keys: Vec<u64>,
+    buckets: Vec<Bucket>,
+    /// The number of the next charge; numbers begin anew when they run out.
     next: u32,
+    /// Charges that their buckets had no room for, by their key.
+    lost: HashMap<u64, u32>,
+    /// So many of them, and those that are too old are taken out.
+    most_lost: usize,
 }
 
+/// The last charges with the same low bits of their keys, the newest first: the low bits of its number, and its mark. It fills one line of
+/// the cache.
 #[derive(Clone, Copy, Debug, Default)]
-struct Charged {
-    key: u64,
-    /// The charge before that has the same way.
-    before: u32,
-}
+#[repr(align(64))]
+struct Bucket([u32; 16]);
 
-/// The last charge of a way. It tells mostly by itself that a request is another one.
-#[derive(Clone, Copy, Debug, Default)]
-struct Newest {
-    number: u32,
-    /// The high bits of its key.
-    mark: u16,
-    /// How far back the one before it is, in steps of [`GAP`]; [`NONE_BEFORE`] where that is behind the window.
-    gap: u16,
-}
+/// Twice as many places as charges in the window.
+const BUCKETS: usize = 2 * WINDOW / 16;
 
-const GAP: u32 = 4;
-const NONE_BEFORE: u16 = u16::MAX;
+/// The bits of a charge that tell its number.
+const NUMBERED: u32 = (1 << 20) - 1;
 
-impl Newest {
-    /// Without a branch, since it would be one that cannot be guessed.
+const LEAST_LOST: usize = 4_096;
+
+impl Bucket {
+    /// Whether a charge has the mark of a key. All are compared at once.
     #[inline(always)]
-    fn may_lead_to(self, key: u64, next: u32) -> bool {
-        let age = next.wrapping_sub(self.number);
-        let age_before = age.wrapping_add(u32::from(self.gap) * GAP);
-        let may_be = (self.mark == mark(key)) | (age_before <= WINDOW as u32);
-        may_be & (self.number > 0) & (age <= WINDOW as u32)
+    fn has_mark(&self, key: u64) -> bool {
+        let mark = mark(key);
+        self.0.iter().fold(false, |found, charge| found | (charge & !NUMBERED == mark))
+    }
+
+    fn newest(&self) -> u32 {
+        self.0[0]
+    }
+
+    fn oldest(&self) -> u32 {
+        self.0[15]
+    }
+
+    #[inline(always)]
+    fn push(&mut self, charge: u32) {
+        let before = self.0;
+        self.0[1..].copy_from_slice(&before[..15]);
+        self.0[0] = charge;
     }
 }
 
-fn mark(key: u64) -> u16 {
-    (key >> 48) as u16
+fn mark(key: u64) -> u32 {
+    (key >> 32) as u32 & !NUMBERED
+}
+
+/// The bucket of a key.
+fn bucket_of(key: u64) -> usize {
+    key as usize % BUCKETS
 }
 
 /// What was known of a request at some time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hint {
     newest: u32,
-    is_known: bool,
+    may_be_known: bool,
 }
-
-/// Twice as many ways in as charges: most lead to none.
-const WAYS: usize = 2 * WINDOW;
 
 impl Default for Duplicates {
     fn default() -> Duplicates {
-        Duplicates { charges: Vec::new(), newest: Vec::new(), next: 1 }
+        // No place that is empty looks like a charge of the window.
+        Duplicates { keys: Vec::new(), buckets: Vec::new(), next: 2 * WINDOW as u32, lost: HashMap::new(), most_lost: LEAST_LOST }
     }
 }
 
@@ -157,31 +175,33 @@ impl Duplicates {
     /// Whether the request was charged already.
     pub fn has(&self, request: RequestKey) -> bool {
         let key = request.0.get();
-        self.is_behind(self.newest(key), key)
+        self.may_have(&self.bucket(key), key) && self.has_surely(key)
     }
 
-    fn newest(&self, key: u64) -> Newest {
-        self.newest.get(way(key)).copied().unwrap_or_default()
+    #[inline(always)]
+    fn bucket(&self, key: u64) -> Bucket {
+        self.buckets.get(bucket_of(key)).copied().unwrap_or_default()
     }
 
-    fn is_in_window(&self, number: u32) -> bool {
-        number > 0 && self.next.wrapping_sub(number) <= WINDOW as u32
+    #[inline(always)]
+    fn may_have(&self, bucket: &Bucket, key: u64) -> bool {
+        bucket.has_mark(key) | self.may_be_in_window(bucket.oldest())
     }
 
-    /// Whether a charge, or one behind it, has the key.
-    fn is_behind(&self, newest: Newest, key: u64) -> bool {
-        if !newest.may_lead_to(key, self.next) {
-            return false;
-        }
-        let mut number = newest.number;
-        while self.is_in_window(number) {
-            let charge = self.charges[number as usize % WINDOW];
-            if charge.key == key {
-                return true;
-            }
-            number = charge.before;
-        }
-        false
+    /// Whether a charge may be one of the last ones. A much older one may look like one of them.
+    fn may_be_in_window(&self, charge: u32) -> bool {
+        (self.next.wrapping_sub(charge) & NUMBERED) <= WINDOW as u32
+    }
+
+    #[cold]
+    fn has_surely(&self, key: u64) -> bool {
+        let is_of = |number: u32| self.key(number) == key;
+        self.bucket(key).0.into_iter().any(is_of) || self.lost.get(&key).is_some_and(|number| is_of(*number))
+    }
+
+    /// The key of a charge of the window; another one, where it is too old.
+    fn key(&self, number: u32) -> u64 {
+        self.keys.get(number as usize % WINDOW).copied().unwrap_or_default()
     }
 
     /// What is known by now of some rows' requests.
@@ -189,16 +209,16 @@ impl Duplicates {
         hints.clear();
         hints.extend(requests.map(|request| {
             let key = request.map_or(0, |request| request.0.get());
-            let newest = self.newest(key);
-            Hint { newest: newest.number, is_known: request.is_some() && self.is_behind(newest, key) }
+            let bucket = self.bucket(key);
+            Hint { newest: bucket.newest(), may_be_known: self.may_have(&bucket, key) }
         }));
     }
 
     /// The same as [`Duplicates::has`], where there is a hint.
     #[inline]
     pub fn has_by(&self, request: RequestKey, hint: Hint) -> bool {
-        let is_as_foreseen = self.newest(request.0.get()).number == hint.newest;
-        (hint.is_known || !is_as_foreseen) && self.has(request)
+        let is_as_foreseen = self.bucket(request.0.get()).newest() == hint.newest;
+        (hint.may_be_known || !is_as_foreseen) && self.has(request)
     }
 
     /// Whether the request was charged already; remembers it.
@@ -211,22 +231,31 @@ impl Duplicates {
     }
 
     /// Remembers a request that was not charged before.
+    #[inline]
     pub fn remember(&mut self, request: RequestKey) {
         let key = request.0.get();
-        if self.newest.is_empty() {
-            (self.charges, self.newest) = (vec![Charged::default(); WINDOW], vec![Newest::default(); WAYS]);
+        if self.buckets.is_empty() {
+            (self.keys, self.buckets) = (vec![0; WINDOW], vec![Bucket::default(); BUCKETS]);
         }
-        let before = self.newest[way(key)].number;
-        let gap = if self.is_in_window(before) { (self.next.wrapping_sub(before) / GAP) as u16 } else { NONE_BEFORE };
-        self.newest[way(key)] = Newest { number: self.next, mark: mark(key), gap };
-        self.charges[self.next as usize % WINDOW] = Charged { key, before };
-        self.next = self.next.checked_add(1).unwrap_or(1);
+        let oldest = self.buckets[bucket_of(key)].oldest();
+        if self.may_be_in_window(oldest) {
+            self.lose(oldest);
+        }
+        self.buckets[bucket_of(key)].push(self.next & NUMBERED | mark(key));
+        self.keys[self.next as usize % WINDOW] = key;
+        self.next = self.next.wrapping_add(1);
     }
-}
 
-/// The place of a key in `newest`.
-fn way(key: u64) -> usize {
-    key as usize % WAYS
+    /// Keeps the key of a charge that leaves its bucket.
+    #[cold]
+    fn lose(&mut self, charge: u32) {
+        self.lost.insert(self.key(charge), charge);
+        if self.lost.len() > self.most_lost {
+            let keys = &self.keys;
+            self.lost.retain(|key, number| keys[*number as usize % WINDOW] == *key);
+            self.most_lost = LEAST_LOST.max(2 * self.lost.len());
+        }
+    }
 }
 
 /// All that an entry says; its id only where it has no request id, since views of the log number their rows anew.

@@ -46,6 +46,12 @@ pub struct Bar {
     pub label: String,
 }
 
+pub const TEXTS: Holds = Holds::Texts;
+pub const NUMBERS: Holds = Holds::Numbers;
+
+/// So many things of a kind are told one by one.
+pub const MOST_LINES: usize = 200;
+
 impl<'o> Page<'o> {
     pub fn new(out: &'o mut dyn Write) -> Page<'o> {
         Page { out }
@@ -54,6 +60,27 @@ impl<'o> Page<'o> {
     /// Our own markup.
     pub fn mark(&mut self, markup: &'static str) -> io::Result<()> {
         self.out.write_all(markup.as_bytes())
+    }
+
+    /// Begins a section with its title and a sentence.
+    pub fn section(&mut self, title: &'static str, sentence: &'static str) -> io::Result<()> {
+        self.mark("<section>\n<h2>")?;
+        self.mark(title)?;
+        self.mark("</h2>\n<p class=\"note\">")?;
+        self.mark(sentence)?;
+        self.mark("</p>\n")
+    }
+
+    pub fn end_section(&mut self) -> io::Result<()> {
+        self.mark("</section>\n")
+    }
+
+    /// Says that not all are told.
+    pub fn more(&mut self, count: usize, told: usize) -> io::Result<()> {
+        match count.saturating_sub(told) {
+            0 => Ok(()),
+            more => self.element("<p class=\"note\">", &format!("and {} more", grouped(more as i128)), "</p>\n"),
+        }
     }
 
     /// A text from a log or a config, no longer than a line or two.
