@@ -35,6 +35,8 @@ pub fn differences(configured: &Terms, logged: &Terms) -> Vec<Difference> {
     } else {
         match mode {
             Mode::Free => return found,
+            // The same price with its factors is none other, however it is taken apart.
+            Mode::Call if configured.whole_price() == logged.whole_price() => {}
             Mode::Call => compare(&mut found, configured.price_word(), configured.price, logged.price),
             Mode::Tokens => compare_rates(&mut found, configured, logged),
             Mode::Expression => compare_expressions(&mut found, configured, logged),

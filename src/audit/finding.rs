@@ -124,7 +124,7 @@ fn ratios(terms: &Terms) -> Vec<(String, String)> {
         }
     }
     used.push(("group_ratio".to_owned(), terms.group_ratio.to_string()));
-    used.extend(terms.multipliers.iter().map(|multiplier| (multiplier.name.clone(), multiplier.value.to_string())));
+    used.extend(terms.factors().map(|factor| (factor.name.clone(), factor.value.to_string())));
     used.extend(terms.surcharges.iter().map(|surcharge| (surcharge.name.clone(), surcharge.price.to_string())));
     used
 }

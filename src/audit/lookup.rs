@@ -115,5 +115,5 @@ impl Look for Lookup<'_, '_> {
 
 /// The price of an image depends on what its row says of it.
 fn is_of_its_own(terms: &Terms) -> bool {
-    !terms.multipliers.is_empty()
+    !terms.multipliers.is_empty() || !terms.price_factors.is_empty()
 }

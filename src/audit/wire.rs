@@ -69,7 +69,7 @@ enum AdjustmentWord {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Explained {
     causes: Vec<(Causes, Vec<(Word, String)>)>,
-    numbers: Vec<(Cause, SlotWord, Ratio, bool)>,
+    numbers: Vec<(Cause, SlotWord, Ratio, (bool, bool))>,
     /// The numbers count only where the whole class was asked for some.
     numbers_unsought: bool,
     models: Vec<String>,
@@ -92,7 +92,7 @@ impl TryFrom<String> for SlotWord {
     type Error = String;
 
     fn try_from(text: String) -> Result<SlotWord, String> {
-        let plain = [Slot::ModelRatio, Slot::GroupRatio, Slot::Price, Slot::Multiplier(0), Slot::QuotaPerUnit];
+        let plain = [Slot::ModelRatio, Slot::GroupRatio, Slot::Price, Slot::Multiplier(0), Slot::ToolPrice(0), Slot::QuotaPerUnit];
         let rates = pricing::Class::ALL.into_iter().map(Slot::Rate);
         let found = plain.into_iter().chain(rates).find(|slot| word(*slot) == text);
         found.map(SlotWord).ok_or_else(|| format!("no number of a charge is called `{text}`"))
@@ -105,7 +105,9 @@ impl Explained {
         Explained {
             numbers_unsought: diagnosis.numbers_unsought,
             causes: diagnosis.causes.into_iter().map(|explanation| (explanation.causes, explanation.implied)).collect(),
-            numbers: numbers.map(|number| (number.cause, SlotWord(number.slot), number.value, number.is_earned)).collect(),
+            numbers: numbers
+                .map(|number| (number.cause, SlotWord(number.slot), number.value, (number.is_earned, number.is_hint)))
+                .collect(),
             models: diagnosis.models,
             unit: diagnosis.unit,
             implied: diagnosis.implied.into_iter().map(|(slot, value)| (SlotWord(slot), value)).collect(),
@@ -119,7 +121,9 @@ impl From<Explained> for Diagnosis {
         let numbers = explained.numbers.into_iter();
         Diagnosis {
             causes: causes.map(|(causes, implied)| Explanation { causes, implied, changed: None }).collect(),
-            numbers: numbers.map(|(cause, SlotWord(slot), value, is_earned)| Number { cause, slot, value, is_earned }).collect(),
+            numbers: numbers
+                .map(|(cause, SlotWord(slot), value, (is_earned, is_hint))| Number { cause, slot, value, is_earned, is_hint })
+                .collect(),
             numbers_unsought: explained.numbers_unsought,
             models: explained.models,
             unit: explained.unit,

@@ -3,6 +3,7 @@
 //! A [`Config`] is plain data, put together from sources (`read::config`) that lie over one another. It does not
 //! know which gateway it is for: names, fallbacks and locks are the profile's.
 
+mod channel_prices;
 pub mod issue;
 mod tariff;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exact::Ratio;
 
+pub use channel_prices::{ChannelPrice, ChannelPrices};
 pub use tariff::{AudioTariff, CompiledIn, Displayed, Extent, ImageTariff, Provider, Rates, Tariff, Tier, Window};
 
 /// The maps of numbers by name that gateways keep in their options.
@@ -297,6 +299,8 @@ pub struct Config {
     pub users: HashMap<String, User>,
     /// By channel id as decimal text; also by uuid and by name where a gateway names channels so.
     pub channels: HashMap<String, Channel>,
+    /// What quota's own files say of channels, by the name that rows have; `*` is every channel.
+    pub channel_prices: HashMap<String, ChannelPrices>,
     /// Laisky: effective prices as the gateway shows them, by model.
     pub displayed: HashMap<String, Vec<Displayed>>,
     /// Laisky: compiled-in prices.
@@ -349,6 +353,9 @@ impl Config {
         }
         self.users.extend(later.users);
         self.channels.extend(later.channels);
+        for (name, prices) in later.channel_prices {
+            self.channel_prices.entry(name).or_default().overlay(prices);
+        }
         self.displayed.extend(later.displayed);
         self.compiled_in.extend(later.compiled_in);
         if !later.price_list.is_empty() {
@@ -396,6 +403,7 @@ impl Config {
         self.effective_completion.values_mut().for_each(|effective| visit(&mut effective.number));
         self.model_prices.values_mut().for_each(|prices| prices.numbers_mut().for_each(&mut *visit));
         self.price_list.iter_mut().flat_map(ListedPrice::numbers_mut).for_each(&mut *visit);
+        self.channel_prices.values_mut().flat_map(ChannelPrices::numbers_mut).for_each(&mut *visit);
         self.quota_per_unit.iter_mut().for_each(&mut *visit);
         self.periods.iter_mut().for_each(|period| period.config.each_number(visit));
     }

@@ -22,7 +22,7 @@ pub fn may_give(terms: &Terms, written: &Charged, points: Points) -> bool {
 pub fn estimate(terms: &Terms) -> Option<Estimate> {
     let base = match &terms.formula {
         Formula::Decimal | Formula::Sum(Sum::OneApi | Sum::ClaudeOf2025) => tokens(terms).times(terms.model_ratio),
-        Formula::DecimalPrice => Estimate::of(terms.price).times(terms.quota_per_unit),
+        Formula::DecimalPrice => Estimate::of(terms.whole_price()).times(terms.quota_per_unit),
         _ => return None,
     };
     let amount = base.times(terms.group_ratio);

@@ -99,7 +99,7 @@ fn laisky(terms: &Terms) -> InFloats {
 pub fn number(terms: &Terms, factor: &Factor) -> Ratio {
     let multipliers = || terms.multipliers.iter().map(|multiplier| multiplier.value);
     match factor {
-        Factor::Price => terms.price,
+        Factor::Price => terms.whole_price(),
         Factor::QuotaPerUnit => terms.quota_per_unit,
         Factor::GroupRatio => terms.group_ratio,
         Factor::ModelRatio => terms.model_ratio,

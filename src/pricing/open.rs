@@ -127,6 +127,8 @@ pub enum Slot {
     Price,
     Rate(Class),
     Multiplier(usize),
+    /// USD of a surcharge.
+    ToolPrice(usize),
     QuotaPerUnit,
 }
 
@@ -149,6 +151,11 @@ impl Terms {
             Slot::Multiplier(index) => {
                 if let Some(multiplier) = self.multipliers.get_mut(index) {
                     multiplier.value = value;
+                }
+            }
+            Slot::ToolPrice(index) => {
+                if let Some(surcharge) = self.surcharges.get_mut(index) {
+                    surcharge.price = value;
                 }
             }
         }

@@ -51,7 +51,7 @@ fn whole(terms: &Terms) -> Charge {
     match &terms.formula {
         Formula::Decimal => decimal(terms, multiplied(terms, tokens(terms) * terms.model_ratio * terms.group_ratio) + tools(terms)),
         Formula::DecimalPrice => {
-            let call = Exact::from(terms.price) * terms.quota_per_unit * terms.group_ratio;
+            let call = Exact::from(terms.whole_price()) * terms.quota_per_unit * terms.group_ratio;
             decimal(terms, multiplied(terms, call) + tools(terms))
         }
         Formula::Sum(sum) => float(terms, in_floats::sum(terms, *sum), rounding_of(*sum)),

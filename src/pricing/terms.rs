@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::open::Open;
 use super::usage::{Class, PerClass};
 use crate::exact::{Exact, Ratio};
+use crate::float;
 use crate::float::expr::{self, Expression};
 pub use crate::float::gateway::FloatRounding;
 
@@ -278,6 +279,8 @@ pub struct Terms {
     pub group_ratio: Ratio,
     /// USD per call; one-hub: in units of 1000 points.
     pub price: Ratio,
+    /// What the price of a call is multiplied with before all else, in float64: images of new-api in 2024 and 2025.
+    pub price_factors: Vec<Multiplier>,
     pub multipliers: Vec<Multiplier>,
     pub surcharges: Vec<Surcharge>,
     /// Points for 1 USD.
@@ -311,6 +314,7 @@ impl Terms {
             model_ratio,
             group_ratio,
             price: Ratio::ZERO,
+            price_factors: Vec::new(),
             multipliers: Vec::new(),
             surcharges: Vec::new(),
             quota_per_unit: QUOTA_PER_UNIT,
@@ -369,12 +373,33 @@ impl Terms {
         }
     }
 
+    /// Whether the points for 1 USD enter the charge.
+    pub fn is_in_usd(&self) -> bool {
+        let in_usd = match self.formula.rules() {
+            Formula::Product(product) => product.factors.contains(&Factor::QuotaPerUnit),
+            formula => matches!(formula.mode(), Mode::Call | Mode::Expression),
+        };
+        in_usd || !self.surcharges.is_empty()
+    }
+
     /// The word of reports for the price of a call.
     pub fn price_word(&self) -> &'static str {
         if self.is_one_hub() { "input_ratio" } else { "model_price" }
     }
 
-    /// The price of a call in USD.
+    /// The price of a call with its factors: `price · Π`, Π multiplied first.
+    pub fn whole_price(&self) -> Ratio {
+        let times = |a: Ratio, b: Ratio| float::product(a, b).unwrap_or(a);
+        let all = self.price_factors.iter().map(|factor| factor.value).reduce(times);
+        all.map_or(self.price, |all| times(self.price, all))
+    }
+
+    /// What the charge is multiplied with, in the order of reports. Within the price of a call, 1 says nothing.
+    pub fn factors(&self) -> impl Iterator<Item = &Multiplier> {
+        self.price_factors.iter().filter(|factor| factor.value != Ratio::ONE).chain(&self.multipliers)
+    }
+
+    /// The price of a call in USD, without its factors.
     pub fn call_price(&self) -> Exact {
         let price = Exact::from(self.price);
         if self.is_one_hub() { super::lines::in_usd(price * 1000, self.quota_per_unit) } else { price }

@@ -132,7 +132,7 @@ fn write_one(priced: &Priced<'_>, extras: &Extras, out: &mut dyn Write) -> io::R
     writeln!(out, "{}, group {}\n", printable(model), printable(&priced.of.group))?;
     write_lines(&priced.lines, out)?;
     writeln!(out, "\nsubtotal     {}", exact_usd(&priced.subtotal))?;
-    for multiplier in &priced.of.terms.multipliers {
+    for multiplier in priced.of.terms.factors() {
         writeln!(out, "multiplier   {} {}", printable(&multiplier.name), multiplier.value)?;
     }
     writeln!(out, "group ratio  {}", priced.of.terms.group_ratio)?;

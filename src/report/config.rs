@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 use crate::config::{
-    Config, EffectiveCompletion, GroupRules, ListedPrice, Map, MapName, ModelPrices, Number, Provider, Rates, User,
+    ChannelPrice, ChannelPrices, Config, EffectiveCompletion, GroupRules, ListedPrice, Map, MapName, ModelPrices, Number, Provider,
+    Rates, User,
 };
 use crate::exact::Ratio;
 
@@ -68,6 +69,7 @@ fn table(config: &Config) -> Table {
     }
     push_or_unknown(&mut table, "group", &config.groups, &config.unknown_groups, group);
     push_or_unknown(&mut table, "user", &config.users, &config.unknown_users, user);
+    push(&mut table, "channel", &config.channel_prices, channel);
     compiled_in(&mut table, config);
     push(&mut table, "settings", &config.settings, |text| Value::Text(text.clone()));
     periods(&mut table, config);
@@ -170,6 +172,19 @@ fn effective(effective: &EffectiveCompletion) -> Value {
 fn user(user: &User) -> Table {
     let group = ("group".to_owned(), Value::Text(user.group.clone()));
     vec![group, ("accepts_unset".to_owned(), Value::Bool(user.accepts_unset))]
+}
+
+fn channel(prices: &ChannelPrices) -> Value {
+    let groups = prices.groups.iter().map(|groups| ("groups".to_owned(), Value::Texts(groups.clone())));
+    let mut table: Table = groups.collect();
+    push(&mut table, "model", &prices.models, channel_price);
+    Value::Table(table)
+}
+
+fn channel_price(price: &ChannelPrice) -> Value {
+    let numbers = price.numbers().into_iter().filter_map(|(word, found)| Some((word.to_owned(), number(&found?))));
+    let unknown = price.unknown.then(|| ("unknown".to_owned(), Value::Bool(true)));
+    Value::Table(numbers.chain(unknown).collect())
 }
 
 fn model(prices: &ModelPrices) -> Table {

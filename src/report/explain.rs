@@ -202,7 +202,7 @@ fn write_charge(told: &Told<'_>, calculation: &Calculation, out: &mut dyn Write)
         writeln!(out)?;
     }
     write_outside(terms, out)?;
-    for multiplier in &terms.multipliers {
+    for multiplier in terms.factors() {
         writeln!(out, "multiplier   {} {}", printable(&multiplier.name), multiplier.value)?;
     }
     writeln!(out, "group ratio  {} ({})", terms.group_ratio, printable(&told.of.group_ratio_from))?;

@@ -161,7 +161,7 @@ fn one_rounding(terms: &Terms) -> Part {
     let (model, group) = (terms.model_ratio, terms.group_ratio);
     let base = match &terms.formula {
         Formula::Decimal => weighted_lines(terms).times(model).times(group),
-        Formula::DecimalPrice => Part::of(terms.price).times(terms.quota_per_unit).times(group),
+        Formula::DecimalPrice => Part::of(terms.whole_price()).times(terms.quota_per_unit).times(group),
         Formula::Sum(Sum::ClaudeOf2025) => weighted_lines(terms).times(group).times(model),
         Formula::Sum(_) => weighted_lines(terms).times(model).times(group),
         Formula::Expression(_) => summands(terms).times(Ratio::new(1, -6)).times(terms.quota_per_unit).times(group),
@@ -370,7 +370,7 @@ fn of_product(terms: &Terms, product: Product, charge: &Charge) -> Vec<Step> {
     let multipliers = || terms.multipliers.iter().map(|multiplier| Exact::from(multiplier.value));
     let number = |factor: &Factor| -> Vec<Exact> {
         match factor {
-            Factor::Price => vec![terms.price.into()],
+            Factor::Price => vec![terms.whole_price().into()],
             Factor::QuotaPerUnit => vec![terms.quota_per_unit.into()],
             Factor::GroupRatio => vec![terms.group_ratio.into()],
             Factor::ModelRatio => vec![terms.model_ratio.into()],

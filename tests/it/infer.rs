@@ -34,7 +34,7 @@ fn write_log(folder: &Path, name: &str, groups: &[(&str, &str)]) -> PathBuf {
 }
 
 #[track_caller]
-fn infer(log: &Path, folder: &Path, flags: &[&str]) -> (PathBuf, String) {
+pub fn infer(log: &Path, folder: &Path, flags: &[&str]) -> (PathBuf, String) {
     let config = folder.join("inferred.toml");
     let done = quota(&[&["infer", log.to_str().unwrap(), "-o", config.to_str().unwrap()], flags].concat());
     assert_eq!(done.code, 0, "{}", done.err);
@@ -43,7 +43,7 @@ fn infer(log: &Path, folder: &Path, flags: &[&str]) -> (PathBuf, String) {
 }
 
 #[track_caller]
-fn has(text: &str, line: &str) {
+pub fn has(text: &str, line: &str) {
     assert!(text.lines().any(|found| found.split("  #").next() == Some(line)), "no `{line}` in\n{text}");
 }
 
@@ -300,7 +300,7 @@ fn the_gateway_that_was_named_is_written_down() {
 
 /// All so many rows are right under the inferred config.
 #[track_caller]
-fn all_match(log: &Path, config: &Path, rows: i64, text: &str) {
+pub fn all_match(log: &Path, config: &Path, rows: i64, text: &str) {
     let audited = audit(log, &["--config", config.to_str().unwrap()]);
     assert_eq!((audited.code, audited.total("matched")), (0, rows), "{text}");
 }
@@ -346,6 +346,17 @@ fn where_too_many_charges_differ_the_model_is_unknown() {
     assert!(text.contains("; 1 row of 24 does not fit"), "{text}");
     assert_eq!(flagged(&log, &config), [6]);
     plant(&log, 17, &|quota| quota * 5);
+    let (config, text) = infer(&log, folder.path(), &[]);
+    has(&text, "\"gpt-x\" = { unknown = true }");
+    assert!(flagged(&log, &config).is_empty(), "{text}");
+}
+
+/// The last row of a user may be the first at another ratio.
+#[test]
+fn a_wrong_charge_has_right_ones_before_and_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = write_rows(folder.path(), 60, &|_, _| "1.25");
+    plant(&log, 25, &|quota| quota * 2);
     let (config, text) = infer(&log, folder.path(), &[]);
     has(&text, "\"gpt-x\" = { unknown = true }");
     assert!(flagged(&log, &config).is_empty(), "{text}");

@@ -15,6 +15,7 @@ mod forms;
 mod groups;
 mod hostile;
 mod infer;
+mod infer_gateways;
 mod laws;
 mod merge;
 mod named;

@@ -52,6 +52,13 @@ fn rows() -> Vec<Wrong> {
             1_400,
             "tool-surcharge-omitted",
         ),
+        // 1,400 points, and 60 calls at 17.3 USD per 1,000 in place of 10.
+        wrong(
+            today(json!({"completion_ratio": 4, "tool_surcharges": [{"name": "web_search", "count": 60, "price": 10}]})),
+            (1_000, 100),
+            520_400,
+            "tool-surcharge-differs",
+        ),
         // 10 · 0.5 is rounded to 5 and 3 · 0.5 to 2 points; the calls are added to that.
         wrong(
             today(
@@ -82,6 +89,14 @@ fn rows() -> Vec<Wrong> {
             (100, 10),
             110,
             "audio-ratio-omitted",
+        ),
+        // With the cached tokens left in, 40 are left: 70 + 20 + 10 + 2,000 points, and 40.
+        wrong(
+            today(json!({"cache_tokens": 70, "cache_ratio": 1, "image": true, "image_output": 20, "image_ratio": 1,
+                "audio_input_seperate_price": true, "audio_input_price": 100, "audio_input_token_count": 40})),
+            (100, 10),
+            2_140,
+            "cache-double-counted",
         ),
         // More is cached than the prompt holds, so `p` is 0: (10 · 2.5 + 150 · 0.25) / 2 points.
         wrong(by_expression(WITH_CACHED, 150), (100, 10), 31, "completion-ratio-omitted"),
@@ -190,4 +205,42 @@ fn corners_have_the_cause_that_they_were_made_with() {
     let told: Vec<&str> = audited.rows.iter().map(verdict).collect();
     let made: Vec<&str> = rows.iter().map(|row| row.cause).collect();
     assert_eq!(told, made, "{:#?}", audited.rows);
+}
+
+#[test]
+fn a_small_charge_is_explained_by_the_number_that_larger_ones_agree_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.ndjson");
+    // Tokens · 0.494 in place of 1.7. The last row would be 0.493 or 0.495 as well.
+    let rows = [(20_001, 9_880), (30_011, 14_825), (700, 346)];
+    let rows = rows.map(|(tokens, charged)| wrong(today(json!({"model_ratio": 1.7})), (tokens, 0), charged, "model-ratio-differs"));
+    std::fs::write(&log, rows.iter().enumerate().map(|(id, row)| line(id, "m", "default", row)).collect::<String>()).unwrap();
+    let audited = audit(&log, &["--basis", "logged"]);
+    let causes = audited.end["causes"].as_array().unwrap();
+    let told: Vec<_> = causes.iter().map(|cause| (cause["cause"].as_str(), cause["rows"].as_i64(), &cause["implied"])).collect();
+    assert_eq!(told, [(Some("model-ratio-differs"), Some(3), &json!({"model_ratio": "0.494"}))], "{causes:#?}");
+}
+
+#[test]
+fn another_number_of_points_for_1_usd_holds_for_expressions_and_videos() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.ndjson");
+    let video = |content, price: Value, charged| Wrong {
+        content,
+        ..wrong(json!({"is_task": true, "request_path": "/v1/videos", "model_price": price}), (0, 0), charged, "")
+    };
+    // Points for 1 USD are 610,000: (p · 2.5 + c · 15) / 10⁶ · 610,000, and the price of each second that is cut to whole points.
+    let rows = [
+        ("tiered", wrong(by_expression(WITHOUT_CACHED, 0), (4_000, 1_000), 15_250, "")),
+        ("tiered", wrong(by_expression(WITHOUT_CACHED, 0), (10_000, 100), 16_165, "")),
+        ("video", video("操作 textGenerate, 计算参数：seconds: 8.00", json!(0.123_457), 602_464)),
+        ("video", video("操作 textGenerate, 计算参数：seconds: 5.00", json!(0.123_457), 376_540)),
+        ("song", video("操作 MUSIC", json!(0.1), 61_000)),
+    ];
+    let lines = rows.iter().enumerate().map(|(id, (model, row))| line(id, model, "default", row));
+    std::fs::write(&log, lines.collect::<String>()).unwrap();
+    let audited = audit(&log, &["--basis", "logged"]);
+    let causes = audited.end["causes"].as_array().unwrap();
+    let told: Vec<_> = causes.iter().map(|cause| (cause["cause"].as_str(), cause["rows"].as_i64(), &cause["implied"])).collect();
+    assert_eq!(told, [(Some("quota-per-unit-differs"), Some(5), &json!({"quota_per_unit": "610000"}))], "{causes:#?}");
 }

@@ -310,7 +310,10 @@ pub fn show(case: &Case<'_>, terms: &Terms, (cause, make): (Cause, Make), change
     match make {
         Prices(make) | PointsOf(make) | Other(make) => make(case, terms, &mut changes),
         TokensOf(counted) => {
-            let tokens = Tokens { usage: &terms.usage, prompt: case.prompt, formula: &terms.formula };
+            // Audio with a price of its own is within the prompt, but no class of the usage.
+            let apart: i64 = surcharges(terms).filter(|(_, surcharge)| is_audio(surcharge)).map(|(_, audio)| audio.count).sum();
+            let prompt = case.prompt.saturating_sub(apart);
+            let tokens = Tokens { usage: &terms.usage, prompt, formula: &terms.formula };
             for (counted, usage) in counted.iter().filter_map(|counted| Some((counted, counted.usage(&tokens)?))) {
                 changes.push_usage(case, terms, |changed| match counted {
                     Counted::Free(classes) => used(terms, classes).for_each(|class| changed.set_free(class)),
@@ -585,20 +588,32 @@ fn other_mode(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>, from: M
     }
 }
 
+/// The factors of a charge: those within the price of a call, and those beside it.
+fn factors(terms: &Terms) -> impl Iterator<Item = (usize, &Multiplier)> {
+    terms.price_factors.iter().chain(&terms.multipliers).enumerate()
+}
+
+fn with_factor(terms: &Terms, index: usize, value: Ratio) -> Terms {
+    let mut changed = terms.clone();
+    let mut factors = changed.price_factors.iter_mut().chain(&mut changed.multipliers);
+    factors.nth(index).into_iter().for_each(|factor| factor.value = value);
+    changed
+}
+
 fn multiplier_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    let counts = terms.multipliers.iter().filter(|multiplier| multiplier.value != Ratio::ONE).count();
-    for (index, multiplier) in terms.multipliers.iter().enumerate().filter(|(_, multiplier)| multiplier.value != Ratio::ONE) {
-        changes.push_implied(terms.with(Slot::Multiplier(index), Ratio::ONE), "multiplier", &multiplier.name);
+    let counting = || factors(terms).filter(|(_, factor)| factor.value != Ratio::ONE);
+    for (index, factor) in counting() {
+        changes.push_implied(with_factor(terms, index, Ratio::ONE), "multiplier", &factor.name);
     }
-    if counts > 1 {
-        let mut changed = terms.clone();
-        changed.multipliers.iter_mut().for_each(|multiplier| multiplier.value = Ratio::ONE);
-        changes.push(changed);
+    if counting().count() > 1 {
+        changes.push(counting().fold(terms.clone(), |changed, (index, _)| with_factor(&changed, index, Ratio::ONE)));
     }
 }
 
 /// More than anybody multiplies a request with.
 const MOST_FACTOR: i64 = 10_000;
+/// The name of a number of images or calls.
+const NUMBER: &str = "n";
 
 /// A whole factor on a charge that has multipliers; a price per call counts as one. The factor may stand behind the rounding.
 fn multiplier_whole(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
@@ -606,20 +621,28 @@ fn multiplier_whole(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
         return;
     }
     let mut base = terms.clone();
+    // Of the factors within a price only the number is any whole one.
+    let within = base.price_factors.iter().position(|factor| factor.name == NUMBER);
+    within.into_iter().for_each(|index| other_factors(case, &base, index, changes));
     if base.multipliers.is_empty() {
         price_times(case, terms, changes);
-        base.multipliers.push(Multiplier { name: "n".to_owned(), value: Ratio::ONE });
+        base.multipliers.push(Multiplier { name: NUMBER.to_owned(), value: Ratio::ONE });
         if let Formula::Product(product) = &mut base.formula {
             product.after = After::Multiplied;
         }
     }
-    for index in 0..base.multipliers.len() {
-        for factor in whole_factors(case, &base, index) {
-            changes.push_implied(base.with(Slot::Multiplier(index), Ratio::from(factor)), "multiplier", factor);
-        }
+    for index in base.price_factors.len()..base.price_factors.len() + base.multipliers.len() {
+        other_factors(case, &base, index, changes);
     }
     if let Some(times) = times(case) {
         changes.push_times(case.charged, times);
+    }
+}
+
+/// Other whole numbers that a factor may have been.
+fn other_factors(case: &Case<'_>, terms: &Terms, index: usize, changes: &mut Changes<'_>) {
+    for factor in whole_factors(case, terms, index) {
+        changes.push_implied(with_factor(terms, index, Ratio::from(factor)), "multiplier", factor);
     }
 }
 
@@ -642,10 +665,9 @@ fn times(case: &Case<'_>) -> Option<i64> {
     (expected.checked_mul(times) == Some(case.charged.0) && (2..=MOST_FACTOR).contains(&times)).then_some(times)
 }
 
-/// Other whole numbers that a multiplier may have been.
 fn whole_factors(case: &Case<'_>, terms: &Terms, index: usize) -> impl Iterator<Item = i64> + use<> {
-    let current = terms.multipliers.get(index).and_then(|multiplier| multiplier.value.whole());
-    let counts = near(case, &|value| price(&terms.with(Slot::Multiplier(index), Ratio::from(value))).amount);
+    let current = factors(terms).nth(index).and_then(|(_, factor)| factor.value.whole());
+    let counts = near(case, &|value| price(&with_factor(terms, index, Ratio::from(value))).amount);
     counts.filter(move |count| (2..=MOST_FACTOR).contains(count) && Some(*count) != current)
 }
 
@@ -658,7 +680,7 @@ fn near(case: &Case<'_>, amount_at: &dyn Fn(i64) -> Exact) -> impl Iterator<Item
     count.into_iter().flat_map(|count| count.saturating_sub(1)..=count.saturating_add(1))
 }
 
-fn tools(terms: &Terms) -> impl Iterator<Item = (usize, &Surcharge)> {
+pub(super) fn tools(terms: &Terms) -> impl Iterator<Item = (usize, &Surcharge)> {
     surcharges(terms).filter(|(_, surcharge)| !is_audio(surcharge))
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Shared {
     causes: Causes,
     number: Option<(Word, Ratio)>,
     name: Option<Box<str>>,
+    /// A number that explains the row, but elects nothing.
+    is_hint: bool,
 }
 
 /// Rows with the points and times of them.
@@ -352,11 +354,12 @@ impl Shared {
     /// What explains a row beside its numbers.
     fn named(diagnosis: &Diagnosis) -> impl Iterator<Item = Shared> {
         let of_row = diagnosis.causes.iter().filter(|explanation| explanation.causes.kind != Kind::Earned);
-        let of_row = of_row.map(|explanation| Shared { causes: explanation.causes, number: None, name: None });
+        let of_row = of_row.map(|explanation| Shared { causes: explanation.causes, number: None, name: None, is_hint: false });
         of_row.chain(diagnosis.models.iter().map(|model| Shared {
             causes: Causes::earned(Cause::ModelPriceOther),
             number: None,
             name: Some(model.as_str().into()),
+            is_hint: false,
         }))
     }
 
@@ -366,7 +369,18 @@ impl Shared {
             causes: Causes::earned(number.cause),
             number: Some((word(number.slot).into(), number.value)),
             name: None,
+            is_hint: number.is_hint,
         })
+    }
+
+    /// The same for rows that elect nothing.
+    fn hint(&self) -> Shared {
+        Shared { is_hint: true, ..self.clone() }
+    }
+
+    /// Whether it is among what explains a row.
+    fn is_in(&self, all: &[Shared]) -> bool {
+        all.iter().any(|other| (&other.causes, &other.number, &other.name) == (&self.causes, &self.number, &self.name))
     }
 
     fn implied(&self) -> Option<(Word, String)> {
@@ -481,7 +495,7 @@ impl Classes {
         class.rows += told.tally.rows;
         class.by_own.add(own, told);
         let before = class.explained.len();
-        causes.iter().for_each(|causes| class.explain(Shared { causes, number: None, name: None }, own, told));
+        causes.iter().for_each(|causes| class.explain(Shared { causes, number: None, name: None, is_hint: false }, own, told));
         self.shared += class.explained.len() - before;
     }
 
@@ -562,9 +576,11 @@ impl Classes {
         let by_unit = unit.and_then(|unit| unit.by_class.get(key));
         by_unit.into_iter().flat_map(|own| &own.0).for_each(|(own, told)| left.take(*own, told));
         if let Some((shared, explained)) = class.best().filter(|_| by_unit.is_none()) {
-            for (own, told) in &ExplainedRows::from(explained.clone()).by_own.0 {
-                causes.count(shared.causes, key, told, shared.implied());
-                left.take(*own, told);
+            for explained in [Some(explained), class.explained.get(&shared.hint())].into_iter().flatten() {
+                for (own, told) in &ExplainedRows::from(explained.clone()).by_own.0 {
+                    causes.count(shared.causes, key, told, shared.implied());
+                    left.take(*own, told);
+                }
             }
             let asked = self.keeps_aside() && class.is_asked();
             causes.chosen.insert(key.clone(), Chosen { shared: shared.clone(), equals: class.equals(shared, explained), asked });
@@ -636,7 +652,10 @@ impl Class {
     /// Other earned causes that explain as many rows as an earned one.
     fn equals(&self, best: &Shared, explained: &Explained) -> Vec<Shared> {
         let is_equal = |(shared, other): &(&Shared, &Explained)| {
-            other.rows() == explained.rows() && shared.causes.kind == Kind::Earned && shared.causes != best.causes
+            other.rows() == explained.rows()
+                && shared.causes.kind == Kind::Earned
+                && shared.causes != best.causes
+                && !shared.is_hint
         };
         let others = self.explained.iter().filter(|_| best.causes.kind == Kind::Earned).filter(is_equal);
         others.map(|(shared, _)| shared.clone()).collect()
@@ -651,7 +670,7 @@ impl Class {
     fn best(&self) -> Option<(&Shared, &Explained)> {
         let enough = |(shared, explained): &(&Shared, &Explained)| {
             let rows = explained.rows();
-            rows >= 2 && (shared.causes.kind != Kind::Earned || rows * EARNED_SHARE >= self.rows)
+            rows >= 2 && !shared.is_hint && (shared.causes.kind != Kind::Earned || rows * EARNED_SHARE >= self.rows)
         };
         self.explained.iter().filter(enough).min_by(|(a, x), (b, y)| y.rows().cmp(&x.rows()).then_with(|| a.cmp(b)))
     }
@@ -702,10 +721,10 @@ impl Chosen {
         };
         let all: Vec<Shared> = Shared::named(diagnosis).chain(Shared::numbered(&numbers)).collect();
         let causes = self.shared.causes;
-        all.contains(&self.shared).then(|| OfRow {
+        self.shared.is_in(&all).then(|| OfRow {
             causes,
             implied: self.shared.implied().map_or_else(|| diagnosis.implied_by(causes), |implied| vec![implied]),
-            also: self.equals.iter().filter(|other| all.contains(other)).map(|other| other.causes).collect(),
+            also: self.equals.iter().filter(|other| other.is_in(&all)).map(|other| other.causes).collect(),
         })
     }
 }

@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 
 use super::Explanation;
+use super::changes::tools;
 use crate::audit::cause::{Cause, Causes};
 use crate::exact::{Charged, Exact, Points, Ratio};
 use crate::float::estimate::Around;
@@ -44,6 +45,8 @@ pub struct Number {
     pub value: Ratio,
     /// So few numbers as simple lie in the interval that chance is unlikely.
     pub is_earned: bool,
+    /// It elects nothing: another one as simple would lie in most intervals as wide. A row that gives it may be explained by it, if others elect it.
+    pub is_hint: bool,
 }
 
 impl Number {
@@ -119,8 +122,10 @@ impl Solved {
             estimate(changed)
         };
         let around = Around::of(at(Ratio::ZERO)?, at(Ratio::ONE)?, wrong.charged)?;
-        if let Slot::Multiplier(index) = slot {
-            changed.multipliers[index].clone_from(&wrong.terms.multipliers[index]);
+        match slot {
+            Slot::Multiplier(index) => changed.multipliers[index].clone_from(&wrong.terms.multipliers[index]),
+            Slot::ToolPrice(index) => changed.surcharges[index].price = wrong.terms.surcharges[index].price,
+            _ => {}
         }
         around.map_or(Some(()), |around| self.add(wrong, cause, slot, &around).map(drop))
     }
@@ -148,9 +153,8 @@ impl Solved {
         if slot == Slot::QuotaPerUnit && !are_all {
             return Some(false);
         }
-        let telling = simple.into_iter().filter(|(value, telling)| *telling != Telling::Little && !is_omission(slot, *value));
-        for (value, telling) in telling {
-            let number = Number { cause, slot, value, is_earned: telling == Telling::Earned };
+        for (value, telling) in simple.into_iter().filter(|(value, _)| !is_omission(slot, *value)) {
+            let number = Number { cause, slot, value, is_earned: telling == Telling::Earned, is_hint: telling == Telling::Little };
             if !self.numbers.iter().any(|known| known.is_same(&number)) {
                 self.numbers.push(number);
             }
@@ -216,7 +220,7 @@ impl Within for Interval {
 
 /// The numbers of at most four digits within, the simplest first.
 fn simple(within: &dyn Within) -> Option<Simple> {
-    // More than one digit may bring too many, and those that did are dropped.
+    // A further digit may bring too many, and those that it did are dropped.
     let mut simple = Simple { numbers: Vec::with_capacity(2 * MOST_NUMBERS + 2), are_all: true };
     let top = within.magnitude()?;
     for digits in 0..MOST_DIGITS {
@@ -229,7 +233,6 @@ fn simple(within: &dyn Within) -> Option<Simple> {
         if simple.numbers.len() > MOST_NUMBERS {
             simple.are_all = false;
             simple.numbers.truncate(shorter);
-            simple.numbers.retain(|(_, telling)| *telling != Telling::Little);
             break;
         }
         if simple.numbers.len() > shorter {
@@ -295,6 +298,7 @@ pub fn word(slot: Slot) -> &'static str {
         Slot::Price => "model_price",
         Slot::Rate(class) => class.rate_word(),
         Slot::Multiplier(_) => "multiplier",
+        Slot::ToolPrice(_) => "tool_price",
         Slot::QuotaPerUnit => "quota_per_unit",
     }
 }
@@ -320,7 +324,8 @@ fn slots(terms: &Terms) -> Vec<(Cause, Slot)> {
         Mode::Expression | Mode::Free => {}
     }
     slots.extend((0..terms.multipliers.len()).map(|index| (Cause::MultiplierDiffers, Slot::Multiplier(index))));
-    if terms.formula.mode() == Mode::Call || !terms.surcharges.is_empty() {
+    slots.extend(tools(terms).map(|(index, _)| (Cause::ToolSurchargeDiffers, Slot::ToolPrice(index))));
+    if terms.is_in_usd() {
         slots.push((Cause::QuotaPerUnitDiffers, Slot::QuotaPerUnit));
     }
     slots
@@ -353,7 +358,10 @@ impl Interval {
     fn of(wrong: Wrong<'_>, slot: Slot) -> Option<Interval> {
         let at = |value: Ratio| price(&wrong.terms.with(slot, value)).amount;
         let none = at(Ratio::ZERO);
-        let slope = at(Ratio::ONE) - none.clone();
+        // A product that is cut comes to nothing where 1 USD is one point.
+        let is_cut = slot == Slot::QuotaPerUnit && matches!(wrong.terms.formula, Formula::Product(_));
+        let far = if is_cut { Ratio::new(1, 9) } else { Ratio::ONE };
+        let slope = (at(far) - none.clone()) * Ratio::new(1, if is_cut { -9 } else { 0 });
         if slope.is_zero() {
             return None;
         }
@@ -385,9 +393,14 @@ fn slack(terms: &Terms, slot: Slot) -> Exact {
     let ratios = || Exact::from(terms.model_ratio) * terms.group_ratio;
     let steps = match (&terms.formula, slot) {
         (Formula::Sum(Sum::InSteps | Sum::OneApiOf2023 | Sum::OneHub), Slot::Rate(_)) => ratios(),
-        (Formula::Product(product), Slot::Price | Slot::ModelRatio | Slot::GroupRatio) if product.after != After::Nothing => {
+        (Formula::Product(product), Slot::Price | Slot::ModelRatio | Slot::GroupRatio | Slot::QuotaPerUnit)
+            if product.after != After::Nothing =>
+        {
             terms.multipliers.iter().fold(Exact::from(1), |all, multiplier| all * multiplier.value)
         }
+        (Formula::Decimal | Formula::DecimalPrice | Formula::Expression(_), _) => Exact::zero(),
+        // A call is rounded by itself, and what all come to once more.
+        (_, Slot::ToolPrice(index)) => (Exact::from(terms.group_ratio) + Exact::from(1)) * terms.surcharges[index].count,
         _ => Exact::zero(),
     };
     if steps.is_negative() { Exact::from(1) } else { steps + Exact::from(1) }
@@ -414,7 +427,8 @@ mod tests {
     #[track_caller]
     fn check(low: &str, high: &str, expected: &[&str]) {
         let interval = Interval { low: Exact::parse(low).unwrap(), high: Exact::parse(high).unwrap() };
-        let found: Vec<String> = simple(&interval).unwrap().numbers.into_iter().map(|(value, _)| value.to_string()).collect();
+        let telling = simple(&interval).unwrap().numbers.into_iter().filter(|(_, telling)| *telling != Telling::Little);
+        let found: Vec<String> = telling.map(|(value, _)| value.to_string()).collect();
         assert_eq!(found, expected);
     }
 

@@ -29,7 +29,7 @@ use super::cause::{Cause, Causes};
 use super::{Judged, Word};
 use crate::exact::{Charged, Points, Ratio};
 use crate::float::estimate::Sums;
-use crate::pricing::{Charge, Mode, Slot, Terms};
+use crate::pricing::{Charge, Slot, Terms};
 use crate::profile::{Related, RelatedModel};
 
 #[allow(missing_debug_implementations)]
@@ -195,8 +195,7 @@ impl Judged {
 pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     let mut causes = singles(case);
     // Another number of points for 1 USD is sought over the whole run, whatever else explains a row.
-    let by_usd = case.terms.formula.mode() == Mode::Call || !case.terms.surcharges.is_empty();
-    if !causes.is_empty() && !by_usd {
+    if !causes.is_empty() && !case.terms.is_in_usd() {
         return Diagnosis { causes, numbers_unsought: true, ..Diagnosis::default() };
     }
     let Solved { numbers, implied, unit, .. } = solve(case.wrong());

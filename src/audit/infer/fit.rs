@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Groups;
 use super::interval::Interval;
+use super::rates::{best_rate, rate_within};
 use super::sample::{Cell, Sample};
 use crate::exact::{Exact, Ratio};
 use crate::pricing::{Class, PerClass};
@@ -28,6 +29,8 @@ pub struct SolvedRate {
     pub is_built_in: bool,
     /// Rows print it.
     pub is_printed: bool,
+    /// Other rows determine the model's ratio, and then all rows of the class this rate.
+    pub is_determined: bool,
     /// What the rows leave, once the model's ratio is known.
     pub interval: Option<Interval>,
 }
@@ -56,16 +59,12 @@ pub struct Stretch {
     pub fit: ModelFit,
 }
 
-type Cells<'s> = BTreeMap<Cell, Vec<&'s Sample>>;
+pub(super) type Cells<'s> = BTreeMap<Cell, Vec<&'s Sample>>;
 
-/// Rates are tried on so many rows.
-const SCORED: usize = 96;
-/// So many rows are paired to solve for a rate.
-const PAIRED: usize = 20;
-/// So many rates are tried.
-const CANDIDATES: usize = 120;
 /// A rate that is neither printed nor the gateway's own must fit at least so many rows: two always agree on some.
 const LEAST_ROWS: usize = 3;
+/// One row that shows a rate says little, however narrow its interval is.
+const LEAST_DETERMINED: usize = 2;
 /// A stretch of fewer rows is no price of its own.
 const LEAST_STRETCH: usize = 2;
 /// A stretch of which not all rows agree has at least so many.
@@ -100,8 +99,22 @@ impl Stretch {
 }
 
 impl SolvedRate {
-    pub fn is_sure(&self) -> bool {
+    /// The rate as a price by itself instead of relative to the input.
+    fn make_absolute(&mut self, model: Ratio) {
+        self.interval = self.interval.as_ref().map(|interval| interval.times(model));
+        if let Some(interval) = self.interval.as_ref().filter(|_| !self.value.is_zero()) {
+            let simplest = interval.simplest().map(|(value, _)| value);
+            self.value = interval.determined(self.rows).or(simplest).unwrap_or(self.value);
+        }
+    }
+
+    /// Whether it is known by itself, or so many rows fit that it is no chance.
+    fn is_shown(&self) -> bool {
         self.is_built_in || self.is_printed || self.rows >= LEAST_ROWS
+    }
+
+    pub fn is_sure(&self) -> bool {
+        self.is_shown() || self.is_determined
     }
 }
 
@@ -260,9 +273,18 @@ impl ModelFit {
             rates[class] = value;
             let of_class: Vec<&Sample> = samples.iter().copied().filter(|sample| sample.has(class)).collect();
             let is_printed = hints(&of_class).any(|hints| hints.rates[class] == value);
-            solved.insert(class, SolvedRate { value, rows, is_built_in: value == built_in[class], is_printed, interval: None });
+            let is_built_in = value == built_in[class];
+            solved.insert(class, SolvedRate { value, rows, is_built_in, is_printed, is_determined: false, interval: None });
         }
-        let (products, rows) = products(cells, &|sample| sample.product(&rates, groups.ratio(&sample.cell)));
+        let product = |sample: &Sample| sample.product(&rates, groups.ratio(&sample.cell));
+        let (mut products, rows) = products(cells, &product);
+        // A rate that is a price by itself is hardly exact beside the input: rows without it say more.
+        let is_exact = |sample: &Sample| {
+            solved.iter().all(|(class, rate)| rate.is_built_in || !sample.has(*class) || !sample.is_absolute(*class))
+        };
+        for (cell, (interval, _)) in self::products(&filtered(cells, is_exact), &product).0 {
+            products.entry(cell).and_modify(|(all, _)| *all = interval);
+        }
         let printed = printed(samples);
         ModelFit { per_call: false, rates: solved, products, ratio: None, rows, printed, all_rates: rates }
     }
@@ -271,29 +293,39 @@ impl ModelFit {
     pub fn bound_rates(&mut self, samples: &[&Sample], groups: &Groups) {
         let Some(model) = self.ratio.as_ref().and_then(|ratio| ratio.value) else { return };
         let all_rates = self.all_rates;
+        let doubtful: Vec<Class> = self.rates.iter().filter(|(_, rate)| !rate.is_shown()).map(|(class, _)| *class).collect();
+        let is_model_known = self.is_known_without(&doubtful, model, samples, groups);
         for (class, rate) in &mut self.rates {
-            let of_rows = samples.iter().filter(|sample| sample.has(*class)).filter_map(|sample| {
+            let of_class = || samples.iter().filter(|sample| sample.has(*class));
+            let of_rows = of_class().filter_map(|sample| {
                 let group = groups.ratio(&sample.cell)?;
                 let product = Exact::from(model) * group;
                 let tokens = sample.by_tokens(Some(group))?.divided_by(&product)?;
                 Some((rate_within(sample, &all_rates, *class, &tokens)?, 1))
             });
-            rate.interval = Interval::shared(&of_rows.collect::<Vec<_>>()).map(|(interval, _)| interval);
+            let said: Vec<(Interval, usize)> = of_rows.collect();
+            let (interval, agree) = Interval::shared(&said).unzip();
+            rate.interval = interval;
+            if of_class().any(|sample| sample.is_absolute(*class)) {
+                rate.make_absolute(model);
+            }
+            let is_alone = of_class().all(|sample| doubtful.iter().all(|other| other == class || !sample.has(*other)));
+            let all_agree = said.len() >= LEAST_DETERMINED && agree == Some(said.len());
+            let determined = rate.interval.as_ref().and_then(|interval| interval.determined(said.len()));
+            rate.is_determined = is_model_known && is_alone && all_agree && determined == Some(rate.value);
         }
     }
-}
 
-/// What a row says of one rate, if all else is known; none where the charge is no straight line of the rate.
-fn rate_within(sample: &Sample, rates: &PerClass<Ratio>, class: Class, tokens: &Interval) -> Option<Interval> {
-    let at = |rate: Ratio| {
-        let mut rates = *rates;
-        rates[class] = rate;
-        sample.weight(&rates)
-    };
-    let (none, one, other) = (at(Ratio::ZERO), at(Ratio::ONE), Ratio::new(137, -2));
-    let slope = one - none.clone();
-    let is_straight = at(other) == none.clone() + slope.clone() * other;
-    tokens.minus(&none).divided_by(&slope).filter(|_| is_straight)
+    /// Whether rows without some classes determine the model's ratio by themselves.
+    fn is_known_without(&self, classes: &[Class], model: Ratio, samples: &[&Sample], groups: &Groups) -> bool {
+        let others = samples.iter().filter(|sample| !classes.iter().any(|class| sample.has(*class)));
+        let said = others.filter_map(|sample| {
+            let group = Interval::point(groups.ratio(&sample.cell)?);
+            Some((self.product(sample, groups)?.over(&group)?, 1))
+        });
+        let shared = Interval::shared(&said.collect::<Vec<_>>());
+        shared.is_some_and(|(interval, rows)| interval.determined(rows) == Some(model))
+    }
 }
 
 fn cells<'s>(samples: &[&'s Sample]) -> Cells<'s> {
@@ -302,15 +334,9 @@ fn cells<'s>(samples: &[&'s Sample]) -> Cells<'s> {
     cells
 }
 
-fn filtered<'s>(cells: &Cells<'s>, keep: impl Fn(&Sample) -> bool) -> Cells<'s> {
+pub(super) fn filtered<'s>(cells: &Cells<'s>, keep: impl Fn(&Sample) -> bool) -> Cells<'s> {
     let kept = |rows: &Vec<&'s Sample>| rows.iter().copied().filter(|sample| keep(sample)).collect();
     cells.iter().map(|(cell, rows)| (cell.clone(), kept(rows))).collect()
-}
-
-/// Every so manieth row, so that no more than the limit are left.
-fn thinned<'s>(cells: &Cells<'s>) -> Cells<'s> {
-    let step = cells.values().map(Vec::len).sum::<usize>().div_ceil(SCORED).max(1);
-    cells.iter().map(|(cell, rows)| (cell.clone(), rows.iter().copied().step_by(step).collect())).collect()
 }
 
 fn hints<'s>(samples: &'s [&Sample]) -> impl Iterator<Item = &'s super::sample::Hints> {
@@ -332,84 +358,11 @@ fn built_in(samples: &[&Sample]) -> PerClass<Ratio> {
     rates
 }
 
-/// The rate of a class with which most rows agree; of equal ones the printed, then the gateway's own, then the simplest.
-fn best_rate(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class, groups: &Groups) -> (Ratio, usize) {
-    let fitting = |cells: &Cells<'_>, value: Ratio| -> usize {
-        let mut rates = *rates;
-        rates[class] = value;
-        products(cells, &|sample| sample.product(&rates, groups.ratio(&sample.cell))).0.values().map(|(_, rows)| rows).sum()
-    };
-    let some = thinned(cells);
-    let all: usize = some.values().map(Vec::len).sum();
-    let mut best = (rates[class], None);
-    for candidate in candidates(&some, rates, class) {
-        let rows = fitting(&some, candidate);
-        if Some(rows) > best.1 {
-            best = (candidate, Some(rows));
-        }
-        if rows >= all {
-            break;
-        }
-    }
-    (best.0, rows_at(best.0, rates, class, cells, groups))
-}
-
-/// How many rows of a class agree under a rate.
-fn rows_at(value: Ratio, rates: &PerClass<Ratio>, class: Class, cells: &Cells<'_>, groups: &Groups) -> usize {
-    let mut rates = *rates;
-    rates[class] = value;
-    let product = |sample: &Sample| sample.product(&rates, groups.ratio(&sample.cell));
-    let shared = products(cells, &product).0;
-    let agrees = |sample: &Sample| {
-        let Some(((of_cell, _), own)) = shared.get(&sample.cell).zip(product(sample)) else { return false };
-        of_cell.meets(&own)
-    };
-    cells.values().flatten().filter(|sample| sample.has(class) && agrees(sample)).count()
-}
-
-fn candidates(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class) -> Vec<Ratio> {
-    let samples = || cells.values().flatten().filter(|sample| sample.has(class));
-    let printed = samples().filter_map(|sample| sample.hints.as_ref()).map(|hints| hints.rates[class]);
-    let solved = cells.values().flat_map(|samples| solved_rates(samples, rates, class));
-    let mut tried = BTreeSet::new();
-    let all = printed.chain([rates[class]]).chain(solved);
-    all.filter(|candidate| tried.insert(*candidate)).take(CANDIDATES).collect()
-}
-
-/// What two rows say of a rate: `q₁·(a₂ + n₂·r) = q₂·(a₁ + n₁·r)`.
-fn solved_rates(samples: &[&Sample], rates: &PerClass<Ratio>, class: Class) -> Vec<Ratio> {
-    let mut rest = *rates;
-    rest[class] = Ratio::ZERO;
-    let alone: Vec<&Sample> = samples.iter().copied().filter(|sample| !sample.has_tools()).take(PAIRED).collect();
-    let pairs = alone.iter().enumerate().flat_map(|(at, one)| alone[at + 1..].iter().map(move |other| (*one, *other)));
-    pairs.flat_map(|(one, other)| solved_rate(one, other, &rest, class)).collect()
-}
-
-fn solved_rate(one: &Sample, other: &Sample, rest: &PerClass<Ratio>, class: Class) -> Vec<Ratio> {
-    let (Some(first), Some(second)) = (one.by_tokens(None), other.by_tokens(None)) else { return Vec::new() };
-    let mut plain = *rest;
-    plain[class] = Ratio::ONE;
-    let (of_one, of_other) = (one.weight(rest), other.weight(rest));
-    let slope = |sample: &Sample, rest: &Exact| sample.weight(&plain) - rest.clone();
-    let (one_more, other_more) = (slope(one, &of_one), slope(other, &of_other));
-    let at = |first: &Exact, second: &Exact| -> Option<Exact> {
-        let above = first.clone() * of_other.clone() - second.clone() * of_one.clone();
-        let below = second.clone() * one_more.clone() - first.clone() * other_more.clone();
-        (!below.is_zero()).then(|| above.divided_by(&below, 24))
-    };
-    let ends =
-        [at(&first.low, &second.high), at(&first.high, &second.low), at(&first.low, &second.low), at(&first.high, &second.high)];
-    let Some(ends) = ends.into_iter().collect::<Option<Vec<Exact>>>() else { return Vec::new() };
-    match (ends.iter().min(), ends.iter().max()) {
-        (Some(low), Some(high)) if !high.is_negative() => {
-            Interval { low: low.clone().max(Exact::zero()), high: high.clone() }.some()
-        }
-        _ => Vec::new(),
-    }
-}
-
 /// What the rows of each cell share, and how many rows say anything at all.
-fn products(cells: &Cells<'_>, product: &dyn Fn(&Sample) -> Option<Interval>) -> (BTreeMap<Cell, (Interval, usize)>, usize) {
+pub(super) fn products(
+    cells: &Cells<'_>,
+    product: &dyn Fn(&Sample) -> Option<Interval>,
+) -> (BTreeMap<Cell, (Interval, usize)>, usize) {
     let mut rows = 0;
     let mut shared = BTreeMap::new();
     for (cell, samples) in cells {

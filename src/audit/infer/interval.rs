@@ -13,6 +13,7 @@ pub struct Interval {
 
 /// A number with this many digits is seldom somebody's choice.
 const SIMPLE_DIGITS: u32 = 6;
+const MIDDLE_PLACES: u32 = 15;
 /// Digits to which ends are divided.
 const PLACES: u32 = 24;
 
@@ -29,6 +30,15 @@ impl Interval {
     pub fn divided_by(&self, weight: &Exact) -> Option<Interval> {
         let end = |end: &Exact| end.divided_by(weight, PLACES);
         weight.is_positive().then(|| Interval { low: end(&self.low), high: end(&self.high) })
+    }
+
+    pub fn times(&self, factor: Ratio) -> Interval {
+        Interval { low: self.low.clone() * factor, high: self.high.clone() * factor }
+    }
+
+    /// The number in the middle, cut to so many places that it seldom stands for itself.
+    pub fn middle(&self) -> Option<Ratio> {
+        ratio_of(&((self.low.clone() + self.high.clone()) * Ratio::new(5, -1)).rounded(MIDDLE_PLACES))
     }
 
     /// This interval by another one; none where that may be 0.

@@ -11,6 +11,7 @@ mod changes;
 mod fit;
 mod groups;
 mod interval;
+mod rates;
 mod sample;
 
 use std::cmp::Reverse;
@@ -289,6 +290,27 @@ mod tests {
         add(&mut samples, "m", "default", [62, 0, 0], ["1.25", "1", "1", "1"]);
         let found = samples.infer(&default_is_one());
         assert_eq!(fit(&found, "m").ratio.as_ref().unwrap().value, None);
+    }
+
+    /// Whether a completion ratio that so many rows show is sure, beside rows that determine the model's ratio.
+    #[track_caller]
+    fn check_rate(completions: &[&str], expected: bool) {
+        let mut samples = Samples::default();
+        for tokens in [100_003, 70_001, 50_021] {
+            add(&mut samples, "m", "default", [tokens, 0, 0], ["1.25", "1", "1", "1"]);
+        }
+        for (tokens, completion) in [30_007, 90_011].into_iter().zip(completions) {
+            add(&mut samples, "m", "default", [tokens / 3, tokens, 0], ["1.25", completion, "1", "1"]);
+        }
+        let found = samples.infer(&default_is_one());
+        assert_eq!(fit(&found, "m").rates[&Class::Output].is_sure(), expected, "{completions:?}");
+    }
+
+    #[test]
+    fn two_rows_that_agree_show_a_rate_where_others_show_the_ratio() {
+        check_rate(&["3.5", "3.5"], true);
+        check_rate(&["3.5"], false);
+        check_rate(&["3.5", "3.6"], false);
     }
 
     #[test]

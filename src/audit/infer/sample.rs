@@ -57,6 +57,8 @@ pub struct Sample {
     amount: Interval,
     /// The row's own numbers, where they give its charge.
     pub hints: Option<Hints>,
+    /// The gateway keeps the rates of cached and written tokens as prices by themselves. Here they are relative to the input all the same.
+    has_absolute: bool,
 }
 
 /// Numbers that a row prints.
@@ -72,17 +74,26 @@ impl Sample {
     /// The sample of a row; none where its charge does not follow from one product.
     pub fn new(row: &Observed<'_>, order: u64) -> Option<Sample> {
         let mode = row.terms.formula.mode();
-        let is_product = matches!(mode, Mode::Tokens | Mode::Call) && row.terms.formula != Formula::Sum(Sum::Laisky);
+        let is_product = matches!(mode, Mode::Tokens | Mode::Call);
         if !is_product || row.terms.no_usage || !row.terms.open.is_empty() {
             return None;
         }
+        let has_absolute = row.terms.formula == Formula::Sum(Sum::Laisky);
         let points = row.charged.points(row.terms.quota_per_unit);
         let whole = if row.terms.credit { -points.0 } else { points.0 }.checked_add(row.terms.advance)?;
+        // Laisky's tools are not multiplied by the group ratio.
+        let tools = if has_absolute { points_of_tools(row.terms) } else { 0 };
+        let whole = whole.checked_sub(tools)?;
         let is_held = row.terms.saturates && Points(whole) >= Points::INT32.1;
         let usage = if mode == Mode::Call { PerClass::default() } else { row.terms.usage };
         let price = Ratio::ZERO;
-        let terms =
+        let mut terms =
             Terms { advance: 0, credit: false, usage, price, group_ratio: Ratio::ONE, ..row.terms.with_model_ratio(Ratio::ONE) };
+        if has_absolute {
+            terms.surcharges.clear();
+        }
+        let amount = amounts(whole, row.charged, &terms);
+        let terms = if has_absolute { linear(terms) } else { terms };
         (whole >= 0 && !is_held).then(|| Sample {
             time: row.time,
             order,
@@ -90,7 +101,8 @@ impl Sample {
             user: row.user.to_owned(),
             special: row.special,
             beside: pricing::price(&Terms { usage: PerClass::default(), ..terms.clone() }).amount,
-            amount: amounts(whole, row.charged, &terms),
+            amount,
+            has_absolute,
             hints: row.printed.and_then(|printed| Hints::of(printed, points)),
             terms,
         })
@@ -112,6 +124,11 @@ impl Sample {
     /// The rates that the gateway gives by itself.
     pub fn built_in(&self) -> &PerClass<Ratio> {
         &self.terms.rates
+    }
+
+    /// Whether the gateway keeps the rate of a class as a price by itself.
+    pub fn is_absolute(&self, class: Class) -> bool {
+        self.has_absolute && ABSOLUTE.contains(&class)
     }
 
     pub fn has_tools(&self) -> bool {
@@ -145,7 +162,8 @@ impl Sample {
             // Gateways that compute in float64 cut a price per call.
             amount.high = amount.high.max(amount.low.clone() + Exact::from(Ratio::new(15, -1)));
         }
-        let calls = self.terms.multipliers.iter().fold(Exact::from(self.terms.quota_per_unit), |all, factor| all * factor.value);
+        let factors = self.terms.price_factors.iter().chain(&self.terms.multipliers);
+        let calls = factors.fold(Exact::from(self.terms.quota_per_unit), |all, factor| all * factor.value);
         amount.divided_by(&calls)
     }
 }
@@ -157,9 +175,28 @@ impl Hints {
             Mode::Call => printed.price,
             Mode::Expression | Mode::Free => return None,
         };
-        let rates = printed.with_model_ratio(Ratio::ONE).rates;
+        let is_laisky = printed.formula == Formula::Sum(Sum::Laisky);
+        let printed_at_one = printed.with_model_ratio(Ratio::ONE);
+        let rates = if is_laisky { linear(printed_at_one).rates } else { printed_at_one.rates };
         (pricing::price(printed).points == points).then_some(Hints { rates, model, group: printed.group_ratio })
     }
+}
+
+/// Laisky's rates that are prices by themselves.
+const ABSOLUTE: [Class; 3] = [Class::Cached, Class::CacheWrite5m, Class::CacheWrite1h];
+
+/// Laisky's terms at a model ratio of 1 as a plain sum: a rate of 0 is as input, below 0 free.
+fn linear(mut terms: Terms) -> Terms {
+    for class in ABSOLUTE {
+        let rate = terms.rates[class];
+        terms.rates[class] = if rate.is_zero() { Ratio::ONE } else { rate.max(Ratio::ZERO) };
+    }
+    Terms { formula: Formula::Decimal, ..terms }
+}
+
+fn points_of_tools(terms: &Terms) -> i64 {
+    let tools = || pricing::price(&Terms { usage: PerClass::default(), ..terms.clone() }).points.0;
+    if terms.surcharges.is_empty() { 0 } else { tools() }
 }
 
 /// Above nothing, and below every amount.

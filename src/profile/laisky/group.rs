@@ -1,16 +1,22 @@
 //! The group ratio: the smallest one of the groups of the channel that served the request. The user's group only chooses the channel.
 
-use crate::config::{Channel, Config, MapName};
+use super::own;
+use crate::config::{Config, MapName};
 use crate::defaults;
 use crate::exact::Ratio;
 use crate::profile::tables::{Known, Tables};
 
-/// The ratio that the config gives a channel; none where its source cannot carry groups.
-pub fn of_channel(channel: &Channel, config: &Config) -> Option<Ratio> {
+/// The ratio that the config gives a channel; none where it does not know the channel, or nobody can say.
+pub fn of_channel(channel: &str, config: &Config) -> Option<Ratio> {
+    let said = own::said(channel, config).find_map(|prices| prices.groups.as_ref());
+    let groups = said.or_else(|| config.channels.get(channel).map(|channel| &channel.groups))?;
     let defaults = defaults::of("laisky")?;
     let tables = Tables { config, defaults: &defaults.config };
     let default = ["default".to_owned()];
-    let groups = if channel.groups.is_empty() { default.as_slice() } else { channel.groups.as_slice() };
+    let groups = if groups.is_empty() { default.as_slice() } else { groups.as_slice() };
+    if groups.iter().any(|group| config.unknown_groups.contains(group)) {
+        return None;
+    }
     let ratio = |group: &String| match tables.get(MapName::GroupRatio, group) {
         Known::Number(number) => Some(number.ratio),
         Known::Absent => Some(Ratio::ONE),
@@ -22,14 +28,15 @@ pub fn of_channel(channel: &Channel, config: &Config) -> Option<Ratio> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Channel;
     use crate::read::config::read;
 
     #[track_caller]
     fn check(groups: &str, expected: &str) {
-        let config = read("x", br#"{"GroupRatio": {"default": 1.2, "svip": 1.1, "cc": 0.3, "free": 0}}"#).unwrap().config;
-        let channel =
-            Channel { groups: groups.split(',').filter(|g| !g.is_empty()).map(str::to_owned).collect(), ..Channel::default() };
-        assert_eq!(of_channel(&channel, &config).unwrap().to_string(), expected, "{groups}");
+        let mut config = read("x", br#"{"GroupRatio": {"default": 1.2, "svip": 1.1, "cc": 0.3, "free": 0}}"#).unwrap().config;
+        let groups: Vec<String> = groups.split(',').filter(|group| !group.is_empty()).map(str::to_owned).collect();
+        config.channels.insert("7".to_owned(), Channel { groups: groups.clone(), ..Channel::default() });
+        assert_eq!(of_channel("7", &config).unwrap().to_string(), expected, "{groups:?}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 pub mod content;
 mod group;
+mod own;
 mod price;
 mod terms;
 #[cfg(test)]
@@ -49,7 +50,8 @@ pub fn tool_prices(entry: &LogEntry<'_>, config: &Config) -> Vec<(String, Ratio)
 
 /// The channel as the config names it. The answers of the API name channels by uuid alone, the database by id too.
 fn channel_of<'a>(entry: &LogEntry<'a>, config: &Config) -> &'a str {
-    if config.channels.contains_key(entry.channel_uuid) { entry.channel_uuid } else { entry.channel }
+    let is_known = |name: &str| config.channels.contains_key(name) || config.channel_prices.contains_key(name);
+    if is_known(entry.channel_uuid) { entry.channel_uuid } else { entry.channel }
 }
 
 fn rating(charged: Charged, terms: Result<Terms, Reason>, own: Option<Terms>, departures: Vec<Departure>) -> Rating {
@@ -190,8 +192,7 @@ impl Row<'_, '_> {
         let asked = self.asked(context.config);
         let quote = Quote::of(&asked, context.config).ok_or(Reason::RatioUnknown)?;
         let printed_group = self.printed_group();
-        let channel = context.config.channels.get(asked.channel);
-        let group = channel.and_then(|channel| group::of_channel(channel, context.config));
+        let group = group::of_channel(asked.channel, context.config);
         let ratio = group.or(printed_group.map(|printed| printed.value)).unwrap_or(Ratio::ONE);
         let instants = self.instants();
         let mut configured = self.at(&asked, &quote, instants.0, ratio, context)?;

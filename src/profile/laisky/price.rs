@@ -4,7 +4,7 @@
 //! What is compiled in is known from what the gateway shows of channels without a price of their own, else from its lists, which lack
 //! cache rates, tiers, images and audio.
 
-use super::window;
+use super::{own, window};
 use crate::config::{AudioTariff, Channel, CompiledIn, Config, Displayed, Extent, ImageTariff, Provider, Rates, Tariff};
 use crate::defaults;
 use crate::exact::{Exact, Ratio};
@@ -43,7 +43,7 @@ pub struct Quote {
     pub tariff: Tariff,
     pub origin: Origin,
     /// The channel has its own ratio for the model and no time windows: the input ratio of a tier is ignored.
-    ignores_tier_input: bool,
+    pub(super) ignores_tier_input: bool,
 }
 
 /// The numbers of one charge. Rates of 0 are as input, below 0 free.
@@ -66,14 +66,20 @@ impl Quote {
     pub fn of(asked: &Asked<'_>, config: &Config) -> Option<Quote> {
         let channel = config.channels.get(asked.channel);
         let model = mapped(channel, asked.model);
-        let base = match channel {
-            Some(channel) => base(asked, model, channel, config),
-            None => shown_in(asked, config)?,
+        let said = own::price(asked.channel, model, config)?;
+        let of_gateway = match channel {
+            Some(channel) => Some(base(asked, model, channel, config)),
+            None => shown_in(asked, config),
         };
-        Some(match channel.and_then(|channel| channel.tariffs.get(model)) {
+        let base = match said.rates.input {
+            Some(_) => of_gateway.or_else(|| Some(unlisted(model, config)))?,
+            None => of_gateway?,
+        };
+        let quote = match channel.and_then(|channel| channel.tariffs.get(model)) {
             Some(own) => over(own, base),
             None => base,
-        })
+        };
+        Some(said.over(quote))
     }
 
     /// The price at an instant (unix milliseconds), in the tier of the row.
@@ -113,6 +119,13 @@ fn mapped<'m>(channel: Option<&'m Channel>, model: &'m str) -> &'m str {
 /// What the channel of a row maps its model to.
 pub fn mapped_in<'r>(asked: &Asked<'r>, config: &'r Config) -> &'r str {
     mapped(config.channels.get(asked.channel), asked.model)
+}
+
+/// The price in a channel that the config does not know.
+fn unlisted(model: &str, config: &Config) -> Quote {
+    let compiled_in = listed(model, 0, config);
+    let origin = if compiled_in.is_some() { Origin::CompiledIn } else { Origin::Fallback };
+    Quote { tariff: compiled_in.cloned().unwrap_or_else(fallback), origin, ignores_tier_input: false }
 }
 
 /// A channel's own price. Of what it lacks only ratio, completion ratio, image and audio come from below.

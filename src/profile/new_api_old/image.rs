@@ -1,7 +1,8 @@
 //! Images: the price of one, times a factor of size, quality and number.
 
-use crate::exact::Ratio;
+use crate::exact::{Exact, Ratio};
 use crate::float;
+use crate::pricing::Multiplier;
 
 /// An image request as the content tells it (`大小 1024x1024, 品质 hd`); the number stands in the prompt tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub struct Image<'a> {
 
 /// What an image of model ratio 1 is meant to cost, in USD: the gateway works it out and then charges something else.
 const OF_RATIO: Ratio = Ratio::new(25, -4);
+/// More decimals than this no price in USD has.
+const MOST_PLACES: u32 = 24;
 
 impl<'a> Image<'a> {
     pub fn of(content: &'a str) -> Option<Image<'a>> {
@@ -19,15 +22,14 @@ impl<'a> Image<'a> {
         Some(Image { size: part("大小 ")?, quality: part("品质 ")? })
     }
 
-    /// `price · ((size · quality) · n)` in float64. Only dall-e-3, by its upstream name, has a quality.
-    pub fn price(self, one: Ratio, upstream: &str, number: i64) -> Ratio {
-        let factor = times(times(self.size(), self.quality(upstream)), Ratio::from(number));
-        times(one, factor)
+    /// Only dall-e-3, by its upstream name, has a quality.
+    pub fn factors(self, upstream: &str, number: i64) -> Factors {
+        Factors { size: self.size(), quality: self.quality(upstream), number }
     }
 
     /// The price that the row of a model priced by ratio shows.
     pub fn price_of_ratio(self, model: Ratio, upstream: &str, number: i64) -> Ratio {
-        self.price(times(OF_RATIO, model), upstream, number)
+        self.factors(upstream, number).price(times(OF_RATIO, model))
     }
 
     fn is_tall(self) -> bool {
@@ -52,6 +54,39 @@ impl<'a> Image<'a> {
     }
 }
 
+/// What the price of one image is multiplied with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Factors {
+    size: Ratio,
+    quality: Ratio,
+    number: i64,
+}
+
+impl Factors {
+    fn all(self) -> Ratio {
+        times(times(self.size, self.quality), Ratio::from(self.number))
+    }
+
+    /// `price · ((size · quality) · n)` in float64.
+    pub fn price(self, one: Ratio) -> Ratio {
+        times(one, self.all())
+    }
+
+    /// The shortest price of one image that makes this price; none where no price does.
+    pub fn one(self, price: Ratio) -> Option<Ratio> {
+        let all = Exact::from(self.all());
+        let near = |places: u32| Exact::from(price).divided_by(&all, places).normalized().to_string().parse().ok();
+        let makes = |one: &Ratio| self.price(*one) == price;
+        if all.is_zero() { None } else { (0..=MOST_PLACES).filter_map(near).find(makes) }
+    }
+
+    /// As parts of the price: in the order in which they are multiplied.
+    pub fn multipliers(self) -> Vec<Multiplier> {
+        let factors = [("size", self.size), ("quality", self.quality), ("n", Ratio::from(self.number))];
+        factors.into_iter().map(|(name, value)| Multiplier { name: name.to_owned(), value }).collect()
+    }
+}
+
 fn times(a: Ratio, b: Ratio) -> Ratio {
     float::product(a, b).unwrap_or(a)
 }
@@ -63,7 +98,9 @@ mod tests {
     #[track_caller]
     fn check(content: &str, one: &str, upstream: &str, number: i64, price: &str) {
         let image = Image::of(content).unwrap();
-        assert_eq!(image.price(one.parse().unwrap(), upstream, number).to_string(), price);
+        let (factors, one) = (image.factors(upstream, number), one.parse().unwrap());
+        assert_eq!(factors.price(one).to_string(), price);
+        assert_eq!(factors.one(price.parse().unwrap()), Some(one));
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub fn quote(asked: &Asked<'_, '_>) -> Option<Quote> {
     let cache = Figure::between(Ratio::ONE, Reason::RateNotLogged, (Ratio::ZERO, Ratio::ONE));
     Some(Quote {
         price,
+        image: None,
         model: model.unwrap_or(Figure::sure(Ratio::ZERO)),
         completion: figure("补全倍率 ").unwrap_or(Figure::sure(Ratio::ONE)),
         cache,

@@ -1,6 +1,7 @@
 //! Where the numbers of a charge come from: the row itself, or the config.
 
 use super::completion;
+use super::image::Factors;
 use super::names::{self, Names, Priced};
 use super::usage::{Usage, Way};
 use super::{Rules, audio, group};
@@ -52,8 +53,10 @@ impl Figure {
 /// All prices of a row's model and group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quote {
-    /// USD per call, with the factors of an image; then the ratios do not count.
+    /// USD per call; then the ratios do not count.
     pub price: Option<Figure>,
+    /// What the price of an image is multiplied with.
+    pub image: Option<Factors>,
     pub model: Figure,
     pub completion: Figure,
     pub cache: Figure,
@@ -66,11 +69,17 @@ pub struct Quote {
 }
 
 impl Quote {
+    /// The price per call with the factors of an image.
+    fn whole_price(&self) -> Option<Ratio> {
+        let price = self.price?.value;
+        Some(self.image.map_or(price, |image| image.price(price)))
+    }
+
     /// Whether another quote has the same prices for what this row used.
     fn agrees(&self, other: &Quote, usage: &Usage<'_>) -> bool {
         let same = |a: Figure, b: Figure| a.value == b.value;
-        match (self.price, other.price) {
-            (Some(price), Some(its)) => same(price, its),
+        match (self.whole_price(), other.whole_price()) {
+            (Some(price), Some(its)) => price == its,
             (None, None) => {
                 let output = usage.completion == 0 || usage.audio().is_some() || same(self.completion, other.completion);
                 same(self.model, other.model) && output && (usage.cached == 0 || same(self.cache, other.cache))
@@ -121,8 +130,10 @@ pub fn of_row(asked: &Asked<'_, '_>) -> Result<Option<Quote>, RowError> {
     }
     let by_price = is_by_price(asked, price, model);
     let or_unknown = |number: Option<Ratio>| number.map_or(Figure::any(Ratio::ONE, Reason::NoRatios), Figure::sure);
+    let (price, image) = price.filter(|_| by_price).map_or((None, None), |price| taken_apart(asked, price));
     Ok(Some(Quote {
-        price: price.filter(|_| by_price).map(Figure::sure),
+        price: price.map(Figure::sure),
+        image,
         model: Figure::sure(model.filter(|_| !by_price).unwrap_or_default()),
         completion: or_unknown(number("completion_ratio", columns.completion)?),
         cache: or_unprinted(number("cache_ratio", columns.cache)?, Ratio::ONE),
@@ -135,6 +146,15 @@ pub fn of_row(asked: &Asked<'_, '_>) -> Result<Option<Quote>, RowError> {
         fallback: Fallback::No,
         ignored_completion: None,
     }))
+}
+
+/// The row of an image shows the price with its factors.
+fn taken_apart(asked: &Asked<'_, '_>, price: Ratio) -> (Option<Ratio>, Option<Factors>) {
+    let factors = asked.usage.image.map(|image| image.factors(&asked.names.upstream, asked.usage.prompt));
+    match factors.and_then(|factors| Some((factors.one(price)?, factors))) {
+        Some((one, factors)) => (Some(one), Some(factors)),
+        None => (Some(price), None),
+    }
 }
 
 /// A cache rate that the row does not print: presumed as plain input, at least free.
@@ -210,9 +230,9 @@ fn of_names(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, pri
     };
     quote.audio = audio::ratio(priced.rates);
     quote.group = group::of_config(asked, tables, own.map(|own| own.group.value));
-    if let (Some(image), Some(price)) = (asked.usage.image, &mut quote.price) {
+    if quote.price.is_some() {
         let upstream = if asked.names.mapped { &asked.names.upstream } else { priced.model };
-        price.value = image.price(price.value, upstream, asked.usage.prompt);
+        quote.image = asked.usage.image.map(|image| image.factors(upstream, asked.usage.prompt));
     }
     Ok(quote)
 }
@@ -231,6 +251,7 @@ fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, pric
     };
     Ok(Quote {
         price,
+        image: None,
         model,
         completion,
         cache: Figure::configured(cache, Ratio::ONE, own.map(|own| own.cache.value)),
@@ -323,6 +344,7 @@ fn of_price_list(prices: &ModelPrices, asked: &Asked<'_, '_>) -> Quote {
     let model = Exact::from(input) * points_of_a_dollar(asked.quota_per_unit);
     Quote {
         price: prices.per_call.or(prices.per_image).or(prices.per_second).map(|number| Figure::sure(number.ratio)),
+        image: None,
         model: Figure::sure(ratio_of(model)),
         completion: relative(prices.output, Ratio::ONE),
         cache: relative(prices.cached, Ratio::ONE),

@@ -1,6 +1,7 @@
 //! Usage and quote, put together to the terms of a charge.
 
 use super::Rules;
+use super::image::Factors;
 use super::quote::{Asked, Doubt, Fallback, Figure, Quote};
 use super::usage::{Audio, Usage, Way};
 use crate::exact::Ratio;
@@ -25,7 +26,10 @@ pub fn answer(asked: &Asked<'_, '_>, quote: &Quote) -> Terms {
         (Way::Task, Some(price)) => by_call(&mut terms, price, Formula::Product(Product::PRICE_GROUP_FIRST)),
         (Way::Audio(_) | Way::Realtime(_), Some(price)) => by_call(&mut terms, price, Formula::Free),
         (Way::Claude, Some(price)) => by_call(&mut terms, price, Formula::Product(Product::PRICE)),
-        (_, Some(price)) => by_call(&mut terms, price, call(rules)),
+        (_, Some(price)) => {
+            by_call(&mut terms, price, call(rules));
+            terms.price_factors = quote.image.map_or(Vec::new(), Factors::multipliers);
+        }
         (Way::Audio(audio) | Way::Realtime(audio), None) => by_audio(&mut terms, audio, quote, rules),
         (Way::Claude, None) => by_claude(&mut terms, usage, quote),
         (Way::Text | Way::Task, None) => by_tokens(&mut terms, usage, quote, rules),

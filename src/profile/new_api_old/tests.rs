@@ -286,3 +286,53 @@ fn realtime_is_charged_at_the_audio_ratio_of_the_name_that_the_row_shows() {
         check(&judge(Profile::NewApi2025, config, &fields), Class::Matched, None, 44);
     }
 }
+
+/// Three images of dall-e-3 at 0.04 USD in group `vip`: `0.04 · ((2 · 1.5) · 3) · 500000 · 0.95` is 171,000 points.
+fn images(config: Option<&Config>, quota: &str) -> Verdict {
+    let other = r#"{"cache_ratio":0,"cache_tokens":0,"completion_ratio":0,"group_ratio":0.95,"model_price":0.36,"model_ratio":0}"#;
+    let fields = [
+        (Field::Model, "dall-e-3"),
+        (Field::Quota, quota),
+        (Field::PromptTokens, "3"),
+        (Field::CompletionTokens, "0"),
+        (Field::Group, "vip"),
+        (Field::Content, "模型价格 0.36，分组倍率 0.95, 大小 1024x1792, 品质 hd"),
+        (Field::Other, other),
+    ];
+    judge(Profile::NewApi2025, config, &fields)
+}
+
+#[test]
+fn the_factors_of_an_image_may_be_left_out() {
+    let config = config(&[
+        (MapName::ModelRatio, &[]),
+        (MapName::ModelPrice, &[("dall-e-3", "0.04"), ("other", "0.01")]),
+        (MapName::GroupRatio, &[("default", "1"), ("vip", "0.95")]),
+    ]);
+    for config in [None, Some(&config)] {
+        check(&images(config, "171000"), Class::Matched, None, 171_000);
+        let (omitted, differs) = (Cause::MultiplierOmitted, Cause::MultiplierDiffers);
+        let faults = [
+            ("57000", omitted, Some("n")),
+            ("85500", omitted, Some("size")),
+            ("114000", omitted, Some("quality")),
+            ("19000", omitted, None),
+            ("285000", differs, Some("5")),
+        ];
+        for (quota, cause, multiplier) in faults {
+            let judged = images(config, quota).charge.unwrap();
+            let found = &judged.diagnosis.as_ref().unwrap().causes[0];
+            let implied = found.implied.first().map(|(_, value)| value.as_str());
+            assert_eq!((found.causes.first, implied), (cause, multiplier), "{quota}");
+        }
+    }
+}
+
+#[test]
+fn an_image_at_another_models_price_keeps_its_factors() {
+    let prices = &[("dall-e-3", "0.04"), ("other", "0.013")];
+    let config = config(&[(MapName::ModelRatio, &[]), (MapName::ModelPrice, prices), (MapName::GroupRatio, &[("vip", "0.95")])]);
+    // 0.013 · 9 · 500000 · 0.95 = 55575
+    let judged = images(Some(&config), "55575").charge.unwrap();
+    assert_eq!(judged.diagnosis.as_ref().unwrap().models, ["other"]);
+}

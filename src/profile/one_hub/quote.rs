@@ -137,12 +137,22 @@ fn agree(a: &Quote, b: &Quote, usage: &Usage<'_>) -> bool {
 fn group(entry: &LogEntry<'_>, tables: &Tables<'_>, own: Option<&Quote>) -> Result<(Ratio, Option<GroupDoubt>), Reason> {
     let own_group = own.map(|own| (own.group, own.group_doubt));
     if entry.group.is_empty() {
-        return own_group.or_else(|| content::group(entry.content)).ok_or(Reason::NoRatios);
+        let shown = own_group.or_else(|| content::group(entry.content));
+        return shown.or_else(|| group_of_user(entry, tables)).ok_or(Reason::NoRatios);
     }
     match (tables.get(MapName::GroupRatio, entry.group), own_group) {
         (Known::Number(number), _) => Ok((number.ratio, None)),
         (_, Some((ratio, _))) => Ok((ratio, Some(GroupDoubt::Any(Reason::RatioUnknown)))),
         (_, None) => Err(Reason::RatioUnknown),
+    }
+}
+
+/// The ratio of the user's group, which is presumed where a row names none: its token may have another.
+fn group_of_user(entry: &LogEntry<'_>, tables: &Tables<'_>) -> Option<(Ratio, Option<GroupDoubt>)> {
+    let user = [entry.user, entry.user_id].into_iter().find_map(|name| tables.config.users.get(name))?;
+    match tables.get(MapName::GroupRatio, &user.group) {
+        Known::Number(number) => Some((number.ratio, Some(GroupDoubt::Any(Reason::RatioUnknown)))),
+        Known::Absent | Known::Unknown => None,
     }
 }
 

@@ -9,7 +9,7 @@ use super::reader::{Author, Reader};
 use super::tariffs;
 use super::words::{self, Word};
 use crate::config::issue::Code;
-use crate::config::{Config, Currency, GroupRules, Map, MapName, ModelPrices, Number, Period, User};
+use crate::config::{ChannelPrice, ChannelPrices, Config, Currency, GroupRules, Map, MapName, ModelPrices, Number, Period, User};
 use crate::exact::{Exact, Ratio};
 use crate::log::shorten;
 
@@ -28,6 +28,8 @@ const MODEL_KEYS: &[&str] = &[
     "expression",
     "unknown",
 ];
+const CHANNEL_PRICE_KEYS: &[&str] =
+    &["ratio", "completion_ratio", "cached_input_ratio", "cache_write_5m_ratio", "cache_write_1h_ratio", "unknown"];
 const GROUP_KEYS: &[&str] =
     &["ratio", "ratio_in", "models", "fallback", "requests_per_minute", "requests_per_day", "listed_only", "unknown"];
 
@@ -66,6 +68,7 @@ fn entry(reader: &mut Reader<'_>, word: Word, name: &str, key: &Key, value: Node
         Word::Model => each(reader, &value, "model", model),
         Word::Group => each(reader, &value, "group", group),
         Word::User => each(reader, &value, "user", user),
+        Word::Channel => each(reader, &value, "channel", channel),
         Word::Settings => settings(reader, &value),
         Word::CompiledIn => each(reader, &value, "compiled_in", tariffs::of_provider),
         Word::Unknown => unknown_maps(reader, &value),
@@ -189,7 +192,7 @@ fn group(reader: &mut Reader<'_>, key: &Key, table: &Table) {
     }
     let rules = GroupRules {
         models: find(table, "models").map(|node| reader.texts(node, "models")),
-        fallback: find(table, "fallback").map(|node| fallback(reader, node)).unwrap_or_default(),
+        fallback: find(table, "fallback").map(|node| mentioned(reader, node, "fallback")).unwrap_or_default(),
         requests_per_minute: find(table, "requests_per_minute").and_then(|node| reader.count(node, "requests_per_minute")),
         requests_per_day: find(table, "requests_per_day").and_then(|node| reader.count(node, "requests_per_day")),
         listed_only: find(table, "listed_only").and_then(|node| reader.truth(node, "listed_only")).unwrap_or(false),
@@ -207,13 +210,14 @@ fn is_unknown(reader: &mut Reader<'_>, table: &Table) -> bool {
     find(table, "unknown").and_then(|node| reader.truth(node, "unknown")).unwrap_or(false)
 }
 
-fn fallback(reader: &mut Reader<'_>, node: &Node) -> Vec<String> {
+/// A list of groups.
+fn mentioned(reader: &mut Reader<'_>, node: &Node, of: &str) -> Vec<String> {
     for item in node.list().unwrap_or_default() {
         if let Some(name) = item.text() {
             reader.mention(name, &item.span);
         }
     }
-    reader.texts(node, "fallback")
+    reader.texts(node, of)
 }
 
 /// A ratio that is relative to prices counted in another currency: in force is ratio · rate.
@@ -249,6 +253,33 @@ fn user(reader: &mut Reader<'_>, key: &Key, table: &Table) {
     let group = find(table, "group").and_then(|node| reader.words(node, "group")).unwrap_or("default").to_owned();
     let accepts_unset = find(table, "accepts_unset").and_then(|node| reader.truth(node, "accepts_unset")).unwrap_or(false);
     reader.config.users.insert(key.name.clone(), User { group, accepts_unset });
+}
+
+/// What is said of a channel: its groups, and the prices of models in it.
+fn channel(reader: &mut Reader<'_>, key: &Key, table: &Table) {
+    known_keys(reader, table, &["groups", "model"]);
+    let groups = find(table, "groups").map(|node| mentioned(reader, node, "groups"));
+    let mut prices = ChannelPrices { groups, ..ChannelPrices::default() };
+    for (model, node) in find(table, "model").and_then(|node| reader.table(node, "model")).into_iter().flatten() {
+        if let Some(table) = reader.table(node, &model.name) {
+            prices.models.insert(model.name.clone(), channel_price(reader, table));
+        }
+    }
+    reader.config.channel_prices.insert(key.name.clone(), prices);
+}
+
+fn channel_price(reader: &mut Reader<'_>, table: &Table) -> ChannelPrice {
+    known_keys(reader, table, CHANNEL_PRICE_KEYS);
+    let mut number = |name: &str| find(table, name).and_then(|node| reader.number(node, name));
+    let price = ChannelPrice {
+        ratio: number("ratio"),
+        completion_ratio: number("completion_ratio"),
+        cached_input_ratio: number("cached_input_ratio"),
+        cache_write_5m_ratio: number("cache_write_5m_ratio"),
+        cache_write_1h_ratio: number("cache_write_1h_ratio"),
+        unknown: false,
+    };
+    ChannelPrice { unknown: is_unknown(reader, table), ..price }
 }
 
 fn settings(reader: &mut Reader<'_>, node: &Node) {

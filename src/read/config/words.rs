@@ -22,6 +22,7 @@ pub(super) enum Word {
     Settings,
     /// Prices that a gateway has compiled in, by provider.
     CompiledIn,
+    Channel,
     /// Names of maps that are not known.
     Unknown,
     /// Negative ratios are meant: a gateway wrote them.
@@ -33,8 +34,8 @@ pub(super) enum Word {
 }
 
 use Word::{
-    AllowNegative, BillingExpr, BillingMode, Bonus, CompiledIn, CompletionMeta, Currency, Group, GroupGroup, Ignored, Map, Model,
-    Period, PriceList, Profile, QuotaPerUnit, Setting, Settings, Unknown, User,
+    AllowNegative, BillingExpr, BillingMode, Bonus, Channel, CompiledIn, CompletionMeta, Currency, Group, GroupGroup, Ignored, Map,
+    Model, Period, PriceList, Profile, QuotaPerUnit, Setting, Settings, Unknown, User,
 };
 
 /// Key, meaning, and whether quota's own files use it (and messages propose it).
@@ -67,6 +68,7 @@ const WORDS: &[(&str, Word, bool)] = &[
     ("period", Period, true),
     ("price_list", PriceList, true),
     ("user", User, true),
+    ("channel", Channel, true),
     ("settings", Settings, true),
     ("compiled_in", CompiledIn, true),
     ("unknown", Unknown, true),

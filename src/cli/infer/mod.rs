@@ -1,25 +1,28 @@
 //! `quota infer`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod answer;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 
+use self::answer::Answer;
 use super::file::write_whole;
 use super::logs::{FilterArgs, LogArgs, Logs};
 use super::outcome::{Failure, NOTHING_AUDITED};
 use super::{Chosen, Common};
-use crate::audit::{
-    Auditor, Cause, Class, Filter, Inferred, Judged, Observed, Past, Repeats, Samples, Special, Verdict, most_wrong,
-};
-use crate::config::{Config, Map, MapName, Number, Origin};
+use crate::audit::{Auditor, Cell, Filter, Inferred, Observed, Past, Repeats, Samples, Special};
+use crate::config::{ChannelPrice, ChannelPrices, Config, Map, MapName, Number, Origin, User};
 use crate::details::Details;
 use crate::exact::Ratio;
 use crate::log::LogEntry;
+use crate::pricing::Terms;
 use crate::profile::{self, Basis, Context, Memory, Profile, Rated, Rating};
 use crate::read::config;
-use crate::report::infer::{Notes, unfit_text, write_toml};
+use crate::report::infer::{ChannelNotes, EVERY_CHANNEL, Notes, unfit_text, write_toml};
 
 /// Solve for the ratios that a log was really charged with, and write them as a config
 #[derive(Args, Debug)]
@@ -77,46 +80,6 @@ struct Solved {
 /// Rows without details, or without the keys that tell, may be of any of these: they log the same columns.
 const UNMARKED: [Profile; 3] = [Profile::NewApi2025, Profile::NewApi2024, Profile::OneApi];
 
-/// Rows that do not come out, of all.
-#[derive(Clone, Copy, Debug, Default)]
-struct Count {
-    rows: u64,
-    wrong: u64,
-    /// Of them, rows that say something of the price: it is not the charge that is wrong.
-    telling: u64,
-    /// Of them, rows that are a point off, or a hundredth.
-    close: u64,
-    /// Rows with tools, and those of them that are wrong.
-    tools: u64,
-    wrong_tools: u64,
-    /// Rows that do not say what else was charged than tokens.
-    bare: u64,
-}
-
-impl Count {
-    /// Whether the charges are wrong, and not the price: one in ten at most, or one in twenty where rows do not say what else was charged; and
-    /// they differ by more than a price with further digits, or another rounding, would explain. Of many rows a single one may.
-    fn is_price_right(&self) -> bool {
-        let most = if self.bare == 0 { most_wrong(self.rows) } else { most_wrong(self.rows / 2) };
-        let is_told = self.telling > 0 || (self.wrong_tools > 0 && self.wrong_tools == self.tools);
-        self.wrong <= most && !is_told && (self.close == 0 || (self.close == 1 && self.rows >= MANY_ROWS))
-    }
-}
-
-/// What the log says to a config that was inferred from it.
-#[derive(Debug, Default)]
-struct Answer {
-    by_model: BTreeMap<String, Count>,
-    by_group: BTreeMap<String, Count>,
-    by_user: BTreeMap<String, Count>,
-    /// Rows that show the prices of a stretch before its first sample: model, number of the stretch, time.
-    earlier: Vec<(String, usize, i64)>,
-}
-
-/// Charges up to this are mostly the minimum, or a few tokens.
-const SMALL: i64 = 10;
-/// Of so many rows of a model, one that is a point off is wrong.
-const MANY_ROWS: u64 = 20;
 /// The log is priced so many times by what was found; each time leaves something out.
 const CHECKS: usize = 8;
 
@@ -178,7 +141,11 @@ impl InferCommand {
         }
         notes.profile = profile.map(Profile::word);
         let mut inferred = samples.infer(gauge);
-        let right = self.settle(&mut inferred, &mut notes)?;
+        let mut right = self.settle(&mut inferred, &mut notes)?;
+        if !(notes.channels.is_empty() || notes.unfit.is_empty()) {
+            self.solve_channels(logs, &inferred, &mut notes, profile)?;
+            right = self.settle(&mut inferred, &mut notes)?;
+        }
         let is_veloera = (0..).zip(&self.logs.files).any(|(index, _)| rater.memory.is_veloera(index));
         Ok(Solved { inferred, notes, right, is_marked: rater.is_marked, is_veloera })
     }
@@ -200,25 +167,65 @@ impl InferCommand {
 
     /// What each row says, with all ratios taken as 1; and what is remembered of the rows.
     fn samples(&self, logs: &Logs<'_>, notes: &mut Notes, profile: Option<Profile>) -> Result<(Samples, Rater), Failure> {
-        let mut rater = self.rater(logs, profile)?;
         let mut samples = Samples::default();
+        let rater = self.each_row(logs, profile, &mut |seen| {
+            notes.rows += 1;
+            if seen.profile == Profile::Laisky {
+                notes.channels.entry(channel_of(seen.entry).to_owned()).or_default();
+            }
+            observe(seen, &mut samples);
+        })?;
+        notes.left_out = samples.left_out;
+        notes.models.clone_from(&samples.models);
+        Ok((samples, rater))
+    }
+
+    /// Solves for the models of which no one price gives the rows of all channels, in each channel by itself.
+    fn solve_channels(
+        &self,
+        logs: &Logs<'_>,
+        inferred: &Inferred,
+        notes: &mut Notes,
+        profile: Option<Profile>,
+    ) -> Result<(), Failure> {
+        let mut by_channel: BTreeMap<String, (Samples, String)> = BTreeMap::new();
+        let unfit = &notes.unfit;
+        self.each_row(logs, profile, &mut |seen| {
+            if seen.profile == Profile::Laisky && unfit.contains(seen.entry.model) {
+                let group = cell_of(seen.entry, Some(seen.profile));
+                let (samples, _) =
+                    by_channel.entry(channel_of(seen.entry).to_owned()).or_insert_with(|| (Samples::default(), group.into_owned()));
+                observe(seen, samples);
+            }
+        })?;
+        for (channel, (samples, group)) in by_channel {
+            let ratio = inferred.groups.ratio(&Cell::of_group(&group));
+            let known = ratio.map(|ratio| (group, ratio)).into_iter().collect();
+            let models = samples.models.clone();
+            let found = samples.infer(&known);
+            notes.channels.insert(channel, ChannelNotes { models, found, ..ChannelNotes::default() });
+        }
+        Ok(())
+    }
+
+    /// Rates each row with all ratios taken as 1; what is remembered of the rows.
+    fn each_row(&self, logs: &Logs<'_>, profile: Option<Profile>, see: &mut dyn FnMut(&Seen<'_>)) -> Result<Rater, Failure> {
+        let mut rater = self.rater(logs, profile)?;
         let mut ones = blank(&logs.chosen.config);
         for (index, path) in self.logs.files.iter().enumerate() {
             logs.read(path, index, &mut |row| {
                 let Ok(entry) = row.entry else { return Ok(()) };
-                set_to_one(&mut ones, entry);
                 let context = row.pricing.context(entry.time);
+                let Some(profile) = rater.recognise(entry, &context) else { return Ok(()) };
+                set_to_one(&mut ones, entry, profile);
                 let by_ones = Context { config: &ones, basis: Basis::Config, ..context };
                 let Some((rated, profile)) = rater.rate(entry, &by_ones) else { return Ok(()) };
-                notes.rows += 1;
                 let printed = if self.from_charges { None } else { rater.printed(entry, &context) };
-                observe(entry, profile, &rated, printed.as_ref(), &mut samples);
+                see(&Seen { entry, profile, rated: &rated, printed: printed.as_ref() });
                 Ok(())
             })?;
         }
-        notes.left_out = samples.left_out;
-        notes.models.clone_from(&samples.models);
-        Ok((samples, rater))
+        Ok(rater)
     }
 
     /// Audits the log by what was found, and leaves out what it contradicts until it does not. How many rows come out.
@@ -255,7 +262,7 @@ impl InferCommand {
             logs.read(path, index, &mut |row| {
                 if let Ok(entry) = row.entry {
                     let verdict = auditor.judge(entry, &row.pricing.context(entry.time), &mut past);
-                    answer.hear(entry, &verdict, inferred);
+                    answer.hear(entry, &verdict, inferred, notes);
                 }
                 Ok(())
             })?;
@@ -264,27 +271,46 @@ impl InferCommand {
     }
 }
 
-/// Hands a row over; one that names no group is of the group that it prints, or, where a gateway names none, of its user's.
-fn observe(entry: &LogEntry<'_>, profile: Profile, rated: &Rated, printed: Option<&Rated>, samples: &mut Samples) {
+/// A row with what it is charged where all ratios are 1.
+struct Seen<'s> {
+    entry: &'s LogEntry<'s>,
+    profile: Profile,
+    rated: &'s Rated,
+    /// What its own ratios give.
+    printed: Option<&'s Rated>,
+}
+
+/// Hands a row over; one that names no group is of the group that it prints, or, where a gateway names none, of its user's or its channel's.
+fn observe(seen: &Seen<'_>, samples: &mut Samples) {
+    let Seen { entry, profile, rated, printed } = *seen;
     let Ok(terms) = &rated.terms else { return samples.leave_out(entry.model) };
     let printed = printed.and_then(|printed| printed.terms.as_ref().ok());
-    let shown = printed.filter(|_| entry.group.is_empty()).map(|terms| format!("prints {}", terms.group_ratio));
-    let is_by_user = matches!(profile, Profile::OneApi | Profile::OneApi2023) && entry.group.is_empty() && !entry.user.is_empty();
+    let is_by_channel = profile == Profile::Laisky;
+    let shown = printed.filter(|_| entry.group.is_empty() && !is_by_channel).map(|terms| format!("prints {}", terms.group_ratio));
+    let is_by_user = is_by_user(entry, profile);
+    let special = match () {
+        () if is_by_channel => Special::No,
+        () if is_by_user && shown.is_none() => Special::Yes,
+        () => special(entry),
+    };
+    // That the token may have a group of its own shows in rows that do not come out.
+    let is_presumed = profile == Profile::OneHub && is_by_user && terms.open.len() == 1;
     samples.add(&Observed {
-        special: if is_by_user && shown.is_none() { Special::Yes } else { special(entry) },
+        special,
         model: entry.model,
-        group: shown.as_deref().unwrap_or_else(|| group_of(entry)),
+        group: shown.as_deref().unwrap_or(&cell_of(entry, Some(profile))),
         user: entry.user,
         time: entry.time,
         charged: &rated.charged,
-        terms,
+        terms: &Terms { open: if is_presumed { Vec::new() } else { terms.open.clone() }, ..terms.clone() },
         printed,
     });
 }
 
-/// Whether the price was an expression, even where the log does not say which.
-fn is_by_expression(entry: &LogEntry<'_>) -> bool {
-    Details::parse("other", entry.details).is_ok_and(|details| details.has("billing_mode"))
+/// Whether a row names no group, and its gateway takes that of the user.
+fn is_by_user(entry: &LogEntry<'_>, profile: Profile) -> bool {
+    let is_of_gateway = matches!(profile, Profile::OneApi | Profile::OneApi2023 | Profile::OneHub);
+    is_of_gateway && entry.group.is_empty() && !entry.user.is_empty()
 }
 
 /// new-api writes the special ratio beside that of the group, or -1.
@@ -297,81 +323,12 @@ fn special(entry: &LogEntry<'_>) -> Special {
     }
 }
 
-impl Answer {
-    fn hear(&mut self, entry: &LogEntry<'_>, verdict: &Verdict, inferred: &Inferred) {
-        let Some(judged) = &verdict.charge else { return };
-        let is_wrong = verdict.class.is_mismatch();
-        if is_wrong && let Some((stretch, time)) = entry.time.and_then(|time| inferred.begins_after(entry.model, time)) {
-            return self.earlier.push((entry.model.to_owned(), stretch, time));
-        }
-        let keys = [(&mut self.by_model, entry.model), (&mut self.by_group, group_of(entry)), (&mut self.by_user, entry.user)];
-        for (counts, name) in keys {
-            let count = counts.entry(name.to_owned()).or_default();
-            count.rows += u64::from(verdict.class != Class::Unrated);
-            count.wrong += u64::from(is_wrong);
-            count.telling += u64::from(is_wrong && is_telling(entry, judged));
-            count.close += u64::from(is_wrong && is_close(judged));
-            count.tools += u64::from(has_tools(judged) && judged.charged.0 != 0);
-            count.wrong_tools += u64::from(is_wrong && has_tools(judged));
-            count.bare += u64::from(entry.details.is_empty());
-        }
-    }
-
-    /// The rows that come out.
-    fn right(&self) -> u64 {
-        self.by_model.values().map(|count| count.rows - count.wrong).sum()
-    }
-
-    /// The models of which some rows are wrong, but so few that the charges are, and not the prices.
-    fn misfits(&self) -> BTreeMap<String, (u64, u64)> {
-        let few = self.by_model.iter().filter(|(_, count)| count.wrong > 0 && count.is_price_right());
-        few.map(|(model, count)| (model.clone(), (count.wrong, count.rows))).collect()
-    }
-
-    /// Leaves out the groups that are mostly wrong, else the users that are mostly wrong, else the models of which too many rows are wrong;
-    /// whether anything had to be.
-    fn settle(self, inferred: &mut Inferred, notes: &mut Notes) -> bool {
-        for (model, stretch, time) in &self.earlier {
-            inferred.begin_earlier(model, *stretch, *time);
-        }
-        let is_given = |group: &str| group == "default" || inferred.is_given(group);
-        let groups = mostly_wrong(self.by_group).filter(|group| !is_given(group));
-        let users = mostly_wrong(self.by_user).filter(|user| !user.is_empty());
-        let models = self.by_model.into_iter().filter(|(_, count)| !count.is_price_right()).map(|(model, _)| model);
-        let (unfit, names): (&mut BTreeSet<String>, Vec<String>) = match (groups.collect::<Vec<_>>(), users.collect::<Vec<_>>()) {
-            (groups, _) if !groups.is_empty() => (&mut notes.unfit_groups, groups),
-            (_, users) if !users.is_empty() => (&mut notes.unfit_users, users),
-            _ => (&mut notes.unfit, models.collect()),
-        };
-        let any = !(self.earlier.is_empty() && names.is_empty());
-        unfit.extend(names);
-        any
-    }
-}
-
-/// The price of a tool is not solved for.
-fn has_tools(judged: &Judged) -> bool {
-    judged.terms.as_ref().is_some_and(|terms| !terms.surcharges.is_empty())
-}
-
-/// Whether a price with further digits, or another rounding, would give a wrong charge.
-fn is_close(judged: &Judged) -> bool {
-    let (off, charged) = (judged.delta().unsigned_abs(), judged.charged.0.unsigned_abs());
-    off <= 1 || off * 100 <= charged.into()
-}
-
-/// Whether a wrong charge is explained by what a row prints, or is so small that the rules for the least charge decide.
-fn is_telling(entry: &LogEntry<'_>, judged: &Judged) -> bool {
-    judged.charged.0.abs() <= SMALL || is_by_expression(entry) || judged.causes().is_some_and(|causes| causes.is(Cause::RatioDrift))
-}
-
-/// The names of which half the rows are wrong, or more. A single wrong row says nothing of others.
-fn mostly_wrong(counts: BTreeMap<String, Count>) -> impl Iterator<Item = String> {
-    let is_wrong = |count: &Count| count.wrong > 0 && count.wrong * 2 >= count.rows && (count.wrong > 1 || count.rows == 1);
-    counts.into_iter().filter(move |(_, count)| is_wrong(count)).map(|(name, _)| name)
-}
-
 impl Rater {
+    /// Whose arithmetic a row is rated by.
+    fn recognise(&self, entry: &LogEntry<'_>, context: &Context<'_>) -> Option<Profile> {
+        Some(self.profile_of(entry, &Details::parse("other", entry.details).ok()?, context))
+    }
+
     /// The charge of a row that counts, and whose arithmetic holds.
     fn rate(&mut self, entry: &LogEntry<'_>, context: &Context<'_>) -> Option<(Rated, Profile)> {
         let details = Details::parse("other", entry.details).ok()?;
@@ -415,9 +372,34 @@ fn blank(config: &Config) -> Config {
     blank
 }
 
-fn set_to_one(config: &mut Config, entry: &LogEntry<'_>) {
+/// Whose ratio a row is charged with: Laisky's go by the channel.
+fn cell_of<'e>(entry: &LogEntry<'e>, profile: Option<Profile>) -> Cow<'e, str> {
+    match profile {
+        Some(Profile::Laisky) if !entry.channel.is_empty() => Cow::Owned(format!("channel {}", entry.channel)),
+        _ => Cow::Borrowed(group_of(entry)),
+    }
+}
+
+/// The channel of a row by the name that a config has for it.
+fn channel_of<'e>(entry: &LogEntry<'e>) -> &'e str {
+    if entry.channel.is_empty() { EVERY_CHANNEL } else { entry.channel }
+}
+
+fn set_to_one(config: &mut Config, entry: &LogEntry<'_>, profile: Profile) {
     let one = Number { ratio: Ratio::ONE, origin: Origin::default() };
-    for (map, name) in [(MapName::ModelRatio, entry.model), (MapName::GroupRatio, group_of(entry))] {
+    let group = cell_of(entry, Some(profile));
+    if profile == Profile::Laisky {
+        let prices = config
+            .channel_prices
+            .entry(channel_of(entry).to_owned())
+            .or_insert_with(|| ChannelPrices { groups: Some(vec![group.clone().into_owned()]), ..ChannelPrices::default() });
+        let price = ChannelPrice { ratio: Some(one), ..ChannelPrice::default() };
+        prices.models.entry(entry.model.to_owned()).or_insert(price);
+    }
+    if profile == Profile::OneHub && is_by_user(entry, profile) && !config.users.contains_key(entry.user) {
+        config.users.insert(entry.user.to_owned(), User { group: group.clone().into_owned(), ..User::default() });
+    }
+    for (map, name) in [(MapName::ModelRatio, entry.model), (MapName::GroupRatio, &*group)] {
         if let Map::Given(numbers) = config.map_mut(map)
             && !numbers.contains_key(name)
         {

@@ -1,12 +1,16 @@
 //! What `quota infer` writes: the ratios that were found, as quota's own TOML, with the rows that each rests on and what they leave open.
 
+mod channels;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-use super::text::{grouped, printable};
+pub use self::channels::{ChannelNotes, EVERY_CHANNEL};
+
 use crate::audit::{Cell, Inferred, Interval, ModelFit, Said, Solved, SolvedRate, Stretch};
 use crate::exact::{Exact, Ratio};
 use crate::pricing::Class;
+use crate::report::text::{grouped, printable};
 
 /// What is said beside the numbers.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +31,8 @@ pub struct Notes {
     pub unfit: BTreeSet<String>,
     pub unfit_groups: BTreeSet<String>,
     pub unfit_users: BTreeSet<String>,
+    /// The channels that prices go by, where they do, with the models that have a price of their own there.
+    pub channels: BTreeMap<String, ChannelNotes>,
     /// Rows that do not come out, of all, by model: so few that the charges are wrong, and not the prices.
     pub misfits: BTreeMap<String, (u64, u64)>,
 }
@@ -59,10 +65,12 @@ pub fn write_toml(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io
     let fits: BTreeMap<&String, ModelFit> =
         inferred.models.iter().filter_map(|(model, stretches)| Some((model, whole(stretches)?))).collect();
     write_prices("", &fits.iter().map(|(model, fit)| (model.as_str(), fit)).collect::<Vec<_>>(), notes, out)?;
-    let unknown = notes.models.iter().filter_map(|model| unknown(inferred, model, notes)).collect();
+    let is_whole = |model: &&String| !channels::are_by_themselves(model, notes);
+    let unknown = notes.models.iter().filter(is_whole).filter_map(|model| unknown(inferred, model, notes)).collect();
     write_unless_empty("model", &unknown, out)?;
     let groups = notes.unfit_groups.iter().map(|group| unknown_line(group, "no one ratio gives all its rows".to_owned()));
     write_unless_empty("group", &groups.collect(), out)?;
+    channels::write(&fits, notes, out)?;
     write_group_periods(inferred, notes, out)?;
     write_periods(inferred, notes, out)
 }
@@ -136,6 +144,7 @@ fn group_line(cell: &Cell, solved: &Solved, said: Said, notes: &Notes) -> Option
     let comment = match said {
         Said::Given if notes.is_gauge_given => "the config's".to_owned(),
         Said::Given => "taken as given".to_owned(),
+        Said::Solved if solved.rows == 0 => "as its rows print it".to_owned(),
         Said::Solved => left(solved),
         Said::Simplest => format!("open, {}; the simplest number stands here", left(solved)),
         Said::One => "taken as 1: it shares no model whose ratio is known with another group".to_owned(),
@@ -199,7 +208,7 @@ fn write_prices(within: &str, fits: &[(&str, &ModelFit)], notes: &Notes, out: &m
         });
         write_map(within, if per_call { "model_price" } else { "model_ratio" }, &known.collect(), out)?;
     }
-    for (name, classes) in RATES {
+    for (name, classes) in RATES.into_iter().filter(|(name, _)| notes.channels.is_empty() || *name == "completion_ratio") {
         let known: Vec<(&str, &SolvedRate)> = fits()
             .filter(|(_, fit)| fit.sure_ratio().is_some())
             .filter_map(|(model, fit)| Some((*model, classes.iter().find_map(|class| fit.rates.get(class))?)))
@@ -227,13 +236,17 @@ fn write_map(within: &str, name: &str, lines: &Lines, out: &mut dyn Write) -> io
 }
 
 fn rate_line(model: &str, rate: &SolvedRate) -> Line {
+    Line { key: key(model), value: rate.value.to_string(), comment: left_of_rate(rate) }
+}
+
+fn left_of_rate(rate: &SolvedRate) -> String {
     let own = if rate.is_built_in { ", the gateway's own" } else { "" };
     let left = match &rate.interval {
         Some(interval) if interval.determined(rate.rows).is_none() => format!(", open: {}", ends(interval)),
         Some(interval) => format!(": {}", ends(interval)),
         None => String::new(),
     };
-    Line { key: key(model), value: rate.value.to_string(), comment: format!("{}{left}{own}", rows(rate.rows as u64)) }
+    format!("{}{left}{own}", rows(rate.rows as u64))
 }
 
 fn unknown_line(name: &str, why: String) -> Line {
@@ -308,6 +321,7 @@ fn write_period(model: &str, stretch: &Stretch, until: Option<i64>, notes: &Note
         writeln!(out, "# The last row of {} with other prices is of {after}.", printable(&key(model)))?;
     }
     write_prices("period", &[(model, &stretch.fit)], notes, out)?;
+    channels::write_period(model, &stretch.fit, notes, out)?;
     let unknown = why_open(model, &stretch.fit, notes).map(|why| unknown_line(model, why));
     write_unless_empty("period.model", &unknown.into_iter().collect(), out)
 }

@@ -1,0 +1,129 @@
+//! The rate of a class of tokens relative to the input: which numbers are tried, and which most rows agree on.
+
+use std::collections::BTreeSet;
+
+use super::Groups;
+use super::fit::{Cells, filtered, products};
+use super::interval::Interval;
+use super::sample::Sample;
+use crate::exact::{Exact, Ratio};
+use crate::pricing::{Class, PerClass};
+
+/// Rates are tried on so many rows.
+const SCORED: usize = 96;
+/// So many rows are paired to solve for a rate.
+const PAIRED: usize = 20;
+/// So many rates are tried.
+const CANDIDATES: usize = 120;
+
+/// The rate of a class with which most rows agree; of equal ones the printed, then the gateway's own, then the simplest.
+pub(super) fn best_rate(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class, groups: &Groups) -> (Ratio, usize) {
+    let fitting = |cells: &Cells<'_>, value: Ratio| -> usize {
+        let mut rates = *rates;
+        rates[class] = value;
+        products(cells, &|sample| sample.product(&rates, groups.ratio(&sample.cell))).0.values().map(|(_, rows)| rows).sum()
+    };
+    let some = thinned(cells);
+    let all: usize = some.values().map(Vec::len).sum();
+    let mut best = (rates[class], None);
+    for candidate in candidates(&some, rates, class) {
+        let rows = fitting(&some, candidate);
+        if Some(rows) > best.1 {
+            best = (candidate, Some(rows));
+        }
+        if rows >= all {
+            break;
+        }
+    }
+    (best.0, rows_at(best.0, rates, class, cells, groups))
+}
+
+/// How many rows of a class agree under a rate.
+fn rows_at(value: Ratio, rates: &PerClass<Ratio>, class: Class, cells: &Cells<'_>, groups: &Groups) -> usize {
+    let mut rates = *rates;
+    rates[class] = value;
+    let product = |sample: &Sample| sample.product(&rates, groups.ratio(&sample.cell));
+    let shared = products(cells, &product).0;
+    let agrees = |sample: &Sample| {
+        let Some(((of_cell, _), own)) = shared.get(&sample.cell).zip(product(sample)) else { return false };
+        of_cell.meets(&own)
+    };
+    cells.values().flatten().filter(|sample| sample.has(class) && agrees(sample)).count()
+}
+
+fn candidates(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class) -> Vec<Ratio> {
+    let samples = || cells.values().flatten().filter(|sample| sample.has(class));
+    let printed = samples().filter_map(|sample| sample.hints.as_ref()).map(|hints| hints.rates[class]);
+    let solved = cells.values().flat_map(|samples| solved_rates(samples, rates, class));
+    let left = left_of_rate(cells, rates, class);
+    let mut tried = BTreeSet::new();
+    let all = printed.chain([rates[class]]).chain(left).chain(solved);
+    all.filter(|candidate| tried.insert(*candidate)).take(CANDIDATES).collect()
+}
+
+/// What the rows leave of a rate that is a price by itself, where those without its class show their product: it is seldom simple beside the
+/// input.
+fn left_of_rate(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class) -> Vec<Ratio> {
+    let of_class = || cells.values().flatten().filter(|sample| sample.has(class));
+    if !of_class().any(|sample| sample.is_absolute(class)) {
+        return Vec::new();
+    }
+    let without = products(&filtered(cells, |sample| !sample.has(class)), &|sample| sample.product(rates, None)).0;
+    let said = of_class().filter_map(|sample| {
+        let tokens = sample.by_tokens(None)?.over(&without.get(&sample.cell)?.0)?;
+        Some((rate_within(sample, rates, class, &tokens)?, 1))
+    });
+    let shared = Interval::shared(&said.collect::<Vec<_>>()).map(|(shared, _)| shared).filter(|shared| !shared.low.is_negative());
+    shared.into_iter().flat_map(|shared| [shared.simplest().map(|(value, _)| value), shared.middle()]).flatten().collect()
+}
+
+/// What two rows say of a rate: `q₁·(a₂ + n₂·r) = q₂·(a₁ + n₁·r)`.
+fn solved_rates(samples: &[&Sample], rates: &PerClass<Ratio>, class: Class) -> Vec<Ratio> {
+    let mut rest = *rates;
+    rest[class] = Ratio::ZERO;
+    let alone: Vec<&Sample> = samples.iter().copied().filter(|sample| !sample.has_tools()).take(PAIRED).collect();
+    let pairs = alone.iter().enumerate().flat_map(|(at, one)| alone[at + 1..].iter().map(move |other| (*one, *other)));
+    pairs.flat_map(|(one, other)| solved_rate(one, other, &rest, class)).collect()
+}
+
+fn solved_rate(one: &Sample, other: &Sample, rest: &PerClass<Ratio>, class: Class) -> Vec<Ratio> {
+    let (Some(first), Some(second)) = (one.by_tokens(None), other.by_tokens(None)) else { return Vec::new() };
+    let mut plain = *rest;
+    plain[class] = Ratio::ONE;
+    let (of_one, of_other) = (one.weight(rest), other.weight(rest));
+    let slope = |sample: &Sample, rest: &Exact| sample.weight(&plain) - rest.clone();
+    let (one_more, other_more) = (slope(one, &of_one), slope(other, &of_other));
+    let at = |first: &Exact, second: &Exact| -> Option<Exact> {
+        let above = first.clone() * of_other.clone() - second.clone() * of_one.clone();
+        let below = second.clone() * one_more.clone() - first.clone() * other_more.clone();
+        (!below.is_zero()).then(|| above.divided_by(&below, 24))
+    };
+    let ends =
+        [at(&first.low, &second.high), at(&first.high, &second.low), at(&first.low, &second.low), at(&first.high, &second.high)];
+    let Some(ends) = ends.into_iter().collect::<Option<Vec<Exact>>>() else { return Vec::new() };
+    match (ends.iter().min(), ends.iter().max()) {
+        (Some(low), Some(high)) if !high.is_negative() => {
+            Interval { low: low.clone().max(Exact::zero()), high: high.clone() }.some()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What a row says of one rate, if all else is known; none where the charge is no straight line of the rate.
+pub(super) fn rate_within(sample: &Sample, rates: &PerClass<Ratio>, class: Class, tokens: &Interval) -> Option<Interval> {
+    let at = |rate: Ratio| {
+        let mut rates = *rates;
+        rates[class] = rate;
+        sample.weight(&rates)
+    };
+    let (none, one, other) = (at(Ratio::ZERO), at(Ratio::ONE), Ratio::new(137, -2));
+    let slope = one - none.clone();
+    let is_straight = at(other) == none.clone() + slope.clone() * other;
+    tokens.minus(&none).divided_by(&slope).filter(|_| is_straight)
+}
+
+/// Every so manieth row, so that no more than the limit are left.
+fn thinned<'s>(cells: &Cells<'s>) -> Cells<'s> {
+    let step = cells.values().map(Vec::len).sum::<usize>().div_ceil(SCORED).max(1);
+    cells.iter().map(|(cell, rows)| (cell.clone(), rows.iter().copied().step_by(step).collect())).collect()
+}

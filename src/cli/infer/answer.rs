@@ -1,0 +1,215 @@
+//! What a log says to a config that was inferred from it: which rows do not come out, and whether the charge or the price is to blame.
+//!
+//! A row that does not come out is a wrong charge only where nothing else may explain it. Honest logs have rows of which they do not say what
+//! else was charged, users whose ratio differs, prices that changed: a price is kept beside a wrong row only if the row's user, group and
+//! tokens are those of right rows, earlier and later ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{cell_of, channel_of};
+use crate::audit::{Cause, Class, Inferred, Judged, Verdict};
+use crate::details::Details;
+use crate::log::LogEntry;
+use crate::pricing::{self, Mode};
+use crate::report::infer::Notes;
+
+/// User and group.
+type Payer = (String, String);
+
+/// What the log says to a config that was inferred from it.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    by_model: BTreeMap<String, Rows>,
+    /// The rows of models whose price goes by channel, by channel and model.
+    by_channel: BTreeMap<(String, String), Rows>,
+    by_group: BTreeMap<String, Count>,
+    by_user: BTreeMap<String, Count>,
+    /// When rows of a user in a group came out.
+    right: BTreeMap<Payer, Times>,
+    /// Rows that show the prices of a stretch before its first sample: model, number of the stretch, time.
+    earlier: Vec<(String, usize, i64)>,
+    /// Rows heard so far.
+    heard: i64,
+}
+
+/// Rows that do not come out, of all.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    rows: u64,
+    wrong: u64,
+}
+
+/// The rows of a model.
+#[derive(Debug, Default)]
+struct Rows {
+    count: Count,
+    /// When right rows were charged.
+    right: Times,
+    /// The classes of tokens that right rows have.
+    classes: BTreeSet<pricing::Class>,
+    /// The first rows that do not come out.
+    wrong: Vec<Wrong>,
+}
+
+/// A row that does not come out.
+#[derive(Debug)]
+struct Wrong {
+    at: i64,
+    payer: Payer,
+    classes: Vec<pricing::Class>,
+    /// It says something of the price: it is not the charge that is wrong.
+    is_telling: bool,
+}
+
+/// The first and the last time of some rows; their number in the log where they have no time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Times(Option<(i64, i64)>);
+
+/// Charges up to this are mostly the minimum, or a few tokens.
+const SMALL: i64 = 10;
+/// Of so many rows of a model one may be wrong.
+const ROWS_A_WRONG_ONE: u64 = 20;
+/// So many wrong rows of a model are looked at; where there are more, its price is not right.
+const MOST_WRONG: usize = 1_000;
+
+impl Times {
+    fn add(&mut self, at: i64) {
+        let (first, last) = self.0.unwrap_or((at, at));
+        self.0 = Some((first.min(at), last.max(at)));
+    }
+
+    /// Whether there were some before and after a time.
+    fn surround(self, at: i64) -> bool {
+        self.0.is_some_and(|(first, last)| first < at && at < last)
+    }
+}
+
+impl Count {
+    fn add(&mut self, verdict: &Verdict) {
+        self.rows += u64::from(verdict.class != Class::Unrated);
+        self.wrong += u64::from(verdict.class.is_mismatch());
+    }
+
+    /// Whether half the rows are wrong, or more. A single wrong row says nothing of others.
+    fn is_mostly_wrong(self) -> bool {
+        self.wrong > 0 && self.wrong * 2 >= self.rows && (self.wrong > 1 || self.rows == 1)
+    }
+}
+
+impl Rows {
+    /// Whether the charges are wrong that do not come out, and not the price.
+    fn is_price_right(&self, right: &BTreeMap<Payer, Times>) -> bool {
+        let is_charge = |wrong: &Wrong| {
+            let is_payer_known = right.get(&wrong.payer).is_some_and(|times| times.surround(wrong.at));
+            let are_tokens_known = wrong.classes.iter().all(|class| self.classes.contains(class));
+            !wrong.is_telling && is_payer_known && are_tokens_known && self.right.surround(wrong.at)
+        };
+        let are_few = self.count.wrong <= self.count.rows / ROWS_A_WRONG_ONE && self.wrong.len() as u64 == self.count.wrong;
+        are_few && self.wrong.iter().all(is_charge)
+    }
+}
+
+impl Answer {
+    pub fn hear(&mut self, entry: &LogEntry<'_>, verdict: &Verdict, inferred: &Inferred, notes: &Notes) {
+        let Some(judged) = &verdict.charge else { return };
+        let is_wrong = verdict.class.is_mismatch();
+        if is_wrong && let Some((stretch, time)) = entry.time.and_then(|time| inferred.begins_after(entry.model, time)) {
+            return self.earlier.push((entry.model.to_owned(), stretch, time));
+        }
+        self.heard += 1;
+        let at = entry.time.unwrap_or(self.heard);
+        let payer = (entry.user.to_owned(), cell_of(entry, verdict.profile).into_owned());
+        self.by_group.entry(payer.1.clone()).or_default().add(verdict);
+        self.by_user.entry(entry.user.to_owned()).or_default().add(verdict);
+        let rows = match notes.channels.get(channel_of(entry)) {
+            Some(channel) if channel.models.contains(entry.model) => {
+                self.by_channel.entry((channel_of(entry).to_owned(), entry.model.to_owned())).or_default()
+            }
+            _ => self.by_model.entry(entry.model.to_owned()).or_default(),
+        };
+        rows.count.add(verdict);
+        if is_wrong && rows.wrong.len() < MOST_WRONG {
+            rows.wrong.push(Wrong::of(entry, judged, at, payer.clone()));
+        }
+        if verdict.class == Class::Matched {
+            rows.right.add(at);
+            rows.classes.extend(classes(judged));
+            self.right.entry(payer).or_default().add(at);
+        }
+    }
+
+    /// The rows that come out.
+    pub fn right(&self) -> u64 {
+        self.by_model.values().chain(self.by_channel.values()).map(|rows| rows.count.rows - rows.count.wrong).sum()
+    }
+
+    /// The models of which some charges are wrong, and not the price: how many, of how many rows.
+    pub fn misfits(&self) -> BTreeMap<String, (u64, u64)> {
+        let few = self.by_model.iter().filter(|(_, rows)| rows.count.wrong > 0 && rows.is_price_right(&self.right));
+        few.map(|(model, rows)| (model.clone(), (rows.count.wrong, rows.count.rows))).collect()
+    }
+
+    /// Leaves out the groups that are mostly wrong, else the users that are mostly wrong, else the models whose price is not right; whether
+    /// anything had to be.
+    pub fn settle(self, inferred: &mut Inferred, notes: &mut Notes) -> bool {
+        for (model, stretch, time) in &self.earlier {
+            inferred.begin_earlier(model, *stretch, *time);
+        }
+        // Where prices go by channel, it is the price there that differs.
+        let is_by_channel = !notes.channels.is_empty();
+        let is_given = |group: &str| group == "default" || inferred.is_given(group);
+        let groups = mostly_wrong(&self.by_group).filter(|group| !(is_by_channel || is_given(group)));
+        let users = mostly_wrong(&self.by_user).filter(|user| !(is_by_channel || user.is_empty()));
+        let models = self.by_model.iter().filter(|(_, rows)| !rows.is_price_right(&self.right)).map(|(model, _)| model.clone());
+        let (unfit, names): (&mut BTreeSet<String>, Vec<String>) = match (groups.collect::<Vec<_>>(), users.collect::<Vec<_>>()) {
+            (groups, _) if !groups.is_empty() => (&mut notes.unfit_groups, groups),
+            (_, users) if !users.is_empty() => (&mut notes.unfit_users, users),
+            _ => (&mut notes.unfit, models.collect()),
+        };
+        let is_last = names.is_empty();
+        unfit.extend(names);
+        let in_channels = self.by_channel.iter().filter(|(_, rows)| is_last && rows.count.wrong > 0).map(|(key, _)| key);
+        let any = in_channels.fold(false, |_, (channel, model)| {
+            notes.channels.entry(channel.clone()).or_default().unfit.insert(model.clone());
+            true
+        });
+        any || !is_last || !self.earlier.is_empty()
+    }
+}
+
+impl Wrong {
+    fn of(entry: &LogEntry<'_>, judged: &Judged, at: i64, payer: Payer) -> Wrong {
+        Wrong { at, payer, classes: classes(judged).collect(), is_telling: is_telling(entry, judged) }
+    }
+}
+
+/// The classes of tokens that a row has.
+fn classes(judged: &Judged) -> impl Iterator<Item = pricing::Class> + '_ {
+    let usage = judged.terms.iter().flat_map(|terms| terms.usage.iter());
+    usage.filter(|(_, tokens)| *tokens != 0).map(|(class, _)| class)
+}
+
+/// Whether something else than a wrong charge may explain a row: what it prints, the rules for the least charge, further digits of the price,
+/// another rounding, a tool whose price is not solved for, and calls whose number and size are seldom logged.
+fn is_telling(entry: &LogEntry<'_>, judged: &Judged) -> bool {
+    let is_small = judged.charged.0.abs() <= SMALL;
+    let is_drift = judged.causes().is_some_and(|causes| causes.is(Cause::RatioDrift));
+    let has_more = judged.terms.as_ref().is_some_and(|terms| !terms.surcharges.is_empty() || terms.formula.mode() == Mode::Call);
+    is_small || is_drift || has_more || is_close(judged) || is_by_expression(entry)
+}
+
+/// Whether a price with further digits, or another rounding, would give a wrong charge.
+fn is_close(judged: &Judged) -> bool {
+    let (off, charged) = (judged.delta().unsigned_abs(), judged.charged.0.unsigned_abs());
+    off <= 1 || off * 100 <= charged.into()
+}
+
+/// Whether the price was an expression, even where the log does not say which.
+fn is_by_expression(entry: &LogEntry<'_>) -> bool {
+    Details::parse("other", entry.details).is_ok_and(|details| details.has("billing_mode"))
+}
+
+/// The names of which half the rows are wrong, or more.
+fn mostly_wrong(counts: &BTreeMap<String, Count>) -> impl Iterator<Item = String> + '_ {
+    counts.iter().filter(|(_, count)| count.is_mostly_wrong()).map(|(name, _)| name.clone())
+}
