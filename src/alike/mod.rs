@@ -100,7 +100,7 @@ enum Next {
     #[default]
     Unseen,
     /// It goes the general way.
-    New(Stranger),
+    New(Box<Stranger>),
     /// It was counted, and has so large a difference that it may be told by itself.
     Counted(u128),
 }
@@ -282,8 +282,8 @@ impl Alike {
             let difference = Difference::new(&told, row.time());
             let is_large = !difference.is_none() && omitted.is_none_or(|most| difference.size() > most);
             // Rows that are judged at the end know nothing of the input.
-            let is_counted = !is_again
-                && !(is_large && self.is_veloera)
+            let is_left = is_again || is_large && self.is_veloera;
+            let is_counted = !is_left
                 && (difference.is_none()
                     || self.wrongs.add(told.outcome.number(), difference, || look.terms(rest, row), summary).is_some());
             if !is_counted {
@@ -322,7 +322,7 @@ impl Alike {
                 if matches!(stop, Stop::New) && !summary.wants_examples() && self.learn_explained(&new) {
                     return;
                 }
-                Next::New(new)
+                Next::New(Box::new(new))
             }
         };
         self.part.pass(1, row.len());
@@ -352,10 +352,8 @@ impl Alike {
     /// Learns from a row that went the general way.
     pub fn learn(&mut self, entry: &LogEntry<'_>, verdict: &Verdict, lesson: Option<Lesson<'_>>) {
         self.faults.add(1, verdict.class.is_mismatch().into());
-        let (Next::New(Stranger { facts, details: Some(details), .. }), Some(lesson)) = (std::mem::take(&mut self.next), lesson)
-        else {
-            return;
-        };
+        let (Next::New(new), Some(lesson)) = (std::mem::take(&mut self.next), lesson) else { return };
+        let Stranger { facts, details: Some(details), .. } = *new else { return };
         let (Eye::Open(open), Some(id)) = (&mut self.eye, OutcomeId::of(self.outcomes.len())) else { return };
         let known = Arc::make_mut(&mut open.look.known);
         if let Some(outcome) = known.learn(&facts, &details, entry, verdict, &lesson, id) {
