@@ -124,7 +124,7 @@ pub struct Place {
 /// The texts of one row, in one buffer that is used again for the next row.
 ///
 /// A field that the row lacks reads as "". Objects (`other`, `metadata`) stand as JSON text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Row {
     pub place: Place,
     /// The columns that the input has (JSON: the keys of this row, `null` or not); the reader sets them.

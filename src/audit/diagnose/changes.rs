@@ -4,6 +4,7 @@
 //! function of a few lines.
 
 use std::fmt::Display;
+use std::sync::LazyLock;
 
 use super::Case;
 use crate::audit::{Cause, Word};
@@ -140,7 +141,7 @@ impl Make {
         if let TokensOf(counted) = self { Some(counted) } else { None }
     }
 
-    pub fn pointing(self) -> Option<Changing> {
+    fn pointing(self) -> Option<Changing> {
         if let PointsOf(make) = self { Some(make) } else { None }
     }
 }
@@ -264,6 +265,15 @@ pub const DEFINITE: &[Definite] = &[
 pub fn causes() -> impl Iterator<Item = Cause> {
     let is_first = |at: &usize| *at == 0 || DEFINITE[*at - 1].cause != DEFINITE[*at].cause;
     (0..DEFINITE.len()).filter(is_first).map(|at| DEFINITE[at].cause)
+}
+
+/// Those of them that are a number which follows from the right charge, or the prompt.
+pub fn pointing() -> &'static [(Cause, Changing)] {
+    static POINTING: LazyLock<Vec<(Cause, Changing)>> = LazyLock::new(|| {
+        let pointing = DEFINITE.iter().filter_map(|definite| Some((definite.cause, definite.make.pointing()?)));
+        pointing.collect()
+    });
+    &POINTING
 }
 
 /// Shows all definite changes of a case, in order. A row that prints the gateway's fallback is one of it before anything else.

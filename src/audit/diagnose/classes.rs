@@ -575,7 +575,7 @@ impl Classes {
         class.aside.add(own, (&charge.0, &Charged::Points(charge.1), charge.1), told);
     }
 
-    /// Counts rows with the same definite causes. A row with them must have been [added](Classes::add) to their class before.
+    /// Counts rows with the same definite causes. A wrong row must have been [added](Classes::add) to their class before.
     pub fn add_alike(&mut self, key: ClassKey, causes: CauseSet, told: &Told) {
         let Some(own) = causes.iter().next() else { return };
         let class = self.classes.entry(key).or_default();
