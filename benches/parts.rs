@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use quota::alike::Alike;
-use quota::audit::{Auditor, Filter, Past, Repeats, Summary};
+use quota::audit::{Asked, Auditor, Filter, Past, Repeats, Summary};
 use quota::config::Timeline;
 use quota::details::Details;
 use quota::exact::Ratio;
@@ -63,7 +63,7 @@ fn audit(log: Vec<u8>, timeline: &Timeline, alike: Option<Alike>) -> u64 {
             veloera: false,
             other_mode: false,
         };
-        let (verdict, lesson) = auditor.judge_and_learn(&entry, &context, &mut past, false);
+        let (verdict, lesson) = auditor.judge_and_learn(&entry, &context, &mut past, Asked::Nothing);
         if let Some(alike) = &mut alike {
             alike.learn(&entry, &verdict, lesson);
         }

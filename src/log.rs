@@ -124,7 +124,7 @@ pub struct Place {
 /// The texts of one row, in one buffer that is used again for the next row.
 ///
 /// A field that the row lacks reads as "". Objects (`other`, `metadata`) stand as JSON text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Row {
     pub place: Place,
     /// The columns that the input has (JSON: the keys of this row, `null` or not); the reader sets them.
@@ -218,6 +218,7 @@ pub struct LogEntry<'a> {
     pub kind: Kind,
     /// Unix seconds.
     pub time: Option<i64>,
+    /// What the gateway calls the row by: a number, or a uuid.
     pub id: &'a str,
     pub request_id: &'a str,
     pub model: &'a str,
@@ -291,7 +292,7 @@ impl<'a> LogEntry<'a> {
             columns: row.columns,
             kind: kind(row.get(Field::Type))?,
             time: cell.time(reading)?,
-            id: row.get(Field::Id),
+            id: cell.first_of([Field::Id, Field::Uuid]),
             request_id: row.get(Field::RequestId),
             model: row.get(Field::Model),
             upstream_model: row.get(Field::UpstreamModel),
@@ -301,11 +302,7 @@ impl<'a> LogEntry<'a> {
             user_id: row.get(Field::UserId),
             token: row.get(Field::Token),
             token_id: row.get(Field::TokenId),
-            channel: [Field::Channel, Field::ChannelUuid]
-                .map(|field| row.get(field))
-                .into_iter()
-                .find(|text| !text.is_empty())
-                .unwrap_or(""),
+            channel: cell.first_of([Field::Channel, Field::ChannelUuid]),
             channel_uuid: row.get(Field::ChannelUuid),
             content: row.get(Field::Content),
             details,
@@ -327,7 +324,12 @@ struct Cell<'r> {
     row: &'r Row,
 }
 
-impl Cell<'_> {
+impl<'r> Cell<'r> {
+    /// The first of these fields that has a text.
+    fn first_of(&self, fields: [Field; 2]) -> &'r str {
+        fields.map(|field| self.row.get(field)).into_iter().find(|text| !text.is_empty()).unwrap_or("")
+    }
+
     fn time(&self, reading: &Reading<'_>) -> Result<Option<i64>, RowError> {
         match self.row.get(Field::Time).trim() {
             "" => Ok(None),

@@ -7,7 +7,7 @@ use super::key::{Key, Table};
 use super::lookout::{OutcomeId, Seen, Told};
 use super::scan::{Facts, Scan};
 use super::template::{Quoting, Template};
-use crate::audit::{CauseSet, Class, ClassKey, CompiledCauses, Lesson, RequestKey, Verdict};
+use crate::audit::{Asked, CauseSet, Class, ClassKey, CompiledCauses, Lesson, RequestKey, Verdict};
 use crate::config::Stretches;
 use crate::exact::Points;
 use crate::log::LogEntry;
@@ -170,8 +170,8 @@ impl Look {
         let mut facts = Facts::default();
         let is_read = self.read_one(row, &mut facts).is_some();
         let details = (is_read && self.known.has_room(&facts.key)).then(|| facts.details.of(row).to_vec());
-        let asks = details.as_ref().is_some_and(|details| self.known.asks(&facts, details));
-        Stranger { facts, details, asks }
+        let (asked, explained) = details.as_ref().map_or((Asked::Nothing, None), |details| self.known.asked(&facts, details));
+        Stranger { facts, details, asked, explained }
     }
 }
 
@@ -182,25 +182,43 @@ impl Kinds {
         (length == details.len()).then_some((branch, counts))
     }
 
-    /// Whether the causes of a row would be new, if it is wrong.
-    fn asks(&self, facts: &Facts, details: &[u8]) -> bool {
-        let fitted = self.fit(facts, details);
-        let is_known = fitted.is_some_and(|(branch, held)| branch.wrong(&branch.counts(facts, held)).is_some());
-        !is_known && self.wrong < MOST_WRONG
+    /// Which causes of a row would be new, if it is wrong; or else the causes by which it is, with what is told of other rows of its kind.
+    fn asked(&self, facts: &Facts, details: &[u8]) -> (Asked, Option<(CauseSet, OutcomeId)>) {
+        let Some((wrong, tokens)) = self.wrong(facts, details) else {
+            return (if self.wrong < MOST_WRONG { Asked::Causes } else { Asked::Nothing }, None);
+        };
+        match wrong.compiled.explain(&tokens, facts.counts.prompt, Points(facts.charged)) {
+            Some((causes, _)) => (Asked::Nothing, wrong.proven.first().map(|(_, like)| (causes, *like))),
+            None if !wrong.compiled.knows_others() => (Asked::Others, None),
+            None => (Asked::Nothing, None),
+        }
+    }
+
+    /// What is known of wrong rows like one, and its tokens.
+    fn wrong(&self, facts: &Facts, details: &[u8]) -> Option<(&Wrong, [i64; 6])> {
+        let (branch, held) = self.fit(facts, details)?;
+        let (known, tokens) = branch.known(&branch.counts(facts, held))?;
+        Some((known.wrong.as_deref()?, tokens))
     }
 
     /// Whether it is known what is told of a row that is wrong by some causes.
     fn knows(&self, facts: &Facts, details: &[u8], causes: CauseSet) -> bool {
-        let wrong = self.fit(facts, details).and_then(|(branch, held)| branch.wrong(&branch.counts(facts, held)));
-        wrong.is_some_and(|(_, wrong)| wrong.proven.iter().any(|(proven, _)| *proven == causes))
+        self.wrong(facts, details).is_some_and(|(wrong, _)| wrong.outcome(causes).is_some())
     }
 
     fn terms(&self, facts: &Facts, bytes: &[u8]) -> Option<Terms> {
-        let details = facts.details.of(bytes);
-        let (branch, held) = self.fit(facts, details)?;
-        let counts = branch.counts(facts, held);
-        let (known, wrong) = branch.wrong(&counts)?;
-        Some(wrong.compiled.terms(&known.shape.tokens(&counts, 0)))
+        let (wrong, tokens) = self.wrong(facts, facts.details.of(bytes))?;
+        Some(wrong.compiled.terms(&tokens))
+    }
+
+    /// Learns what is told of rows whose kind has compiled causes, and that are wrong by some of these; whether it is new.
+    pub fn learn_explained(&mut self, facts: &Facts, details: &[u8], told: (CauseSet, OutcomeId)) -> bool {
+        let fitted = self.kin.get_or_insert(&facts.key).fit_mut(details, facts.quoting);
+        let known = fitted.and_then(|(branch, held)| {
+            let counts = branch.counts(facts, held);
+            branch.known_mut(&counts)
+        });
+        known.and_then(|known| known.wrong.as_mut()).is_some_and(|wrong| wrong.add(told))
     }
 
     /// Keeps what a row teaches under a number; none where rows like it may differ in more than their counts.
@@ -221,7 +239,7 @@ impl Kinds {
         if !is_plain || is_right == causes.is_some() || judged.charged.0 != facts.charged {
             return None;
         }
-        if causes.is_some_and(|causes| self.knows(facts, details, causes)) {
+        if lesson.causes.is_none() && causes.is_some_and(|causes| self.knows(facts, details, causes)) {
             return None;
         }
         let terms = judged.terms.as_ref()?;
@@ -253,14 +271,16 @@ impl Kinds {
         let mut known = Known { filled, classes, shape: lesson.shape, outcome: Some(id), wrong: None, prices };
         if let Some(causes) = causes {
             known.outcome = None;
-            let branch = self.known_branch(&facts.key, &new, is_any_order);
-            if branch.is_some_and(|branch| branch.add_causes(&known, (causes, id)).is_some()) {
-                return Some(outcome);
-            }
-            let compiled = lesson.causes.as_ref().filter(|_| self.wrong < MOST_WRONG)?;
-            if compiled.explain(&tokens, counts.prompt, judged.charged)? != (causes, expected.points) {
+            let compiled = lesson.causes.as_ref();
+            let explained = compiled.and_then(|compiled| compiled.explain(&tokens, counts.prompt, judged.charged));
+            if explained.is_some_and(|explained| explained != (causes, expected.points)) {
                 return None;
             }
+            if let Some(wrong) = self.known_branch(&facts.key, &new, is_any_order).and_then(|branch| branch.wrong_like(&known)) {
+                compiled.into_iter().for_each(|compiled| wrong.take_others(compiled));
+                return wrong.add((causes, id)).then_some(outcome);
+            }
+            let compiled = compiled.filter(|_| explained.is_some() && self.wrong < MOST_WRONG)?;
             known.wrong = Some(Box::new(Wrong { compiled: Arc::new(compiled.clone()), proven: vec![(causes, id)] }));
         }
         self.branch(&facts.key, new, is_any_order)?.add(known)?;
@@ -310,6 +330,15 @@ impl Kin {
             ends(&details[length..]).then_some((length, branch, counts))
         })
     }
+
+    /// The same for a whole `other`.
+    fn fit_mut(&mut self, details: &[u8], quoting: Quoting) -> Option<(&mut Branch, [i64; 4])> {
+        let branches = if self.in_any_order.is_empty() { &mut self.branches } else { &mut self.in_any_order };
+        branches.iter_mut().filter(|branch| branch.quoting == quoting).find_map(|branch| {
+            let (length, counts) = branch.template.fit(details)?;
+            (length == details.len()).then_some((branch, counts))
+        })
+    }
 }
 
 impl Branch {
@@ -341,22 +370,18 @@ impl Branch {
         })
     }
 
-    /// The compiled causes for wrong rows with such counts.
-    fn wrong(&self, counts: &Counts) -> Option<(&Known, &Wrong)> {
-        let (known, _) = self.known(counts)?;
-        Some((known, known.wrong.as_deref()?))
+    fn known_mut(&mut self, counts: &Counts) -> Option<&mut Known> {
+        let filled = filled(counts);
+        self.known.iter_mut().find(|known| known.filled == filled && classes(&known.shape.tokens(counts, 0)) == known.classes)
     }
 
     fn is_like(&self, other: &Branch) -> bool {
         self.template == other.template && self.quoting == other.quoting
     }
 
-    /// Adds what is told of rows with some causes, where these are compiled; none where they are not.
-    fn add_causes(&mut self, new: &Known, told: (CauseSet, OutcomeId)) -> Option<()> {
-        let known = self.known.iter_mut().find(|known| known.is_like(new) && known.classes == new.classes)?;
-        let wrong = known.wrong.as_mut()?;
-        let is_known = wrong.proven.iter().any(|(causes, _)| *causes == told.0);
-        (!is_known).then(|| wrong.proven.push(told))
+    /// What is known of wrong rows of the same kind.
+    fn wrong_like(&mut self, new: &Known) -> Option<&mut Wrong> {
+        self.known.iter_mut().find(|known| known.is_like(new) && known.classes == new.classes)?.wrong.as_deref_mut()
     }
 
     /// Adds rows with other counts, or other classes of them; none where there is no room, or the same counts mean something else.
@@ -386,8 +411,31 @@ impl Known {
     fn told_of_wrong(&self, tokens: &[i64; 6], prompt: i64, charged: i64) -> Option<Told> {
         let wrong = self.wrong.as_ref()?;
         let (causes, expected) = wrong.compiled.explain(tokens, prompt, Points(charged))?;
-        let (_, outcome) = wrong.proven.iter().find(|(proven, _)| *proven == causes)?;
-        Some(Told { outcome: *outcome, charged: i32::try_from(charged).ok()?, expected: i32::try_from(expected.0).ok()? })
+        let outcome = wrong.outcome(causes)?;
+        Some(Told { outcome, charged: i32::try_from(charged).ok()?, expected: i32::try_from(expected.0).ok()? })
+    }
+}
+
+impl Wrong {
+    /// What is told of rows with such causes, if that is known.
+    fn outcome(&self, causes: CauseSet) -> Option<OutcomeId> {
+        self.proven.iter().find(|(proven, _)| *proven == causes).map(|(_, outcome)| *outcome)
+    }
+
+    /// Adds what is told of rows with such causes; whether it is new.
+    fn add(&mut self, told: (CauseSet, OutcomeId)) -> bool {
+        let is_new = self.outcome(told.0).is_none();
+        if is_new {
+            self.proven.push(told);
+        }
+        is_new
+    }
+
+    /// Takes causes that know what else explains rows, where those at hand do not.
+    fn take_others(&mut self, compiled: &CompiledCauses) {
+        if compiled.knows_others() && !self.compiled.knows_others() {
+            self.compiled = Arc::new(compiled.clone());
+        }
     }
 }
 

@@ -22,13 +22,15 @@
 //! nothing depends on how many threads there are.
 //!
 //! Only rows that are right to the point, or wrong by definite causes ([`CompiledCauses`](crate::audit::CompiledCauses)) or by nothing
-//! but a number, and of which nothing else is to be told, are counted here. All others (wrong in another way or by the most points,
-//! open, drifting, by a minimum, of tasks, charged twice, malformed) go the general way, one by one, when their turn comes.
+//! but a number, and of which nothing else is to be told, are counted here. All others (wrong in another way, open, drifting, by a
+//! minimum, of tasks, charged twice, malformed) go the general way, one by one, when their turn comes. Those that are wrong by the most
+//! points are counted, and kept to be told at the end ([`Largest`]).
 
 mod bytes;
 mod days;
 mod key;
 mod kinds;
+mod largest;
 mod lookout;
 mod scan;
 mod template;
@@ -39,12 +41,14 @@ use std::sync::Arc;
 use days::Days;
 use kinds::{Look, Outcome};
 use lookout::{Lookout, OutcomeId, Part, Seen};
-use scan::{Asked, Facts, Scan};
+use scan::{Facts, KeyedBy, Scan};
 use wrong::{Difference, Wrongs};
 
-use crate::audit::{Hint, Lesson, Past, Plain, Span, Summary, Verdict};
+pub use largest::Largest;
+
+use crate::audit::{Asked, CauseSet, Hint, Lesson, Past, Plain, Span, Summary, Verdict};
 use crate::config::Timeline;
-use crate::log::{Field, LogEntry};
+use crate::log::{Field, LogEntry, Row};
 use crate::read::ahead::Scout;
 use crate::read::{Layout, ReadRows};
 
@@ -67,8 +71,8 @@ pub struct Alike {
     hints: Vec<Hint>,
     luck: Luck,
     faults: Faults,
-    /// The row that goes the general way.
-    new: Option<Stranger>,
+    largest: Largest,
+    next: Next,
     /// A row said that the input is Veloera's: all that was known before says nothing any more.
     is_veloera: bool,
 }
@@ -92,14 +96,38 @@ struct Open {
     is_ahead: bool,
 }
 
+/// What the row is that is read one by one now.
+#[derive(Debug, Default)]
+enum Next {
+    #[default]
+    Unseen,
+    /// It goes the general way.
+    New(Box<Stranger>),
+    /// It was counted, and has so large a difference that it may be told by itself.
+    Counted(u128),
+}
+
 /// A row that is like none before it.
 #[derive(Debug)]
 struct Stranger {
     facts: Facts,
     /// Its `other`, as it stands there; none where nothing more can be learnt.
     details: Option<Vec<u8>>,
-    /// The causes would be new, if it is wrong.
-    asks: bool,
+    /// Which causes would be new, if it is wrong.
+    asked: Asked,
+    /// The causes that explain it, where the causes of its kind are compiled but rows with these ones are new; and what is told of other
+    /// rows of the kind.
+    explained: Option<(CauseSet, OutcomeId)>,
+}
+
+/// Why a row is the last that was looked at for now.
+#[derive(Clone, Copy, Debug)]
+enum Stop {
+    /// It is like none before, as far as is known.
+    New,
+    /// Other rows say something of it, or more is to be told of it.
+    Noted,
+    Large(u128),
 }
 
 /// Rows with one outcome. Each was charged less than 2^31 points, so that 64 bits hold the points of 2^32 rows of the dearest.
@@ -153,15 +181,17 @@ impl Alike {
             hints: Vec::new(),
             luck: Luck::default(),
             faults: Faults::default(),
-            new: None,
+            largest: Largest::default(),
+            next: Next::Unseen,
             is_veloera: false,
         }
     }
 
-    /// Counts the next rows as long as they are known; how many there were. Behind them stands one for the general way. Wrong rows are
-    /// only counted where they are not among those of a summary that are told one by one.
+    /// Counts the next rows as long as they are known; how many there were. Behind them stands one for the general way, or one that was
+    /// counted but is to be [kept](Alike::keeps).
     pub fn pass(&mut self, rows: &mut dyn ReadRows, timeline: &Timeline, past: &mut Past, summary: &mut Summary) -> u64 {
-        self.new = None;
+        self.next = Next::Unseen;
+        self.largest.limit_to(summary.limit());
         if self.part.is_over() && self.rests() {
             return 0;
         }
@@ -175,7 +205,7 @@ impl Alike {
             let stretch = self.count(ahead.bytes, past, summary);
             rows.pass(stretch.length, stretch.lines);
             passed += stretch.rows;
-            if self.new.is_some() {
+            if !matches!(self.next, Next::Unseen) {
                 break;
             }
         }
@@ -224,29 +254,44 @@ impl Alike {
         !self.part.is_over()
     }
 
+    /// Keeps a row that was counted, if it may be among the largest differences; whether it was.
+    pub fn keeps(&mut self, row: &Row) -> bool {
+        let Next::Counted(size) = self.next else { return false };
+        self.luck.passed += 1;
+        self.largest.keep(size, row.clone());
+        true
+    }
+
+    /// The counted rows with the largest differences: takes them away.
+    pub fn take_largest(&mut self) -> Largest {
+        std::mem::take(&mut self.largest)
+    }
+
     /// Counts the rows at the start of the bytes up to the first that is not known.
     fn count(&mut self, bytes: &[u8], past: &mut Past, summary: &mut Summary) -> Stretch {
-        let (mut stretch, omitted) = (Stretch::default(), summary.omits());
+        let (mut stretch, omitted) = (Stretch::default(), summary.omits().max(self.largest.omits()));
         let Eye::Open(Open { look, .. }) = &self.eye else { return stretch };
-        let (mut strange, mut wrong) = (None, 0);
+        let (mut stop, mut wrong) = (None, 0);
         for (row, hint) in self.part.next_rows(&self.hints) {
             let rest = &bytes[stretch.length..];
             // What was new when the block was looked at may be known by now.
             let seen = row.told.filter(|told| told.outcome.number() >= self.valid_from);
             let is_again = row.request.is_some_and(|request| past.watch.has_charged(request, *hint));
-            let told = seen.or_else(|| look.again(rest, row)).filter(|told| {
-                let difference = Difference::new(told, row.time());
-                !is_again
-                    && (difference.is_none() || {
-                        let is_omitted = omitted.is_some_and(|most| difference.size() <= most);
-                        is_omitted
-                            && self.wrongs.add(told.outcome.number(), difference, || look.terms(rest, row), summary).is_some()
-                    })
-            });
-            let Some(told) = told else {
-                strange = Some(row.length as usize);
+            let Some(told) = seen.or_else(|| look.again(rest, row)) else {
+                stop = Some((row, if is_again { Stop::Noted } else { Stop::New }));
                 break;
             };
+            let difference = Difference::new(&told, row.time());
+            let is_large = !difference.is_none() && omitted.is_none_or(|most| difference.size() > most);
+            // Rows that are judged at the end know nothing of the input.
+            let is_left = is_again || is_large && self.is_veloera;
+            let is_counted = !is_left
+                && (difference.is_none()
+                    || self.wrongs.add(told.outcome.number(), difference, || look.terms(rest, row), summary).is_some());
+            if !is_counted {
+                stop = Some((row, Stop::Noted));
+                break;
+            }
             let tally = &mut self.tallies[told.outcome.number()];
             tally.add(told.charged.into(), row.time());
             self.days.add(row.time(), told.charged.into());
@@ -254,39 +299,83 @@ impl Alike {
                 past.watch.remember(request);
             }
             wrong += u64::from(told.charged != told.expected);
+            if is_large {
+                stop = Some((row, Stop::Large(difference.size())));
+                break;
+            }
             stretch.add(row);
         }
         self.faults.add(stretch.rows, wrong);
+        let stop = stop.map(|(row, stop)| (row.length as usize, stop));
         self.part.pass(stretch.rows, stretch.length);
-        if let Some(length) = strange {
-            self.new = Some(look.stranger(&bytes[stretch.length..][..length]));
-            self.part.pass(1, length);
+        if let Some((length, stop)) = stop {
+            self.stop_at(&bytes[stretch.length..][..length], stop, summary);
         }
         stretch
     }
 
-    /// Whether the causes of the row that goes the general way now would be new, if it is wrong.
-    pub fn asks(&self) -> bool {
-        self.faults.are_common() && self.new.as_ref().is_some_and(|new| new.asks)
+    /// A row that is read one by one; or counted, now that it is known what is told of it.
+    fn stop_at(&mut self, row: &[u8], stop: Stop, summary: &Summary) {
+        let Eye::Open(Open { look, .. }) = &self.eye else { return };
+        self.next = match stop {
+            Stop::Large(size) => Next::Counted(size),
+            Stop::New | Stop::Noted => {
+                let new = look.stranger(row);
+                if matches!(stop, Stop::New) && !summary.wants_examples() && self.learn_explained(&new) {
+                    return;
+                }
+                Next::New(Box::new(new))
+            }
+        };
+        self.part.pass(1, row.len());
+    }
+
+    /// Learns what is told of a row whose kind has compiled causes: they explain it, but none before it had the same.
+    fn learn_explained(&mut self, new: &Stranger) -> bool {
+        let (Some((causes, like)), Some(details)) = (new.explained, &new.details) else { return false };
+        let (Eye::Open(open), Some(id)) = (&mut self.eye, OutcomeId::of(self.outcomes.len())) else { return false };
+        let Some(like) = self.outcomes.get(like.number()) else { return false };
+        let outcome = Outcome { causes: Some(causes), ..like.clone() };
+        let is_learnt = Arc::make_mut(&mut open.look.known).learn_explained(&new.facts, details, (causes, id));
+        if is_learnt {
+            self.add(outcome);
+        }
+        is_learnt
+    }
+
+    /// Which causes of the row that goes the general way now would be new, if it is wrong.
+    pub fn asked(&self) -> Asked {
+        match &self.next {
+            Next::New(new) if self.faults.are_common() => new.asked,
+            _ => Asked::Nothing,
+        }
     }
 
     /// Learns from a row that went the general way.
     pub fn learn(&mut self, entry: &LogEntry<'_>, verdict: &Verdict, lesson: Option<Lesson<'_>>) {
         self.faults.add(1, verdict.class.is_mismatch().into());
-        let (Some(Stranger { facts, details: Some(details), .. }), Some(lesson)) = (self.new.take(), lesson) else { return };
+        let (Next::New(new), Some(lesson)) = (std::mem::take(&mut self.next), lesson) else { return };
+        let Stranger { facts, details: Some(details), .. } = *new else { return };
         let (Eye::Open(open), Some(id)) = (&mut self.eye, OutcomeId::of(self.outcomes.len())) else { return };
         if lesson.shape.by_channel && !open.by_channel {
             return;
         }
         let known = Arc::make_mut(&mut open.look.known);
         if let Some(outcome) = known.learn(&facts, &details, entry, verdict, &lesson, id) {
-            if outcome.causes.is_some() {
-                self.wrongs.learn(self.outcomes.len(), &outcome);
-            }
             // That it was new is no bad luck.
             self.luck.looked_at = self.luck.looked_at.saturating_sub(1);
-            self.tallies.push(Tally::new(outcome.is_request));
-            self.outcomes.push(outcome);
+            self.add(outcome);
+        }
+    }
+
+    /// Adds what is told of rows from now on.
+    fn add(&mut self, outcome: Outcome) {
+        if outcome.causes.is_some() {
+            self.wrongs.learn(self.outcomes.len(), &outcome);
+        }
+        self.tallies.push(Tally::new(outcome.is_request));
+        self.outcomes.push(outcome);
+        if let Eye::Open(open) = &mut self.eye {
             open.is_ahead = true;
         }
     }
@@ -327,7 +416,7 @@ impl Eye {
         // Only prices of gateways whose rows have no request id, or name its time, hang on the channel.
         let may_ask = !layout.columns.contains(Field::RequestId) || layout.columns.contains(Field::ElapsedTime);
         let channel = may_ask && timeline.configs().any(|config| !config.channels.is_empty());
-        Scan::new(layout, Asked { user, channel }).map_or(Eye::Blind, |scan| {
+        Scan::new(layout, KeyedBy { user, channel }).map_or(Eye::Blind, |scan| {
             let look = Look::new(scan, timeline.stretches().clone());
             let lookout = Arc::new(Lookout::new(look.clone()));
             Eye::Open(Open { lookout, look, by_channel: channel, is_ahead: false })

@@ -22,18 +22,19 @@ pub struct Wrongs {
     sums: Vec<Sum>,
     days: Days,
     /// The number of each class, and the classes by their numbers with how many rows of them were kept.
-    numbers: HashMap<ClassKey, usize>,
+    numbers: HashMap<ClassKey, u32>,
     classes: Vec<(ClassKey, usize)>,
 }
 
+/// There are many of these, so they are short. 64 bits hold the points of 2^32 rows of the dearest.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sum {
-    class: usize,
+    class: u32,
     causes: CauseSet,
     /// What was charged beyond the expected points, less what was not charged.
-    net: i128,
+    net: i64,
     over: u64,
-    over_points: i128,
+    over_points: i64,
 }
 
 /// A row that is charged otherwise than expected.
@@ -63,7 +64,7 @@ impl Wrongs {
     /// Knows an outcome; those that are right need not be known.
     pub fn learn(&mut self, number: usize, outcome: &Outcome) {
         let Some(causes) = outcome.causes else { return };
-        let next = self.classes.len();
+        let Ok(next) = u32::try_from(self.classes.len()) else { return };
         let class = *self.numbers.entry(outcome.class()).or_insert(next);
         if class == next {
             self.classes.push((outcome.class(), 0));
@@ -82,10 +83,10 @@ impl Wrongs {
         summary: &mut Summary,
     ) -> Option<()> {
         let sum = self.sums.get_mut(number)?;
-        let (class, kept) = self.classes.get_mut(sum.class)?;
+        let (class, kept) = self.classes.get_mut(sum.class as usize)?;
         let charges = (Points(row.charged), Points(row.expected));
         if sum.causes.is_empty() {
-            if !summary.takes_unexplained() {
+            if summary.wants_examples() {
                 return None;
             }
             summary.add_unexplained(class, &terms()?, charges, row.time);
@@ -94,9 +95,9 @@ impl Wrongs {
             summary.keep_aside(class, sum.causes, terms()?, charges, row.time);
         }
         let net = row.charged - row.expected;
-        sum.net += i128::from(net);
+        sum.net += net;
         sum.over += u64::from(net > 0);
-        sum.over_points += i128::from(net.max(0));
+        sum.over_points += net.max(0);
         self.days.add(row.time, net);
         Some(())
     }
@@ -111,9 +112,9 @@ impl Wrongs {
             causes,
             rows,
             points,
-            net: sum.net,
+            net: sum.net.into(),
             over: sum.over,
-            over_points: sum.over_points,
+            over_points: sum.over_points.into(),
             span,
         });
     }

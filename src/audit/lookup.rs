@@ -111,6 +111,10 @@ impl Look for Lookup<'_, '_> {
     fn other_mode(&self) -> Option<Terms> {
         profile::other_mode(self.profile, self.entry, self.details, self.context)
     }
+
+    fn tiers(&self) -> Vec<RelatedModel> {
+        profile::tiers(self.profile, self.entry, self.details, self.context)
+    }
 }
 
 /// The price of an image depends on what its row says of it.

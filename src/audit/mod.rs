@@ -149,6 +149,11 @@ impl Past {
     pub fn new(repeats: Repeats) -> Past {
         Past { repeats, ..Past::default() }
     }
+
+    /// The prices that were looked up, and nothing that rows said: takes them away.
+    pub fn take_prices(&mut self) -> Past {
+        Past { related: std::mem::take(&mut self.related), ..Past::default() }
+    }
 }
 
 /// What rows like a matched or wrong one have in common with it: the way of its counts, and its details with what mattered of them.
@@ -164,10 +169,34 @@ pub struct Lesson<'a> {
     pub is_request: bool,
 }
 
+/// Which causes are to be compiled for rows like one that is judged, if it is wrong. That takes as long as to judge some rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Asked {
+    #[default]
+    Nothing,
+    /// The definite causes, and what else may explain such rows where none explains this one.
+    Causes,
+    /// The same, but only where no definite cause explains this row.
+    Others,
+}
+
+impl Asked {
+    fn is_for(self, causes: CauseSet) -> bool {
+        match self {
+            Asked::Nothing => false,
+            Asked::Causes => true,
+            Asked::Others => causes.is_empty(),
+        }
+    }
+}
+
 /// What is to be learnt from a row.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Wanted<'a> {
-    with_causes: bool,
+    /// The row was counted with others like it, of which nothing is seen over several rows.
+    is_counted: bool,
+    asked: Asked,
+    causes: Option<CompiledCauses>,
     lesson: Option<Lesson<'a>>,
 }
 
@@ -183,20 +212,26 @@ pub struct Auditor {
 impl Auditor {
     /// Judges one row. `past` holds what earlier rows said.
     pub fn judge(&self, entry: &LogEntry<'_>, context: &Context<'_>, past: &mut Past) -> Verdict {
-        self.judge_and_learn(entry, context, past, false).0
+        self.judge_and_learn(entry, context, past, Asked::Nothing).0
     }
 
-    /// Judges one row, and tells what a row like it has in common with it; with the causes of wrong ones, which take time to compile.
+    /// Judges a row that was counted with others like it.
+    pub fn judge_counted(&self, entry: &LogEntry<'_>, context: &Context<'_>, past: &mut Past) -> Verdict {
+        let mut wanted = Wanted { is_counted: true, ..Wanted::default() };
+        self.try_judge(entry, context, past, &mut wanted).unwrap_or_else(Verdict::malformed)
+    }
+
+    /// Judges one row, and tells what a row like it has in common with it; with the causes of wrong ones, where they are asked for.
     pub fn judge_and_learn<'a>(
         &self,
         entry: &LogEntry<'a>,
         context: &Context<'_>,
         past: &mut Past,
-        with_causes: bool,
+        asked: Asked,
     ) -> (Verdict, Option<Lesson<'a>>) {
-        let mut lesson = Wanted { with_causes, lesson: None };
-        let verdict = self.try_judge(entry, context, past, &mut lesson).unwrap_or_else(Verdict::malformed);
-        (verdict, lesson.lesson)
+        let mut wanted = Wanted { asked, ..Wanted::default() };
+        let verdict = self.try_judge(entry, context, past, &mut wanted).unwrap_or_else(Verdict::malformed);
+        (verdict, wanted.lesson)
     }
 
     fn try_judge<'a>(
@@ -227,13 +262,17 @@ impl Auditor {
         let like = shape.and_then(|shape| Some((shape, rules_beside(&rated.departures)?)));
         let look = Lookup { profile, entry, details: &details, context, known: &past.related };
         let prompt = entry.tokens.prompt.unwrap_or(0);
-        let mut causes = (wanted.with_causes && matches!(profile, Profile::NewApi | Profile::Exact)).then_some(None);
-        let (class, mut judged) = self.weigh(*rated, context, prompt, (&look, causes.as_mut()));
-        judged.notices = past.watch.see(entry, &details, context, judged.charged);
+        if !matches!(profile, Profile::NewApi | Profile::Exact) {
+            wanted.asked = Asked::Nothing;
+        }
+        let (class, mut judged) = self.weigh(*rated, context, prompt, (&look, wanted));
+        if !wanted.is_counted {
+            judged.notices = past.watch.see(entry, &details, context, judged.charged);
+        }
         judged.notices.extend(notices(entry, context, class, &judged));
         if let Some((shape, rules)) = like.filter(|_| class == Class::Matched || class.is_mismatch()) {
             let is_request = watch::is_request(entry, &details);
-            wanted.lesson = Some(Lesson { shape, rules, causes: causes.flatten(), details, is_request });
+            wanted.lesson = Some(Lesson { shape, rules, causes: wanted.causes.take(), details, is_request });
         }
         Ok(Verdict { class, profile: Some(profile), charge: Some(Box::new(judged)), skip: None, noted: None, error: None })
     }
@@ -243,7 +282,7 @@ impl Auditor {
         rated: Rated,
         context: &Context<'_>,
         prompt: i64,
-        (look, causes): (&dyn Look, Option<&mut Option<CompiledCauses>>),
+        (look, wanted): (&dyn Look, &mut Wanted<'_>),
     ) -> (Class, Judged) {
         let Rated { charged, terms, own, departures, shape: _ } = rated;
         let terms = match terms {
@@ -262,9 +301,8 @@ impl Auditor {
         let diagnosis = class.is_mismatch().then(|| {
             let case = Case::new(&terms, own.as_ref(), &expected, (&charged, points), prompt, look);
             let mut diagnosis = diagnose(&case);
-            if let Some(causes) = causes.filter(|_| self.tolerance == 0 && CauseSet::of(&diagnosis).is_some()) {
-                *causes = CompiledCauses::of(&case);
-            }
+            let causes = CauseSet::of(&diagnosis).filter(|causes| self.tolerance == 0 && wanted.asked.is_for(*causes));
+            wanted.causes = causes.and_then(|causes| CompiledCauses::of(&case, causes.is_empty()));
             // What is open in the row's own terms is open for drift, too.
             let by_own = own.as_ref().map(|own| judge(own, &charged, self.tolerance).standing);
             if by_own.is_some_and(|standing| standing != Standing::Mismatch) {

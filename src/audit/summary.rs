@@ -339,7 +339,7 @@ impl Summary {
         self.add_tally(part.model, part.group, &tally);
     }
 
-    /// Counts rows that are wrong; only where [`Summary::takes_plain`], and a row with the same causes was [added](Summary::add).
+    /// Counts rows that are wrong; only where [`Summary::takes_plain`], and a wrong row of the same model and group was [added](Summary::add).
     pub fn add_plain_wrong(&mut self, part: &PlainWrong<'_>) {
         let expected = part.points - part.net;
         self.totals.rows += part.rows;
@@ -358,15 +358,16 @@ impl Summary {
         self.causes = OnceLock::new();
     }
 
-    /// Whether wrong rows without definite causes can be counted together as well: nobody asks which of them shows something new.
-    pub fn takes_unexplained(&self) -> bool {
-        self.examples.is_none()
+    /// Whether somebody asks which rows show something new: the first with each cause must then be [added](Summary::add), and all
+    /// that have no definite one.
+    pub fn wants_examples(&self) -> bool {
+        self.examples.is_some()
     }
 
     /// Counts what explains one of those rows that have no definite causes.
     pub fn add_unexplained(&mut self, class: &ClassKey, terms: &Terms, (charged, expected): (Points, Points), time: Option<i64>) {
         let diagnosis = diagnose_by_numbers(terms, charged);
-        self.classes.add_asked(class, &diagnosis, &Told::one(charged, expected, time));
+        self.classes.add_asked(class, (terms, charged), &diagnosis, &Told::one(charged, expected, time));
         self.causes = OnceLock::new();
     }
 
@@ -531,6 +532,11 @@ impl Summary {
             limit if self.worst.len() < limit => None,
             _ => self.worst.peek().map(|least| rank(&least.0.0.verdict)),
         }
+    }
+
+    /// Adds the finding of a row that was counted with others: it is kept if it is among the largest.
+    pub fn add_finding_of_counted(&mut self, finding: Finding) {
+        self.push(Ranked(finding));
     }
 
     fn push(&mut self, finding: Ranked) {

@@ -15,10 +15,10 @@ use super::outputs::{ByArgs, OutputArgs, Outputs};
 use super::redact::RedactArgs;
 use super::statements::Statements;
 use super::{Chosen, Common};
-use crate::alike::Alike;
-use crate::audit::{Auditor, Balances, Class, Filter, Finding, Past, Policy, Redaction, Repeats, Span, Summary, Verdict};
+use crate::alike::{Alike, Largest};
+use crate::audit::{Asked, Auditor, Balances, Class, Filter, Finding, Past, Policy, Redaction, Repeats, Span, Summary, Verdict};
 use crate::details::Details;
-use crate::log::{LogEntry, Place};
+use crate::log::{LogEntry, Place, Row};
 use crate::partial::{PartInput, Partial, Settings};
 use crate::profile::{self, Context, Rates, Skip};
 use crate::read::ReadRows;
@@ -210,8 +210,9 @@ impl<'c> Run<'c> {
         let alike = self.may_be_alike(report, kept, outputs).then(|| Alike::new(number, self.threads()));
         let mut rows = Rows { run: self, report, kept, alike, outputs };
         let (info, pricing) = self.logs.read_by(path, index, &mut rows)?;
-        let Rows { report, alike, .. } = rows;
-        if let Some(alike) = alike {
+        let Rows { report, kept, alike, .. } = rows;
+        if let Some(mut alike) = alike {
+            self.tell_largest(alike.take_largest(), &pricing, &mut kept.past, &mut report.summary);
             alike.add_to(&mut report.summary, &|time| self.logs.times.day(time));
         }
         report.sources.extend(pricing.sources.iter().cloned());
@@ -233,6 +234,20 @@ impl<'c> Run<'c> {
             && self.command.logs.files.len() == 1
             && self.auditor.filter == Filter::default()
             && kept.books.is_empty()
+    }
+
+    /// Tells those counted rows that are among the largest differences of all.
+    fn tell_largest(&self, largest: Largest, pricing: &Pricing, past: &mut Past, summary: &mut Summary) {
+        let mut past = past.take_prices();
+        for kept in largest.into_rows() {
+            if summary.omits().is_some_and(|most| kept.size < most) {
+                return;
+            }
+            let Ok(entry) = self.logs.entry(&kept.row, pricing) else { continue };
+            let verdict = self.auditor.judge_counted(&entry, &pricing.context(entry.time), &mut past);
+            let names = self.redaction.names(&entry);
+            summary.add_finding_of_counted(Finding::new(entry.place, Some(&names.put_into(&entry)), verdict));
+        }
     }
 
     /// Tells a row, without the texts that are to be hidden.
@@ -315,8 +330,8 @@ impl Visitor for Rows<'_, '_> {
         let context = row.pricing.context(entry.time);
         // A gate may want to see each wrong row.
         let counts_wrong = !self.run.gate.wants_rows();
-        let asks = counts_wrong && self.alike.as_ref().is_some_and(Alike::asks);
-        let (verdict, lesson) = self.run.auditor.judge_and_learn(entry, &context, &mut self.kept.past, asks);
+        let asked = self.alike.as_ref().filter(|_| counts_wrong).map_or(Asked::Nothing, Alike::asked);
+        let (verdict, lesson) = self.run.auditor.judge_and_learn(entry, &context, &mut self.kept.past, asked);
         if let Some(alike) = &mut self.alike {
             alike.learn(entry, &verdict, lesson.filter(|_| counts_wrong || verdict.class == Class::Matched));
         }
@@ -329,6 +344,10 @@ impl Visitor for Rows<'_, '_> {
     fn pass(&mut self, rows: &mut dyn ReadRows, pricing: &Pricing) -> u64 {
         let summary = &mut self.report.summary;
         self.alike.as_mut().map_or(0, |alike| alike.pass(rows, &pricing.timeline, &mut self.kept.past, summary))
+    }
+
+    fn keeps(&mut self, row: &Row) -> bool {
+        self.alike.as_mut().is_some_and(|alike| alike.keeps(row))
     }
 }
 

@@ -134,6 +134,11 @@ pub trait Visitor {
     fn pass(&mut self, _rows: &mut dyn ReadRows, _pricing: &Pricing) -> u64 {
         0
     }
+
+    /// Takes a row as it was read, if it need not be visited any more; whether it does.
+    fn keeps(&mut self, _row: &Row) -> bool {
+        false
+    }
 }
 
 /// Who wants to see each row.
@@ -221,6 +226,7 @@ impl<'c> Logs<'c> {
             row.place.input = number;
             match next {
                 Next::End => break,
+                Next::Row if visitor.keeps(&row) => {}
                 Next::Row => self.visit_row(&row, &pricing, &info, visitor)?,
                 Next::Malformed(error) => {
                     visitor.visit(ReadRow { place: row.place, entry: Err(error), pricing: &pricing, info: &info })?;
@@ -235,10 +241,14 @@ impl<'c> Logs<'c> {
     }
 
     fn visit_row(&self, row: &Row, pricing: &Pricing, info: &InputInfo, visitor: &mut dyn Visitor) -> Result<(), Failure> {
-        let currency = pricing.currency.as_ref().map(|(code, rate)| (code.as_str(), *rate));
-        let reading = Reading { time: &|text| self.times.parse(text), currency };
-        let parsed = LogEntry::parse(row, &reading);
+        let parsed = self.entry(row, pricing);
         visitor.visit(ReadRow { place: row.place, entry: parsed.as_ref().map_err(Clone::clone), pricing, info })
+    }
+
+    /// What a row says.
+    pub fn entry<'r>(&self, row: &'r Row, pricing: &Pricing) -> Result<LogEntry<'r>, RowError> {
+        let currency = pricing.currency.as_ref().map(|(code, rate)| (code.as_str(), *rate));
+        LogEntry::parse(row, &Reading { time: &|text| self.times.parse(text), currency })
     }
 
     fn open(&self, path: &Path) -> Result<Input, Failure> {

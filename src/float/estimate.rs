@@ -95,8 +95,9 @@ pub struct Amount(f64);
 /// Many sums over the same counts, some at a time.
 #[derive(Clone, Debug, Default)]
 pub struct Sums {
-    /// The parts that have a weight in any of them.
-    parts: Box<[u8]>,
+    /// The parts that have a weight in any of them, so many at the start.
+    parts: [u8; PARTS],
+    used: u8,
     /// For each of those parts its weights in the sums of a block, block by block.
     weights: Box<[[f64; BLOCK]]>,
     count: usize,
@@ -188,20 +189,23 @@ impl Sums {
 
     pub fn of(sums: &[Weights]) -> Sums {
         let has_weight = |part: &u8| sums.iter().any(|sum| sum.0[usize::from(*part)] != 0.0);
-        let parts: Box<[u8]> = (0..PARTS as u8).filter(has_weight).collect();
+        let (mut parts, mut used) = ([0; PARTS], 0);
+        for (own, part) in parts.iter_mut().zip((0..PARTS as u8).filter(has_weight)) {
+            (*own, used) = (part, used + 1);
+        }
         let of_block = |block: &[Weights]| -> Vec<[f64; BLOCK]> {
             let weight = |at: usize, part: u8| block.get(at).map_or(0.0, |sum| sum.0[usize::from(part)]);
-            parts.iter().map(|part| std::array::from_fn(|at| weight(at, *part))).collect()
+            parts[..used].iter().map(|part| std::array::from_fn(|at| weight(at, *part))).collect()
         };
         let weights = sums.chunks(BLOCK).flat_map(of_block).collect();
-        Sums { parts, weights, count: sums.len() }
+        Sums { parts, used: used as u8, weights, count: sums.len() }
     }
 
     /// The numbers of those sums that are near.
     pub fn near(&self, counts: &Counts, near: Near) -> impl Iterator<Item = usize> {
         let mut own = [0.0; PARTS];
-        own.iter_mut().zip(&self.parts).for_each(|(own, part)| *own = counts.0[usize::from(*part)]);
-        let blocks = self.weights.chunks_exact(self.parts.len().max(1)).enumerate();
+        own.iter_mut().zip(&self.parts).for_each(|(own, part)| *own = counts.0.get(usize::from(*part)).copied().unwrap_or(0.0));
+        let blocks = self.weights.chunks_exact(usize::from(self.used).max(1)).enumerate();
         let found = blocks.map(move |(block, weights)| (block, near_of_block(weights, &own, near)));
         let found = found.filter(|(_, bits)| *bits != 0);
         let numbers =

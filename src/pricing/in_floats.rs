@@ -10,6 +10,8 @@ use crate::float::gateway::{self, Laisky, OneHub, Rounded, Weighted};
 /// A float amount, rounded; `nothing` where the gateway's own rule says that there is no usage.
 pub struct InFloats {
     pub rounded: Rounded,
+    /// How many times the rounded amount is charged.
+    pub times: i64,
     /// Whole points that were added after the rounding.
     pub beside: i64,
     pub nothing: bool,
@@ -18,7 +20,7 @@ pub struct InFloats {
 impl InFloats {
     /// The amount before rounding; 0 where it is no finite number.
     pub fn amount(&self) -> Exact {
-        exact(self.rounded.before) + Exact::from(self.beside)
+        exact(self.rounded.before) * self.times + Exact::from(self.beside)
     }
 }
 
@@ -73,7 +75,7 @@ impl Numbers {
             Sum::OneHubCall => return self.one_hub(usage, true),
             Sum::Laisky => return self.laisky(usage),
         };
-        InFloats { rounded, beside: 0, nothing: false }
+        InFloats { rounded, times: 1, beside: 0, nothing: false }
     }
 
     /// Classes without tokens add nothing.
@@ -92,7 +94,7 @@ impl Numbers {
             quota_per_unit: self.quota_per_unit,
         };
         let (rounded, beside, nothing) = charge.price();
-        InFloats { rounded, beside, nothing }
+        InFloats { rounded, times: 1, beside, nothing }
     }
 
     fn laisky(&self, usage: &PerClass<i64>) -> InFloats {
@@ -115,7 +117,7 @@ impl Numbers {
             beside = beside.wrapping_add(audio.whole);
         }
         rounded.whole = rounded.whole.wrapping_add(beside);
-        InFloats { rounded, beside, nothing: false }
+        InFloats { rounded, times: 1, beside, nothing: false }
     }
 }
 
@@ -151,16 +153,18 @@ pub fn product(terms: &Terms, product: Product) -> InFloats {
     let multipliers = || terms.multipliers.iter().map(|multiplier| multiplier.value);
     let number = |factor: &Factor| number(terms, factor);
     let first = gateway::product(product.factors.iter().map(number), product.rounding);
-    let rounded = match product.after {
-        After::Nothing => first,
-        After::Multiplied => gateway::truncated_again(first.whole, multipliers()),
+    match product.after {
+        After::Nothing => InFloats { rounded: first, times: 1, beside: 0, nothing: false },
+        After::Multiplied => {
+            InFloats { rounded: gateway::truncated_again(first.whole, multipliers()), times: 1, beside: 0, nothing: false }
+        }
         After::TimesLast | After::TimesLastAndTokens => {
             let times = multipliers().next_back().and_then(Ratio::whole).unwrap_or(1);
-            let tokens = if product.after == After::TimesLast { 0 } else { image_tokens(terms).whole };
-            Rounded { whole: first.whole.wrapping_mul(times).wrapping_add(tokens), ..first }
+            let beside = if product.after == After::TimesLast { 0 } else { image_tokens(terms).whole };
+            let rounded = Rounded { whole: first.whole.wrapping_mul(times).wrapping_add(beside), ..first };
+            InFloats { rounded, times, beside, nothing: false }
         }
-    };
-    InFloats { rounded, beside: 0, nothing: false }
+    }
 }
 
 fn image_tokens(terms: &Terms) -> Rounded {

@@ -128,6 +128,16 @@ pub fn other_mode(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>,
     }
 }
 
+/// The row's price in each tier that its model has.
+pub fn tiers(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) -> Vec<RelatedModel> {
+    let tiers = if profile == Profile::Laisky { laisky::tiers(entry, details, context) } else { Vec::new() };
+    let priced = tiers.into_iter().map(|(name, terms)| {
+        let Terms { formula, model_ratio, rates, price, .. } = terms;
+        RelatedModel { name, formula, model_ratio, rates, price }
+    });
+    priced.collect()
+}
+
 /// The model that the request was sent to, where the row says so.
 pub fn upstream_of(entry: &LogEntry<'_>, details: &Details<'_>) -> Option<String> {
     let named = details.text("upstream_model_name").map(|name| name.into_owned());

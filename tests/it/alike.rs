@@ -163,16 +163,22 @@ fn cells(id: u64, random: &mut Random, style: Style) -> [String; 15] {
     ]
 }
 
-/// The same report, in whatever way and by however many threads.
+/// The same report, in whatever way and by however many threads; by itself, and beside one that shows examples of what it found.
 #[track_caller]
 fn same(path: &Path, flags: &[&str], name: &str) {
     let folder = tempfile::tempdir().unwrap();
     let pages = folder.path().join("report.md");
     let further = format!("markdown={}", pages.display());
+    same_beside(path, flags, (&["--report", &further], &pages), &format!("{name}, beside pages"));
+    same_beside(path, flags, (&[], &folder.path().join("none")), name);
+}
+
+#[track_caller]
+fn same_beside(path: &Path, flags: &[&str], (report, pages): (&[&str], &Path), name: &str) {
     let audit = |more: &[&str]| {
-        let usual = ["audit", path.to_str().unwrap(), "--format", "json", "--report", &further, "--by", "model,group,day,cause"];
-        let done = quota(&[&usual, flags, more].concat());
-        (done.code, done.out + &std::fs::read_to_string(&pages).unwrap_or_default(), done.err)
+        let usual = ["audit", path.to_str().unwrap(), "--format", "json", "--by", "model,group,day,cause"];
+        let done = quota(&[&usual, report, flags, more].concat());
+        (done.code, done.out + &std::fs::read_to_string(pages).unwrap_or_default(), done.err)
     };
     let expected = audit(&["--one-by-one"]);
     for threads in ["1", "2", "5"] {
@@ -215,6 +221,18 @@ fn logs_of_wrong_rows() {
         same(&path, &[&flags, more].concat(), &format!("wrong, {more:?}"));
     }
     same(&path, &["--limit", "20"], "wrong, by the ratios of the rows");
+    let key = folder.path().join("key");
+    std::fs::write(&key, "0f".repeat(32)).unwrap();
+    let redact = ["--redact", "user,token,content", "--redact-key", key.to_str().unwrap()];
+    same(&path, &[&flags[..], &redact].concat(), "wrong, without names");
+    // From a row on that only Veloera writes, the rows are its own.
+    let text = log(9_000, wrong);
+    let check_in = "x,1795000300,4,返佣,user1,key,,0,0,0,1,0,default,,";
+    let middle = text.find("\n4500,").unwrap();
+    let text = format!("{}\n{check_in}{}", &text[..middle], &text[middle..]);
+    std::fs::write(&path, text).unwrap();
+    same(&path, &flags, "wrong, Veloera's from a row on");
+    same(&path, &[&flags[..], &["--profile", "new-api"]].concat(), "wrong, taken for new-api's");
     std::fs::write(&path, log(6_000, Style { unsorted: true, unique: true, ..wrong })).unwrap();
     same(&path, &[&flags[..], &["--limit", "20"]].concat(), "wrong, unsorted");
     std::fs::write(&path, lines(6_000, wrong, true)).unwrap();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::run::{audit, verdict};
+use crate::run::{audit, quota, verdict};
 
 /// A row of new-api of 2026: what its `other` says, prompt, completion and content; what is charged; the cause.
 struct Wrong {
@@ -243,4 +243,137 @@ fn another_number_of_points_for_1_usd_holds_for_expressions_and_videos() {
     let causes = audited.end["causes"].as_array().unwrap();
     let told: Vec<_> = causes.iter().map(|cause| (cause["cause"].as_str(), cause["rows"].as_i64(), &cause["implied"])).collect();
     assert_eq!(told, [(Some("quota-per-unit-differs"), Some(5), &json!({"quota_per_unit": "610000"}))], "{causes:#?}");
+}
+
+/// A row of another gateway with what is charged, and the cause.
+struct Elsewhere {
+    row: Value,
+    charged: i64,
+    cause: &'static str,
+}
+
+/// Audits rows with configs, and compares their causes with those that they were made with.
+#[track_caller]
+fn check_elsewhere(rows: &[Elsewhere], configs: &[(&str, Value)]) {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.ndjson");
+    let line = |(id, made): (usize, &Elsewhere)| {
+        let mut row = json!({"id": id, "created_at": 1_795_000_000 + id, "type": 2, "content": "", "username": "u", "token_name": "t",
+            "quota": made.charged, "completion_tokens": 0});
+        row.as_object_mut().unwrap().extend(made.row.as_object().unwrap().clone());
+        format!("{row}\n")
+    };
+    std::fs::write(&log, rows.iter().enumerate().map(line).collect::<String>()).unwrap();
+    let mut flags = Vec::new();
+    for (name, config) in configs {
+        let path = folder.path().join(name);
+        std::fs::write(&path, config.to_string()).unwrap();
+        flags.extend(["--config".to_owned(), path.to_str().unwrap().to_owned()]);
+    }
+    let audited = audit(&log, &flags.iter().map(String::as_str).collect::<Vec<_>>());
+    let told: Vec<&str> = audited.rows.iter().map(verdict).collect();
+    let made: Vec<&str> = rows.iter().map(|row| row.cause).collect();
+    assert_eq!(told, made, "{:#?}", audited.rows);
+}
+
+#[test]
+fn corners_of_one_hub() {
+    let of_one_hub = |tokens: (i64, i64), mut metadata: Value, charged: i64, cause: &'static str| {
+        for (key, value) in [("price_type", json!("tokens")), ("group_name", json!("default")), ("is_backup_group", json!(false))] {
+            metadata.as_object_mut().unwrap().entry(key).or_insert(value);
+        }
+        let row = json!({"model_name": "m", "prompt_tokens": tokens.0, "completion_tokens": tokens.1, "request_time": 1,
+            "source_ip": "", "channel_id": 1, "metadata": metadata});
+        Elsewhere { row, charged, cause }
+    };
+    let ratios = |input: i64, output: i64| json!({"input_ratio": input, "output_ratio": output, "group_ratio": 1});
+    let mut cached = ratios(10, 10);
+    (cached["cached_tokens"], cached["cached_tokens_ratio"]) = (json!(5), json!(0.3));
+    let mut called = ratios(25, 0);
+    let mut halved = ratios(1, 2);
+    halved["input_ratio"] = json!(0.5);
+    called["price_type"] = json!("times");
+    check_elsewhere(
+        &[
+            // 5 · (0.3 − 1) is cut to −3: (11 − 3) · 10 points are right, and (11 − 3.5) · 10 if nothing is cut.
+            of_one_hub((11, 0), cached, 75, "rounding"),
+            // 100 · 2 points and 500 of them in advance, in place of 200 + 1,000 · 4.
+            of_one_hub((100, 1_000), ratios(2, 4), 700, "pre-consumed-kept"),
+            // 1,000 · 0.5 + 100 · 2 points. A call would be 500, but nothing says that there were 3.
+            of_one_hub((1_000, 100), halved, 1_500, "unexplained"),
+            // 25,000 points a call: there three times as much is told by itself.
+            of_one_hub((1, 0), called, 75_000, "multiplier-differs"),
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn corners_of_laisky() {
+    let models = json!({
+        "tiered": {"ratio": 1, "completion_ratio": 2, "tiers": [{"input_token_threshold": 1000, "completion_ratio": 4}]},
+        "heeded": {"ratio": 1, "tiers": [{"input_token_threshold": 1000, "ratio": 3}]},
+        "drawn": {"ratio": 0, "image": {"price_per_image_usd": 0.0033, "size_multipliers": {"1024x1024": 0.763}}},
+        "cached": {"ratio": 1.25, "completion_ratio": 1, "cached_input_ratio": 0.5},
+    });
+    let channel = json!({"uuid": "c-1", "type": 50, "name": "one", "models": "", "base_url": "", "group": "default",
+        "model_configs": models.to_string(), "config": ""});
+    let options = json!({"success": true, "data": [{"key": "GroupRatio", "value": "{\"default\":1}"}]});
+    let of_laisky = |model: &str, content: &str, [prompt, cached, completion]: [i64; 3], charged: i64, cause: &'static str| {
+        let row = json!({"uuid": "r-1", "model_name": model, "content": content, "prompt_tokens": prompt, "channel_uuid": "c-1",
+            "completion_tokens": completion, "cached_prompt_tokens": cached, "trace_id": "t"});
+        Elsewhere { row, charged, cause }
+    };
+    let text = "model rate 1.00, group rate 1.00, completion rate 2.00, cached_prompt 0, cache_write_5m 0, cache_write_1h 0";
+    let plain = "model rate 1.00, group rate 1.00, completion rate 1.00, cached_prompt 0, cache_write_5m 0, cache_write_1h 0";
+    let half = "model rate 1.25, group rate 1.00, completion rate 1.00, cached_prompt 1000000, cache_write_5m 0, cache_write_1h 0";
+    let image = "image model=drawn size=1024x1024 quality=standard requested_n=4 billed_n=4 total_usd=0.0101 group_rate=1.00 \
+        unit_usd=0.0025 tier=0.76 base_usd=0.0101";
+    check_elsewhere(
+        &[
+            // 500 + 100 · 2 points; from 1,000 tokens on 500 + 100 · 4.
+            of_laisky("tiered", text, [500, 0, 100], 900, "tier-other"),
+            // 500 + 100 points; three times as much by the tier's own input ratio, which the gateway ignores.
+            of_laisky("heeded", plain, [500, 0, 100], 1_800, "tier-other"),
+            // 0.0033 · 500,000 · 0.763 is 1,258.95: 4 · 1,259 points are right, 5 · 1,259 those of 5 images.
+            of_laisky("drawn", image, [0, 0, 0], 6_295, "multiplier-differs"),
+            // 4 · 1,258
+            of_laisky("drawn", image, [0, 0, 0], 5_032, "rounding"),
+            // One image.
+            of_laisky("drawn", image, [0, 0, 0], 1_259, "multiplier-omitted"),
+            // 500,000 · 1.25 + 1,000,000 · 0.5 + 10 · 1.25 points; with 0.25 for cached tokens 875,012.5.
+            of_laisky("cached", half, [1_500_000, 1_000_000, 10], 875_013, "cache-ratio-differs"),
+        ],
+        &[("options.json", options), ("channels.json", json!({"success": true, "data": [channel], "total": 1}))],
+    );
+}
+
+#[test]
+fn a_number_of_which_a_float_makes_a_point_more_is_found() {
+    let options = [("ModelRatio", json!({"m": 30})), ("CompletionRatio", json!({"m": 1})), ("GroupRatio", json!({"default": 1}))];
+    let options = options.map(|(key, map)| json!({"key": key, "value": map.to_string()}));
+    let row = json!({"model_name": "m", "content": "倍率：30.00 × 1.00 × 1.00", "prompt_tokens": 500_000, "channel": 1,
+        "elapsed_time": 1, "system_prompt_reset": false});
+    // 30 · 0.13 is 3.9000000000000004 in float64, and 500,000 of that are rounded up to 1,950,001 points.
+    let made = Elsewhere { row, charged: 1_950_001, cause: "group-ratio-differs" };
+    check_elsewhere(&[made], &[("options.json", json!({"success": true, "data": options}))]);
+}
+
+#[test]
+fn rows_may_agree_on_a_number_of_any_length() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, config) = (folder.path().join("log.csv"), folder.path().join("config.toml"));
+    // Tokens of `m` at 1.0333333337 in place of 1; those of `n` at no number.
+    let rows = ["m,a,1234567,1275719", "m,a,7654321,7909465", "m,a,40000,41333", "n,a,7654321,9000001", "n,a,40000,30011"];
+    std::fs::write(&log, format!("model,group,prompt_tokens,quota\n{}\n", rows.join("\n"))).unwrap();
+    std::fs::write(&config, "[model_ratio]\nm = 1\nn = 1\n[group_ratio]\na = 1\n").unwrap();
+    let done = quota(&["audit", log.to_str().unwrap(), "--config", config.to_str().unwrap(), "--format", "json"]);
+    let report: Value = serde_json::from_str(&done.out).unwrap();
+    let told = |model: &str| -> Vec<(&str, i64)> {
+        let causes = report["causes"].as_array().unwrap().iter();
+        let of_model = causes.filter(|cause| cause["models"].as_array().unwrap().contains(&json!(model)));
+        of_model.map(|cause| (cause["cause"].as_str().unwrap(), cause["rows"].as_i64().unwrap())).collect()
+    };
+    assert_eq!(told("m"), [("group-ratio-differs", 3)], "{report:#}");
+    assert_eq!(told("n"), [("unexplained", 2)], "{report:#}");
 }

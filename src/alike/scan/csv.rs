@@ -109,14 +109,14 @@ fn closing_quote(bytes: &[u8], signs: &mut Signs<'_, CsvSigns>, may_hold_quotes:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alike::scan::{Asked, Scan};
+    use crate::alike::scan::{KeyedBy, Scan};
     use crate::log::{Field, Fields};
     use crate::read::{Form, Layout};
 
     fn scan() -> Scan {
         let cells = vec![Some(Field::Model), None, Some(Field::PromptTokens), Some(Field::Quota), Some(Field::Other)];
         let columns: Fields = cells.iter().copied().flatten().collect();
-        Scan::new(&Layout { cells, columns, form: Form::Csv { delimiter: b',' } }, Asked::default()).unwrap()
+        Scan::new(&Layout { cells, columns, form: Form::Csv { delimiter: b',' } }, KeyedBy::default()).unwrap()
     }
 
     /// The length of a row and its `other`.

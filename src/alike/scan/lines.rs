@@ -158,7 +158,7 @@ fn object_end(bytes: &[u8], start: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alike::scan::{Asked, Scan};
+    use crate::alike::scan::{KeyedBy, Scan};
     use crate::log::{Field, Fields};
     use crate::read::{Form, Layout};
 
@@ -169,7 +169,8 @@ mod tests {
         let columns: Fields = cells.iter().copied().flatten().collect();
         let kinds = vec![ValueKind::Text, ValueKind::Text, ValueKind::Number, ValueKind::Text];
         let before = ["{\"x\":", ",\"model\": ", ",\"quota\":", ",\"other\":"].map(|text| text.as_bytes().into()).to_vec();
-        Scan::new(&Layout { cells, columns, form: Form::Lines { before, kinds, end: b"}"[..].into() } }, Asked::default()).unwrap()
+        Scan::new(&Layout { cells, columns, form: Form::Lines { before, kinds, end: b"}"[..].into() } }, KeyedBy::default())
+            .unwrap()
     }
 
     /// The `other` of a row, and its charge.

@@ -44,7 +44,7 @@ pub enum Role {
 
 /// What else than the usual tells whom a row is like.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Asked {
+pub struct KeyedBy {
     pub user: bool,
     pub channel: bool,
 }
@@ -110,10 +110,10 @@ impl<F: FnMut(&Key, &[u8], Quoting) -> Option<(usize, usize)>> Fit for F {}
 
 impl Scan {
     /// None where a column asks for more than is read here.
-    pub fn new(layout: &Layout, asked: Asked) -> Option<Scan> {
+    pub fn new(layout: &Layout, by: KeyedBy) -> Option<Scan> {
         let mut roles = Vec::new();
         for cell in &layout.cells {
-            roles.push(cell.map_or(Some(Role::Idle), |field| role(field, asked))?);
+            roles.push(cell.map_or(Some(Role::Idle), |field| role(field, by))?);
         }
         let columns = Columns::new(roles).filter(|_| layout.columns.contains(Field::Model))?;
         Some(match &layout.form {
@@ -141,13 +141,13 @@ impl Scan {
     }
 }
 
-fn role(field: Field, asked: Asked) -> Option<Role> {
+fn role(field: Field, by: KeyedBy) -> Option<Role> {
     Some(match field {
         Field::Model | Field::UpstreamModel | Field::Group | Field::UserGroup | Field::Content | Field::Type => Role::Key,
         Field::ModelRatio | Field::CompletionRatio | Field::CacheRatio => Role::Key,
         Field::CacheWriteRatio | Field::GroupRatio | Field::ModelPrice => Role::Key,
-        Field::User | Field::UserId if asked.user => Role::Key,
-        Field::Channel | Field::ChannelUuid if asked.channel => Role::Key,
+        Field::User | Field::UserId if by.user => Role::Key,
+        Field::Channel | Field::ChannelUuid if by.channel => Role::Key,
         Field::Id | Field::User | Field::UserId | Field::Token | Field::TokenId | Field::Channel | Field::ChannelUuid => Role::Idle,
         Field::CostUsd => Role::Idle,
         Field::CacheWrite5mTokens | Field::CacheWrite1hTokens => Role::Zero,

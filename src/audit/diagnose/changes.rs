@@ -4,14 +4,15 @@
 //! function of a few lines.
 
 use std::fmt::Display;
+use std::sync::LazyLock;
 
 use super::Case;
 use crate::audit::{Cause, Word};
 use crate::exact::{Exact, Points, Ratio};
 use crate::float::gateway::Advance;
 use crate::pricing::{
-    Adjustment, After, Class, Formula, Minimum, Mode, Multiplier, PerClass, Slot, Sum, Surcharge, Terms, Tiered, as_priced, price,
-    tiers, weighted,
+    Adjustment, After, Class, Formula, Minimum, Mode, Multiplier, OneHubRules, PerClass, Product, Slot, Sum, Surcharge, Terms,
+    Tiered, as_priced, price, tiers, weighted,
 };
 
 /// A changed pricing, shown once.
@@ -140,7 +141,7 @@ impl Make {
         if let TokensOf(counted) = self { Some(counted) } else { None }
     }
 
-    pub fn pointing(self) -> Option<Changing> {
+    fn pointing(self) -> Option<Changing> {
         if let PointsOf(make) = self { Some(make) } else { None }
     }
 }
@@ -266,6 +267,15 @@ pub fn causes() -> impl Iterator<Item = Cause> {
     (0..DEFINITE.len()).filter(is_first).map(|at| DEFINITE[at].cause)
 }
 
+/// Those of them that are a number which follows from the right charge, or the prompt.
+pub fn pointing() -> &'static [(Cause, Changing)] {
+    static POINTING: LazyLock<Vec<(Cause, Changing)>> = LazyLock::new(|| {
+        let pointing = DEFINITE.iter().filter_map(|definite| Some((definite.cause, definite.make.pointing()?)));
+        pointing.collect()
+    });
+    &POINTING
+}
+
 /// Shows all definite changes of a case, in order. A row that prints the gateway's fallback is one of it before anything else.
 pub fn definite_changes(case: &Case<'_>, see: &mut See<'_>) {
     let mut changed = case.terms.clone();
@@ -388,18 +398,42 @@ fn rounding(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     }
     let held = |whole: Points| if expected.adjustment == Some(Adjustment::Minimum) { Points(whole.0.max(1)) } else { whole };
     let amount = &expected.amount;
-    let down = Points::saturating(&amount.floor());
+    if let Some((last, times)) = times_after_rounding(terms) {
+        let one = price(&terms.with(Slot::Multiplier(last), Ratio::ONE)).amount;
+        roundings(&one).into_iter().for_each(|one| changes.push_points(Points(one.0.saturating_mul(times))));
+    }
+    let [down, ..] = roundings(amount);
     let even = if down.0 % 2 == 0 { down } else { Points(down.0.saturating_add(1)) };
     let is_half = amount.clone() - Exact::from(down) == Exact::from(Ratio::new(5, -1));
-    changes.push_points(held(down));
-    changes.push_points(held(Points::saturating(&amount.ceil())));
-    changes.push_points(held(Points::saturating(&amount.round_half_away())));
+    roundings(amount).into_iter().for_each(|points| changes.push_points(held(points)));
     if is_half {
         changes.push_points(held(even));
     }
     if is_relative(terms) {
         in_steps(terms).into_iter().for_each(|points| changes.push_points(held(points)));
     }
+    if terms.formula == Formula::Sum(Sum::OneHub) {
+        roundings(&in_one_step(terms)).into_iter().for_each(|points| changes.push_points(held(points)));
+    }
+}
+
+/// An amount down, up, and to the nearest.
+fn roundings(amount: &Exact) -> [Points; 3] {
+    [amount.floor(), amount.ceil(), amount.round_half_away()].map(|whole| Points::saturating(&whole))
+}
+
+/// How many times an amount is charged that is rounded before, and which multiplier says so.
+fn times_after_rounding(terms: &Terms) -> Option<(usize, i64)> {
+    let Formula::Product(Product { after: After::TimesLast, .. }) = terms.formula else { return None };
+    let last = terms.multipliers.len().checked_sub(1)?;
+    Some((last, terms.multipliers[last].value.whole()?))
+}
+
+/// What one-hub's tokens come to if no class is cut by itself.
+fn in_one_step(terms: &Terms) -> Exact {
+    let rules = OneHubRules { per_call: false, in_steps: false, zero_rule: true };
+    let tokens = Terms { formula: Formula::OneHubRules(rules), minimum: Minimum::NONE, surcharges: Vec::new(), ..terms.clone() };
+    price(&tokens).amount + beside_tokens(terms)
 }
 
 /// Whether the charge is a sum of tokens whose rates are all relative to the model ratio.
@@ -602,18 +636,22 @@ fn multiplier_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
 
 /// More than anybody multiplies a request with.
 const MOST_FACTOR: i64 = 10_000;
+/// In a pair a whole factor of fewer points than this would be chance.
+const LEAST_UNIT: i64 = 1_000;
 /// The name of a number of images or calls.
 const NUMBER: &str = "n";
 
 /// A whole factor on a charge that has multipliers; a price per call counts as one. The factor may stand behind the rounding.
 fn multiplier_whole(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    if terms.multipliers.is_empty() && terms.formula.mode() != Mode::Call {
+    // In a pair that makes a price per call of tokens, some number of calls would come near any charge.
+    if terms.multipliers.is_empty() && case.terms.formula.mode() != Mode::Call {
         return;
     }
+    let least = least_unit(case, terms);
     let mut base = terms.clone();
     // Of the factors within a price only the number is any whole one.
     let within = base.price_factors.iter().position(|factor| factor.name == NUMBER);
-    within.into_iter().for_each(|index| other_factors(case, &base, index, changes));
+    within.into_iter().for_each(|index| other_factors(case, least, &base, index, changes));
     if base.multipliers.is_empty() {
         price_times(case, terms, changes);
         base.multipliers.push(Multiplier { name: NUMBER.to_owned(), value: Ratio::ONE });
@@ -622,7 +660,7 @@ fn multiplier_whole(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
         }
     }
     for index in base.price_factors.len()..base.price_factors.len() + base.multipliers.len() {
-        other_factors(case, &base, index, changes);
+        other_factors(case, least, &base, index, changes);
     }
     if let Some(times) = times(case) {
         changes.push_times(case.charged, times);
@@ -630,8 +668,8 @@ fn multiplier_whole(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
 }
 
 /// Other whole numbers that a factor may have been.
-fn other_factors(case: &Case<'_>, terms: &Terms, index: usize, changes: &mut Changes<'_>) {
-    for factor in whole_factors(case, terms, index) {
+fn other_factors(case: &Case<'_>, least: i64, terms: &Terms, index: usize, changes: &mut Changes<'_>) {
+    for factor in whole_factors(case, least, terms, index) {
         changes.push_implied(with_factor(terms, index, Ratio::from(factor)), "multiplier", factor);
     }
 }
@@ -642,7 +680,7 @@ fn price_times(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
         let mantissa = terms.price.mantissa().checked_mul(times)?;
         Some(terms.with(Slot::Price, Ratio::new(mantissa, terms.price.exponent())))
     };
-    let factors = near(case, &|times| with(times).map_or_else(Exact::zero, |terms| price(&terms).amount));
+    let factors = near(case, least_unit(case, terms), &|times| with(times).map_or_else(Exact::zero, |terms| price(&terms).amount));
     for times in factors.filter(|times| (2..=MOST_FACTOR).contains(times)) {
         with(times).into_iter().for_each(|terms| changes.push_implied(terms, "multiplier", times));
     }
@@ -655,17 +693,29 @@ fn times(case: &Case<'_>) -> Option<i64> {
     (expected.checked_mul(times) == Some(case.charged.0) && (2..=MOST_FACTOR).contains(&times)).then_some(times)
 }
 
-fn whole_factors(case: &Case<'_>, terms: &Terms, index: usize) -> impl Iterator<Item = i64> + use<> {
+fn whole_factors(case: &Case<'_>, least: i64, terms: &Terms, index: usize) -> impl Iterator<Item = i64> + use<> {
     let current = factors(terms).nth(index).and_then(|(_, factor)| factor.value.whole());
-    let counts = near(case, &|value| price(&with_factor(terms, index, Ratio::from(value))).amount);
+    let counts = near(case, least, &|value| multiplied(&with_factor(terms, index, Ratio::from(value))));
     counts.filter(move |count| (2..=MOST_FACTOR).contains(count) && Some(*count) != current)
 }
 
-/// The whole numbers next to the one at which an amount that grows in proportion is the charge.
-fn near(case: &Case<'_>, amount_at: &dyn Fn(i64) -> Exact) -> impl Iterator<Item = i64> + use<> {
+/// The amount in proportion to the multipliers. What is multiplied behind the rounding is whole points.
+fn multiplied(terms: &Terms) -> Exact {
+    let charge = price(terms);
+    if times_after_rounding(terms).is_some() { charge.points.into() } else { charge.amount }
+}
+
+/// How many points one of something must be for a whole number of them to tell anything.
+fn least_unit(case: &Case<'_>, terms: &Terms) -> i64 {
+    if std::ptr::eq(terms, case.terms) { 0 } else { LEAST_UNIT }
+}
+
+/// The whole numbers next to the one at which an amount that grows in proportion is the charge; none where it grows by less than `least`.
+fn near(case: &Case<'_>, least: i64, amount_at: &dyn Fn(i64) -> Exact) -> impl Iterator<Item = i64> + use<> {
     let none = amount_at(0);
     let unit = amount_at(1) - none.clone();
-    let count = (!unit.is_zero()).then(|| (Exact::from(case.charged) - none).divided_by(&unit, 0).round_half_away());
+    let is_enough = !unit.is_zero() && (unit >= Exact::from(least) || least == 0);
+    let count = is_enough.then(|| (Exact::from(case.charged) - none).divided_by(&unit, 0).round_half_away());
     let count = count.map(|count| Points::saturating(&count).0);
     count.into_iter().flat_map(|count| count.saturating_sub(1)..=count.saturating_add(1))
 }
@@ -722,7 +772,7 @@ fn tool_price_known(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
 fn tool_calls(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     for (index, tool) in tools(terms) {
         let with = |count: i64| with_tool(terms, index, |tool| tool.count = count);
-        let counts = near(case, &|count| price(&with(count)).amount).filter(|count| (1..=MOST_CALLS).contains(count));
+        let counts = near(case, 0, &|count| price(&with(count)).amount).filter(|count| (1..=MOST_CALLS).contains(count));
         counts.filter(|count| *count != tool.count).for_each(|count| changes.push_implied(with(count), "tool_calls", count));
     }
 }
@@ -773,13 +823,22 @@ fn image_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     push_like_input(terms, &[Class::ImageInput], changes);
 }
 
-fn tier_other(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+fn tier_other(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     for (tier, changed) in tiers(terms) {
         changes.push_implied(changed, "tier", tier);
     }
+    for tier in case.tiers() {
+        if let Some(changed) = tier.price(terms) {
+            changes.push_implied(changed, "tier", &tier.name);
+        }
+    }
 }
 
-/// The estimate before the request: at least 500 tokens of the prompt, and no output, since no log has `max_tokens`.
+/// What every gateway takes in advance: so many tokens, or points.
+const LEAST_ESTIMATE: i64 = 500;
+
+/// The estimate before the request: at least 500 tokens of the prompt, and no output, since no log has `max_tokens`. one-hub takes the
+/// prompt and 500 points.
 fn pre_consumed_kept(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     if by_expression(terms) {
         estimates_by_expression(case, terms).into_iter().for_each(|terms| changes.push(terms));
@@ -787,18 +846,21 @@ fn pre_consumed_kept(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) 
     if !by_tokens(terms) || case.prompt < 0 {
         return;
     }
+    let in_advance = |tokens: i64| Points(Advance::of(terms.model_ratio, terms.group_ratio).points(tokens));
+    if terms.formula == Formula::Sum(Sum::OneHub) {
+        changes.push_points(Points(in_advance(case.prompt).0.saturating_add(LEAST_ESTIMATE)));
+    }
     for tokens in estimated_tokens(case.prompt) {
         let amount = Exact::from(tokens) * terms.model_ratio * terms.rates[Class::Input] * terms.group_ratio;
         changes.push_points(Points::saturating(&amount.truncate()));
         // The gateways estimate in float64, whatever they charge in.
-        changes.push_points(Points(Advance::of(terms.model_ratio, terms.group_ratio).points(tokens)));
+        changes.push_points(in_advance(tokens));
     }
 }
 
 /// The tokens of the estimate, as different versions count them.
 pub fn estimated_tokens(prompt: i64) -> [i64; 3] {
-    const LEAST: i64 = 500;
-    [prompt.max(LEAST), LEAST, prompt.saturating_add(LEAST)]
+    [prompt.max(LEAST_ESTIMATE), LEAST_ESTIMATE, prompt.saturating_add(LEAST_ESTIMATE)]
 }
 
 /// An expression on the prompt alone, without output and with as much as new-api takes for it.

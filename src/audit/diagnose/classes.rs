@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::earned::{self, Interval, Number, Wrong, word};
+use super::earned::{self, Interval, Number, Range, Wrong, word};
 use super::{CauseSet, Diagnosis};
 use crate::audit::cause::{Cause, Causes, Kind};
 use crate::audit::{Judged, Span, Tally, Word, pairs};
@@ -97,6 +97,27 @@ struct Class {
     #[serde(with = "pairs")]
     explained: BTreeMap<Shared, Explained>,
     aside: Aside,
+    agreement: Agreement,
+}
+
+/// The rows without a definite cause, and what all of them together leave each ratio to be: a number of any length may explain them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Agreement {
+    rows: u64,
+    by_own: ByOwn,
+    /// What none of them rules out.
+    left: Vec<Left>,
+}
+
+/// What is left of a ratio.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Left {
+    cause: Cause,
+    word: Word,
+    within: Interval,
+    /// How much the rows tell, and the one of them that tells most: it gives the number, and the others agree.
+    told: u32,
+    most: u32,
 }
 
 /// Rows with a definite cause that were not asked for numbers. None is kept once there are too many.
@@ -175,6 +196,59 @@ impl From<ExplainedRows> for Explained {
 impl PartialEq for Explained {
     fn eq(&self, other: &Explained) -> bool {
         ExplainedRows::from(self.clone()) == ExplainedRows::from(other.clone())
+    }
+}
+
+/// Rows that agree on a number by chance are rarer than one in two to this.
+const TELLING: u32 = 12;
+
+impl Agreement {
+    /// Counts a row. `ranges` are asked for only while anything is left.
+    fn add(&mut self, own: Causes, told: &Told, ranges: impl FnOnce() -> Vec<Range>) {
+        if own.kind == Kind::Definite {
+            return;
+        }
+        let left = if self.rows == 0 || !self.left.is_empty() { ranges().into_iter().map(Left::of).collect() } else { Vec::new() };
+        self.merge(&Agreement { rows: told.tally.rows, by_own: ByOwn(vec![(own, told.clone())]), left });
+    }
+
+    fn merge(&mut self, other: &Agreement) {
+        match (self.rows, other.rows) {
+            (_, 0) => return,
+            (0, _) => self.left.clone_from(&other.left),
+            _ => self.left.retain_mut(|left| left.narrow(&other.left)),
+        }
+        self.rows += other.rows;
+        self.by_own.merge(&other.by_own);
+    }
+
+    /// The numbers on which all rows agree, by their causes.
+    fn shared(&self) -> Vec<Shared> {
+        let telling = self.left.iter().filter(|left| self.rows >= 2 && left.told.saturating_sub(left.most) >= TELLING);
+        let mut shared: Vec<Shared> = telling
+            .filter_map(|left| {
+                let number = Some((left.word.clone(), left.within.simplest()?));
+                Some(Shared { causes: Causes::earned(left.cause), number, name: None, is_hint: false })
+            })
+            .collect();
+        shared.sort();
+        shared
+    }
+}
+
+impl Left {
+    fn of(Range { cause, word, within }: Range) -> Left {
+        let told = within.telling();
+        Left { cause, word, within, told, most: told }
+    }
+
+    /// Whether anything is left beside what other rows leave.
+    fn narrow(&mut self, others: &[Left]) -> bool {
+        let Some(other) = others.iter().find(|other| (self.cause, &self.word) == (other.cause, &other.word)) else { return false };
+        self.within.narrow(&other.within);
+        self.told = self.told.saturating_add(other.told);
+        self.most = self.most.max(other.most);
+        !self.within.is_empty()
     }
 }
 
@@ -325,6 +399,8 @@ struct Chosen {
     equals: Vec<Shared>,
     /// Whether all rows were asked for numbers.
     asked: bool,
+    /// All rows without a definite cause agree on it.
+    agreed: bool,
 }
 
 /// The causes of a row, as its class tells them.
@@ -446,7 +522,11 @@ impl Classes {
         let own = diagnosis.cause();
         self.add_unit(key, diagnosis, own, told);
         let before = self.classes.len();
-        let Some(class) = self.count(key, diagnosis, told) else { return };
+        let ranges = || {
+            let wrong = judged.terms.as_ref().map(|terms| Wrong { terms, written: &judged.written, charged: judged.charged });
+            wrong.map_or_else(Vec::new, earned::ranges)
+        };
+        let Some(class) = self.count(key, diagnosis, told, ranges) else { return };
         if let Some(terms) = judged.terms.as_ref().filter(|_| diagnosis.numbers_unsought && before <= MOST_CLASSES) {
             class.aside.add(own, (terms, &judged.written, judged.charged), told.clone());
         }
@@ -458,11 +538,17 @@ impl Classes {
     }
 
     /// Counts a mismatched row that is not priced in USD, and was asked for numbers.
-    pub fn add_asked(&mut self, key: &ClassKey, diagnosis: &Diagnosis, told: &Told) {
-        self.count(key, diagnosis, told);
+    pub fn add_asked(&mut self, key: &ClassKey, (terms, charged): (&Terms, Points), diagnosis: &Diagnosis, told: &Told) {
+        self.count(key, diagnosis, told, || earned::ranges(Wrong { terms, written: &Charged::Points(charged), charged }));
     }
 
-    fn count(&mut self, key: &ClassKey, diagnosis: &Diagnosis, told: &Told) -> Option<&mut Class> {
+    fn count(
+        &mut self,
+        key: &ClassKey,
+        diagnosis: &Diagnosis,
+        told: &Told,
+        ranges: impl FnOnce() -> Vec<Range>,
+    ) -> Option<&mut Class> {
         let own = diagnosis.cause();
         if !self.classes.contains_key(key) {
             self.classes.insert(key.clone(), Class::default());
@@ -470,6 +556,7 @@ impl Classes {
         let class = self.classes.get_mut(key)?;
         class.rows += 1;
         class.by_own.add(own, told);
+        class.agreement.add(own, told, ranges);
         let before_row = class.explained.len();
         let has_room = self.shared < MOST_SHARED || before_row < FEW_SHARED;
         for shared in Shared::all(diagnosis) {
@@ -488,7 +575,7 @@ impl Classes {
         class.aside.add(own, (&charge.0, &Charged::Points(charge.1), charge.1), told);
     }
 
-    /// Counts rows with the same definite causes. A row with them must have been [added](Classes::add) to their class before.
+    /// Counts rows with the same definite causes. A wrong row must have been [added](Classes::add) to their class before.
     pub fn add_alike(&mut self, key: ClassKey, causes: CauseSet, told: &Told) {
         let Some(own) = causes.iter().next() else { return };
         let class = self.classes.entry(key).or_default();
@@ -536,6 +623,7 @@ impl Classes {
             let class = self.classes.entry(key).or_default();
             class.rows += part.rows;
             class.by_own.merge(&part.by_own);
+            class.agreement.merge(&part.agreement);
             for (shared, part) in part.explained {
                 class.explained.entry(shared).or_default().merge(part);
             }
@@ -575,15 +663,27 @@ impl Classes {
         let mut left = class.by_own.clone();
         let by_unit = unit.and_then(|unit| unit.by_class.get(key));
         by_unit.into_iter().flat_map(|own| &own.0).for_each(|(own, told)| left.take(*own, told));
-        if let Some((shared, explained)) = class.best().filter(|_| by_unit.is_none()) {
-            for explained in [Some(explained), class.explained.get(&shared.hint())].into_iter().flatten() {
+        let best = class.best().filter(|_| by_unit.is_none());
+        let by_best = best.map_or(0, |(shared, explained)| explained.rows() + class.hinted(shared).map_or(0, Explained::rows));
+        let agreed = class.agreed(by_best).filter(|_| by_unit.is_none());
+        if let Some((shared, equals)) = agreed {
+            for (own, told) in &class.agreement.by_own.0 {
+                causes.count(shared.causes, key, told, shared.implied());
+                left.take(*own, told);
+            }
+            causes.chosen.insert(key.clone(), Chosen { shared, equals, asked: false, agreed: true });
+        } else if let Some((shared, explained)) = best {
+            for explained in [Some(explained), class.hinted(shared)].into_iter().flatten() {
                 for (own, told) in &ExplainedRows::from(explained.clone()).by_own.0 {
                     causes.count(shared.causes, key, told, shared.implied());
                     left.take(*own, told);
                 }
             }
             let asked = self.keeps_aside() && class.is_asked();
-            causes.chosen.insert(key.clone(), Chosen { shared: shared.clone(), equals: class.equals(shared, explained), asked });
+            causes.chosen.insert(
+                key.clone(),
+                Chosen { shared: shared.clone(), equals: class.equals(shared, explained), asked, agreed: false },
+            );
         }
         for (own, told) in left.0.iter().filter(|(_, told)| told.tally.rows > 0) {
             causes.count(*own, key, told, None);
@@ -666,6 +766,18 @@ impl Class {
         self.aside.rows.is_empty() && !self.aside.is_full()
     }
 
+    /// The number on which all rows without a definite cause agree, where that explains more rows than anything else, with the others on
+    /// which they agree.
+    fn agreed(&self, explained: u64) -> Option<(Shared, Vec<Shared>)> {
+        let mut shared = if self.agreement.rows > explained { self.agreement.shared() } else { Vec::new() }.into_iter();
+        Some((shared.next()?, shared.collect()))
+    }
+
+    /// The rows that something explains without electing it.
+    fn hinted(&self, shared: &Shared) -> Option<&Explained> {
+        self.explained.get(&shared.hint())
+    }
+
     /// What explains most rows, and at least two; definite before earned before pairs at equal counts.
     fn best(&self) -> Option<(&Shared, &Explained)> {
         let enough = |(shared, explained): &(&Shared, &Explained)| {
@@ -714,6 +826,14 @@ impl ClassCauses {
 impl Chosen {
     /// What the class says of a row that it explains.
     fn of(&self, judged: &Judged, diagnosis: &Diagnosis) -> Option<OfRow> {
+        if self.agreed {
+            let is_one = diagnosis.cause().kind != Kind::Definite;
+            return is_one.then(|| OfRow {
+                causes: self.shared.causes,
+                implied: self.shared.implied().into_iter().collect(),
+                also: self.equals.iter().map(|other| other.causes).collect(),
+            });
+        }
         let asks = self.asked && self.shared.number.is_some();
         let numbers = match diagnosis.numbers_unsought {
             true if !asks => Cow::Borrowed(&[][..]),

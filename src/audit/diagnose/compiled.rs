@@ -32,18 +32,23 @@ pub struct CompiledCauses {
     changes: Box<[Changed]>,
     /// The changes nearly.
     sums: Sums,
-    pointing: Box<[(Cause, Changing)]>,
     steps: Steps,
     advance: Advance,
-    others: Option<Others>,
+    others: Others,
 }
 
 /// What else explains rows, nearly: those that come near any of it are asked one by one.
 #[derive(Clone, Debug)]
-struct Others {
-    pairs: Sums,
-    /// In a group of ratio 1.
-    models: Arc<Sums>,
+enum Others {
+    /// It is compiled for the first row that no definite cause explains, since most kinds have none.
+    Unasked,
+    /// It is no sum over counts: all such rows are asked one by one.
+    Unknown,
+    Sums {
+        pairs: Sums,
+        /// In a group of ratio 1.
+        models: Arc<Sums>,
+    },
 }
 
 /// A change of prices, or of tokens.
@@ -111,8 +116,8 @@ impl CauseSet {
 }
 
 impl CompiledCauses {
-    /// Compiles the causes of a case; none where its rows must be asked one by one.
-    pub fn of(case: &Case<'_>) -> Option<CompiledCauses> {
+    /// Compiles the causes of a case, and what else may explain its rows, if that is asked; none where its rows must be asked one by one.
+    pub fn of(case: &Case<'_>, with_others: bool) -> Option<CompiledCauses> {
         let terms = case.terms;
         let is_plain = terms.formula == Formula::Decimal && terms.open.is_empty() && case.own.is_none();
         if !is_plain || !matches!(case.written, Charged::Points(_)) {
@@ -124,21 +129,22 @@ impl CompiledCauses {
         let mut changes = changed_prices(case, &classes, &right)?;
         changes.extend(changed_tokens(terms));
         let sums: Vec<Weights> = changes.iter().map(|change| change.to.weights(nearly)).collect();
-        let others = pairs(case, &changes, nearly);
-        let others =
-            others.and_then(|pairs| Some(Others { pairs: Sums::distinct(pairs), models: case.look.models_nearly(terms)? }));
-        let pointing = changes::DEFINITE.iter().filter_map(|definite| Some((definite.cause, definite.make.pointing()?)));
+        let others = if with_others { Others::of(case, &changes, nearly) } else { Others::Unasked };
         Some(CompiledCauses {
             terms: terms.clone(),
             right,
             nearly,
             sums: Sums::of(&sums),
             changes: changes.into(),
-            pointing: pointing.collect(),
             steps: Steps::of(Shape::CLASSES.map(|class| terms.rates[class]), [terms.model_ratio, terms.group_ratio]),
             advance: Advance::of(terms.model_ratio, terms.group_ratio),
             others,
         })
+    }
+
+    /// Whether it was asked what else explains rows.
+    pub fn knows_others(&self) -> bool {
+        !matches!(self.others, Others::Unasked)
     }
 
     /// Why a row with so many tokens of [`Shape::CLASSES`] is charged otherwise than it should be, and what it should be charged; none where
@@ -155,7 +161,7 @@ impl CompiledCauses {
         let row = Row { tokens, prompt, charged, right, counts: &counts, amount };
         let mut causes = CauseSet::default();
         self.add_changes(row, &mut causes)?;
-        for (cause, make) in &self.pointing {
+        for (cause, make) in changes::pointing() {
             let gives = match cause {
                 Cause::PreConsumedKept => self.is_in_advance(row)?,
                 _ => self.may_be(row, *cause) && self.is_shown(row, (*cause, *make)),
@@ -169,12 +175,10 @@ impl CompiledCauses {
 
     /// Whether no pair of causes and no other model comes near.
     fn is_like_no_other(&self, row: Row<'_>) -> bool {
-        let near = self.near(row);
-        self.others.as_ref().is_some_and(|others| {
-            let by_model = row.counts.times(self.terms.group_ratio);
-            let mut found = others.pairs.near(row.counts, near).chain(others.models.near(&by_model, near));
-            row.charged.0 > 1 && found.next().is_none()
-        })
+        let Others::Sums { pairs, models } = &self.others else { return false };
+        let (near, by_model) = (self.near(row), row.counts.times(self.terms.group_ratio));
+        let mut found = pairs.near(row.counts, near).chain(models.near(&by_model, near));
+        row.charged.0 > 1 && found.next().is_none()
     }
 
     fn near(&self, row: Row<'_>) -> Near {
@@ -259,6 +263,14 @@ impl CompiledCauses {
             is_shown |= case.gives(&change)
         });
         is_shown
+    }
+}
+
+impl Others {
+    fn of(case: &Case<'_>, singles: &[Changed], right: Weights) -> Others {
+        let sums =
+            pairs(case, singles, right).and_then(|pairs| Some((Sums::distinct(pairs), case.look.models_nearly(case.terms)?)));
+        sums.map_or(Others::Unknown, |(pairs, models)| Others::Sums { pairs, models })
     }
 }
 
@@ -581,7 +593,7 @@ mod tests {
             let (expected, written) = (price(&first), Charged::Points(Points(7)));
             let prompt = with_prompt(&first.usage, rows[0].1);
             // A proportion of writes may have too many digits.
-            let Some(compiled) = CompiledCauses::of(&case(&first, &expected, &written, prompt, &prices)) else {
+            let Some(compiled) = CompiledCauses::of(&case(&first, &expected, &written, prompt, &prices), true) else {
                 prop_assert!(has[4]);
                 return Ok(());
             };

@@ -4,16 +4,18 @@
 //! always fits one row. It is earned by the row alone if it has at most four digits and lies in so narrow an interval that a
 //! chance hit is unlikely; else several rows must agree on it.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
 use super::Explanation;
 use super::changes::tools;
+use crate::audit::Word;
 use crate::audit::cause::{Cause, Causes};
 use crate::exact::{Charged, Exact, Points, Ratio};
 use crate::float::estimate::Around;
-use crate::pricing::{After, Class, Formula, Mode, Slot, Sum, Terms, agrees, estimate, may_give, price};
+use crate::pricing::{After, Class, FloatRounding, Formula, Mode, Rounding, Slot, Sum, Terms, agrees, estimate, may_give, price};
 
 /// A wrong charge beside the terms that do not give it.
 #[derive(Clone, Copy, Debug)]
@@ -146,7 +148,7 @@ impl Solved {
         simple.retain(|(value, _)| gives(*value));
         let implied = match simple.first() {
             Some((value, _)) => Some(*value),
-            None if self.implies => simplest(within)?.filter(|value| gives(*value)),
+            None if self.implies => simplest(within, gives)?,
             None => None,
         };
         self.implied.extend(implied.map(|value| (slot, value)));
@@ -256,12 +258,16 @@ fn telling(within: &dyn Within, power: i16) -> Option<Telling> {
     })
 }
 
-/// The number with the fewest digits within, if there is one.
-fn simplest(within: &dyn Within) -> Option<Option<Ratio>> {
+/// The number with the fewest digits within that gives the charge, if there is one: the lowest may be an end that does not.
+fn simplest(within: &dyn Within, gives: impl Fn(Ratio) -> bool) -> Option<Option<Ratio>> {
     let top = within.magnitude()?;
+    let mut tried = 0;
     for digits in 0..16 {
-        if let Some(value) = values(within, top - digits)?.next() {
-            return Some(Some(value));
+        let few: Vec<Ratio> = values(within, top - digits)?.take(2).collect();
+        tried += usize::from(!few.is_empty());
+        let found = few.into_iter().find(|value| gives(*value));
+        if found.is_some() || tried == 2 {
+            return Some(found);
         }
     }
     Some(None)
@@ -331,6 +337,36 @@ fn slots(terms: &Terms) -> Vec<(Cause, Slot)> {
     slots
 }
 
+/// The terms with the number that an earned cause implies.
+pub fn with_implied(terms: &Terms, causes: Causes, implied: &BTreeMap<String, String>) -> Option<Terms> {
+    let slot = slots(terms).into_iter().find(|(cause, _)| causes == Causes::earned(*cause)).map(|(_, slot)| slot)?;
+    Some(terms.with(slot, implied.get(word(slot))?.parse().ok()?))
+}
+
+/// What a charge leaves a ratio to be, by the rounding of its formula.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Range {
+    pub cause: Cause,
+    pub word: Word,
+    pub within: Interval,
+}
+
+/// What a charge leaves each of its ratios to be; none where that cannot be told to the point.
+pub fn ranges(wrong: Wrong<'_>) -> Vec<Range> {
+    let slots = slots(wrong.terms)
+        .into_iter()
+        .filter(|(_, slot)| !matches!(slot, Slot::Multiplier(_) | Slot::ToolPrice(_) | Slot::QuotaPerUnit));
+    let mut found: Vec<Range> = Vec::new();
+    for (cause, slot) in slots {
+        let word = Word::from(word(slot));
+        let is_other = found.iter().all(|known| (known.cause, &known.word) != (cause, &word));
+        if let Some(within) = Interval::rounded(wrong, slot).filter(|_| is_other) {
+            found.push(Range { cause, word, within });
+        }
+    }
+    found
+}
+
 /// The simple numbers of an interval.
 struct Simple {
     numbers: Vec<(Ratio, Telling)>,
@@ -356,20 +392,78 @@ pub struct Interval {
 impl Interval {
     /// The values of a slot around the charge; none where the charge does not grow with it, or only values of 0 and less would fit.
     fn of(wrong: Wrong<'_>, slot: Slot) -> Option<Interval> {
-        let at = |value: Ratio| price(&wrong.terms.with(slot, value)).amount;
-        let none = at(Ratio::ZERO);
-        // A product that is cut comes to nothing where 1 USD is one point.
-        let is_cut = slot == Slot::QuotaPerUnit && matches!(wrong.terms.formula, Formula::Product(_));
-        let far = if is_cut { Ratio::new(1, 9) } else { Ratio::ONE };
-        let slope = (at(far) - none.clone()) * Ratio::new(1, if is_cut { -9 } else { 0 });
+        let at = |value: i64| price(&wrong.terms.with(slot, Ratio::from(value))).amount;
+        // A rate of 0 may mean something else than free. What is cut or rounded up by itself must weigh little.
+        let step = if slot == Slot::QuotaPerUnit { 1_000_000_000 } else { 1 };
+        let one = at(step);
+        let steep = at(2 * step) - one.clone();
+        let (none, slope) = (one - steep.clone(), steep.divided_by(&Exact::from(step), 24));
         if slope.is_zero() {
             return None;
         }
         let slack = slack(wrong.terms, slot);
         let end = |offset: Exact| (Exact::from(wrong.charged) + offset - none.clone()).divided_by(&slope, 24);
         let (one, other) = (end(-slack.clone()), end(slack));
-        let (low, high) = if one <= other { (one, other) } else { (other, one) };
+        let (mut low, high) = if one <= other { (one, other) } else { (other, one) };
+        if rounds_up(wrong.terms) {
+            // An amount that is whole may have become a little more in float64.
+            low += Exact::from(Ratio::new(-1, -20));
+        }
         high.is_positive().then_some(Interval { low, high })
+    }
+
+    /// The values of a slot at which an amount is rounded to the charge.
+    fn rounded(wrong: Wrong<'_>, slot: Slot) -> Option<Interval> {
+        let (terms, charged) = (wrong.terms, wrong.charged.0);
+        let is_usual = charged > 0 && (!terms.saturates || charged < Points::INT32.1.0) && !terms.no_usage;
+        let is_plain = terms.advance == 0 && !terms.credit && matches!(wrong.written, Charged::Points(_));
+        let steps = slack(terms, slot) - Exact::from(1);
+        let is_told = matches!(terms.formula, Formula::Product(_)) || steps.is_zero();
+        if !(is_usual && is_plain && is_told) {
+            return None;
+        }
+        let at = |value: i64| price(&terms.with(slot, Ratio::from(value)));
+        let one = at(1);
+        let slope = at(2).amount - one.amount.clone();
+        let none = one.amount - slope.clone();
+        if !slope.is_positive() {
+            return None;
+        }
+        let step = if steps.is_zero() { Exact::from(1) } else { steps };
+        let (mut below, above) = match one.rounding {
+            Rounding::HalfAway => (step.clone() * Ratio::new(5, -1), step * Ratio::new(5, -1)),
+            Rounding::Ceil => (step, Exact::zero()),
+            Rounding::Truncate => (Exact::zero(), step),
+        };
+        if slot == Slot::GroupRatio && terms.formula == Formula::Sum(Sum::OneHub) && !terms.surcharges.is_empty() {
+            // Tools are multiplied by the group and rounded up by themselves.
+            below += Exact::from(1);
+        }
+        let end = |amount: Exact| (amount - none.clone()).divided_by(&slope, 24);
+        // An end at which another charge comes out lies outside. A minimum may have made one point of less.
+        let (after, before) = if one.rounding == Rounding::Ceil { (1, 0) } else { (0, 1) };
+        let low =
+            if charged == 1 { Exact::zero() } else { end(Exact::from(charged) - below) + Exact::from(Ratio::new(after, -20)) };
+        let high = end(Exact::from(charged) + above) - Exact::from(Ratio::new(before, -20));
+        (high.is_positive() && low < high).then(|| Interval { low: low.max(Exact::zero()), high })
+    }
+
+    /// How many times its width goes into its highest value, as a power of two: so little is left to chance.
+    pub fn telling(&self) -> u32 {
+        if self.width().is_zero() {
+            return 0;
+        }
+        let times = Points::saturating(&self.high.divided_by(&self.width(), 0).floor());
+        times.0.max(1).ilog2()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.low > self.high
+    }
+
+    /// The number with the fewest digits within.
+    pub fn simplest(&self) -> Option<Ratio> {
+        simplest(self, |_| true).flatten()
     }
 
     pub fn holds(&self, value: Ratio) -> bool {
@@ -391,12 +485,20 @@ impl Interval {
 /// By how much a charge may be off the amount of its terms: a point by rounding, and what steps before that make of it.
 fn slack(terms: &Terms, slot: Slot) -> Exact {
     let ratios = || Exact::from(terms.model_ratio) * terms.group_ratio;
+    let multipliers = || terms.multipliers.iter().map(|multiplier| Exact::from(multiplier.value));
     let steps = match (&terms.formula, slot) {
-        (Formula::Sum(Sum::InSteps | Sum::OneApiOf2023 | Sum::OneHub), Slot::Rate(_)) => ratios(),
-        (Formula::Product(product), Slot::Price | Slot::ModelRatio | Slot::GroupRatio | Slot::QuotaPerUnit)
-            if product.after != After::Nothing =>
-        {
-            terms.multipliers.iter().fold(Exact::from(1), |all, multiplier| all * multiplier.value)
+        (Formula::Sum(Sum::InSteps | Sum::OneApiOf2023), Slot::Rate(_)) => ratios(),
+        (Formula::Sum(Sum::OneHub), Slot::Rate(class)) if class.is_within() => ratios(),
+        (Formula::Sum(Sum::OneHub | Sum::OneHubCall | Sum::Laisky), Slot::QuotaPerUnit) => {
+            let calls = terms.surcharges.iter().fold(0, |calls: i64, tool| calls.saturating_add(tool.count));
+            Exact::from(calls.saturating_add(1)) * terms.group_ratio.max(Ratio::ONE)
+        }
+        (Formula::Product(product), Slot::Price | Slot::ModelRatio | Slot::GroupRatio | Slot::QuotaPerUnit) => {
+            match product.after {
+                After::Nothing => Exact::zero(),
+                After::TimesLast | After::TimesLastAndTokens => multipliers().next_back().unwrap_or_default(),
+                After::Multiplied => multipliers().fold(Exact::from(1), |all, multiplier| all * multiplier),
+            }
         }
         (Formula::Decimal | Formula::DecimalPrice | Formula::Expression(_), _) => Exact::zero(),
         // A call is rounded by itself, and what all come to once more.
@@ -404,6 +506,15 @@ fn slack(terms: &Terms, slot: Slot) -> Exact {
         _ => Exact::zero(),
     };
     if steps.is_negative() { Exact::from(1) } else { steps + Exact::from(1) }
+}
+
+/// Whether amounts are rounded up, in the float64 arithmetic of a gateway.
+fn rounds_up(terms: &Terms) -> bool {
+    match terms.formula {
+        Formula::Sum(sum) => matches!(sum, Sum::OneApi | Sum::OneHub | Sum::Laisky),
+        Formula::Product(product) => product.rounding == FloatRounding::Ceil,
+        _ => false,
+    }
 }
 
 /// The power of ten of a number's first digit.

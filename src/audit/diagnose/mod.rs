@@ -45,6 +45,7 @@ pub struct Case<'c> {
     pub prompt: i64,
     related: OnceCell<Rc<Related>>,
     other_mode: OnceCell<Option<Terms>>,
+    tiers: OnceCell<Vec<RelatedModel>>,
     look: &'c dyn Look,
 }
 
@@ -65,6 +66,11 @@ pub trait Look {
 
     /// The row by the other billing mode.
     fn other_mode(&self) -> Option<Terms>;
+
+    /// The row's price in each tier that its model has, where tiers are no part of the terms.
+    fn tiers(&self) -> Vec<RelatedModel> {
+        Vec::new()
+    }
 }
 
 impl<'c> Case<'c> {
@@ -76,7 +82,8 @@ impl<'c> Case<'c> {
         prompt: i64,
         look: &'c dyn Look,
     ) -> Case<'c> {
-        Case { terms, own, expected, written, charged, prompt, related: OnceCell::new(), other_mode: OnceCell::new(), look }
+        let (related, other_mode, tiers) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Case { terms, own, expected, written, charged, prompt, related, other_mode, tiers, look }
     }
 
     /// Other prices that the config knows. They are looked up once, and only where a cause asks for them.
@@ -86,6 +93,10 @@ impl<'c> Case<'c> {
 
     fn other_mode(&self) -> Option<&Terms> {
         self.other_mode.get_or_init(|| self.look.other_mode()).as_ref()
+    }
+
+    fn tiers(&self) -> &[RelatedModel] {
+        self.tiers.get_or_init(|| self.look.tiers())
     }
 
     /// Whether the row prints the gateway's ratio for models without a price.
@@ -185,9 +196,9 @@ impl Judged {
         let says = |number: &&Number| {
             causes == Causes::earned(number.cause) && implied.get(word(number.slot)) == Some(&number.value.to_string())
         };
-        own.or_else(|| {
-            self.numbers().iter().find(says).and_then(|number| Some(self.terms.as_ref()?.with(number.slot, number.value)))
-        })
+        let terms = self.terms.as_ref();
+        let by_number = || self.numbers().iter().find(says).and_then(|number| Some(terms?.with(number.slot, number.value)));
+        own.or_else(by_number).or_else(|| earned::with_implied(terms?, causes, implied))
     }
 }
 

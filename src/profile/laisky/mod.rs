@@ -48,6 +48,18 @@ pub fn tool_prices(entry: &LogEntry<'_>, config: &Config) -> Vec<(String, Ratio)
     prices.map(|(name, usd)| (name.to_owned(), usd)).collect()
 }
 
+/// The terms of a row in each tier of its price, by the token counts from which a tier holds.
+pub fn tiers(entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) -> Vec<(String, Terms)> {
+    let content = Content::of(entry.content);
+    let Content::Text(rates) = &content else { return Vec::new() };
+    let Ok(usage) = Usage::of(entry, details, Some(rates)) else { return Vec::new() };
+    let row = Row { entry, content: &content, usage: &usage, estimated: false };
+    let asked = row.asked(context.config);
+    let Some(quote) = Quote::of(&asked, context.config) else { return Vec::new() };
+    let tiers = quote.tiers(&asked, row.instants().0).into_iter();
+    tiers.map(|(name, price)| (name, terms::text(&usage, &price, Ratio::ONE))).collect()
+}
+
 /// The channel as the config names it. The answers of the API name channels by uuid alone, the database by id too.
 fn channel_of<'a>(entry: &LogEntry<'a>, config: &Config) -> &'a str {
     let is_known = |name: &str| config.channels.contains_key(name) || config.channel_prices.contains_key(name);

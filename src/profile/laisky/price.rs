@@ -4,8 +4,10 @@
 //! What is compiled in is known from what the gateway shows of channels without a price of their own, else from its lists, which lack
 //! cache rates, tiers, images and audio.
 
+use std::iter;
+
 use super::{own, window};
-use crate::config::{AudioTariff, Channel, CompiledIn, Config, Displayed, Extent, ImageTariff, Provider, Rates, Tariff};
+use crate::config::{AudioTariff, Channel, CompiledIn, Config, Displayed, Extent, ImageTariff, Provider, Rates, Tariff, Tier};
 use crate::defaults;
 use crate::exact::{Exact, Ratio};
 
@@ -80,6 +82,34 @@ impl Quote {
             None => base,
         };
         Some(said.over(quote))
+    }
+
+    /// The price in each tier at an instant, by the token counts from which it holds: as the gateway takes a tier, and with its input ratio
+    /// where the gateway ignores that.
+    pub fn tiers(&self, asked: &Asked<'_>, instant: i64) -> Vec<(String, Price)> {
+        let tiers = &window::at(&self.tariff, instant).tiers;
+        if tiers.is_empty() {
+            return Vec::new();
+        }
+        let counts = |count: fn(&Tier) -> i64| -> Vec<i64> {
+            let mut counts: Vec<i64> = iter::once(0).chain(tiers.iter().map(count)).collect();
+            counts.sort_unstable();
+            counts.dedup();
+            counts
+        };
+        let prompts = counts(|tier| tier.prompt_from);
+        let completions = counts(|tier| tier.completion_from);
+        let heeding = Quote { ignores_tier_input: false, ..self.clone() };
+        let mut found = Vec::new();
+        for quote in [self, &heeding] {
+            for (prompt, completion) in
+                prompts.iter().flat_map(|prompt| completions.iter().map(|completion| (*prompt, *completion)))
+            {
+                let name = if completion == 0 { prompt.to_string() } else { format!("{prompt}/{completion}") };
+                found.push((name, quote.at(&Asked { prompt, completion, ..*asked }, instant)));
+            }
+        }
+        found
     }
 
     /// The price at an instant (unix milliseconds), in the tier of the row.

@@ -105,7 +105,7 @@ pub fn of_config(entry: &LogEntry<'_>, usage: &Usage<'_>, context: &Context<'_>,
     let tools = usage.tools.iter().map(|tool| tools::price(tool, entry.model).or(tool.price).unwrap_or_default()).collect();
     let (group, group_doubt) = group(entry, &tables, own)?;
     let make = |price: Price| Quote {
-        per_call: price.per_call != context.other_mode,
+        per_call: price.per_call,
         input: price.input,
         output: price.output,
         classes: price.classes,
@@ -119,6 +119,10 @@ pub fn of_config(entry: &LogEntry<'_>, usage: &Usage<'_>, context: &Context<'_>,
     let served = own.and_then(|own| found.iter().position(|quote| agree(quote, own, usage))).unwrap_or(0);
     let mut quote = found.swap_remove(served);
     quote.others = found;
+    if context.other_mode {
+        quote.others.iter_mut().for_each(|other| other.per_call = !other.per_call);
+        quote.per_call = !quote.per_call;
+    }
     Ok(quote)
 }
 
