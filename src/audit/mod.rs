@@ -263,6 +263,7 @@ impl Auditor {
         let look = Lookup { profile, entry, details: &details, context, known: &past.related };
         let prompt = entry.tokens.prompt.unwrap_or(0);
         if !matches!(profile, Profile::NewApi | Profile::Exact) {
+            // Causes are compiled of sums in decimals alone.
             wanted.asked = Asked::Nothing;
         }
         let (class, mut judged) = self.weigh(*rated, context, prompt, (&look, wanted));
