@@ -87,7 +87,7 @@ impl Part {
                     at += seen.length as usize;
                     rows.push(seen);
                 }
-                None if text.is_whole() => break,
+                None if text.is_whole => break,
                 None => text.go_on_from(at),
             }
         }
@@ -196,10 +196,6 @@ impl<'b> Text<'b> {
             self.go_on_from(at);
         }
         Some(&self.bytes[at..self.known]).filter(|rest| !rest.is_empty())
-    }
-
-    fn is_whole(&self) -> bool {
-        self.is_whole
     }
 
     /// Looks at the next piece. It is at least as long as what is known behind a place, so that a long row is not tried again too often.

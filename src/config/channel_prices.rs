@@ -57,7 +57,8 @@ impl ChannelPrice {
         [ratio, completion_ratio, cached_input_ratio, cache_write_5m_ratio, cache_write_1h_ratio].into_iter().flatten()
     }
 
-    fn overlay(&mut self, later: &ChannelPrice) {
+    /// Lays a later or nearer price over this one.
+    pub fn overlay(&mut self, later: &ChannelPrice) {
         *self = ChannelPrice {
             ratio: later.ratio.or(self.ratio),
             completion_ratio: later.completion_ratio.or(self.completion_ratio),

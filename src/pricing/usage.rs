@@ -25,6 +25,16 @@ pub enum Class {
     Reasoning,
 }
 
+/// The prompt or the completion itself comes first.
+const fn behind_first<const N: usize>(classes: &[Class]) -> [Class; N] {
+    let (mut found, mut at) = ([Class::Input; N], 0);
+    while at < N {
+        found[at] = classes[at + 1];
+        at += 1;
+    }
+    found
+}
+
 impl Class {
     pub const ALL: [Class; 14] = [
         Class::Input,
@@ -48,17 +58,8 @@ impl Class {
     pub const OUTPUTS: &'static [Class] = Class::ALL.split_at(Class::Output as usize).1;
 
     /// The classes within the prompt, and within the answer: see [`Class::is_within`].
-    pub(super) const WITHIN_INPUT: [Class; 8] = [
-        Class::Cached,
-        Class::CacheWrite,
-        Class::CacheWrite5m,
-        Class::CacheWrite1h,
-        Class::CacheRead,
-        Class::TextInput,
-        Class::ImageInput,
-        Class::AudioInput,
-    ];
-    pub(super) const WITHIN_OUTPUT: [Class; 4] = [Class::TextOutput, Class::ImageOutput, Class::AudioOutput, Class::Reasoning];
+    pub(super) const WITHIN_INPUT: [Class; Class::INPUTS.len() - 1] = behind_first(Class::INPUTS);
+    pub(super) const WITHIN_OUTPUT: [Class; Class::OUTPUTS.len() - 1] = behind_first(Class::OUTPUTS);
 
     /// The word of reports.
     pub fn word(self) -> &'static str {

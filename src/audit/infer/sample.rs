@@ -162,8 +162,7 @@ impl Sample {
             // Gateways that compute in float64 cut a price per call.
             amount.high = amount.high.max(amount.low.clone() + Exact::from(Ratio::new(15, -1)));
         }
-        let factors = self.terms.price_factors.iter().chain(&self.terms.multipliers);
-        let calls = factors.fold(Exact::from(self.terms.quota_per_unit), |all, factor| all * factor.value);
+        let calls = self.terms.factors().fold(Exact::from(self.terms.quota_per_unit), |all, factor| all * factor.value);
         amount.divided_by(&calls)
     }
 }

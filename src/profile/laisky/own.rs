@@ -2,7 +2,7 @@
 //! what is said of the channel over both.
 
 use super::price::{Origin, Quote};
-use crate::config::{ChannelPrices, Config, Extent, Found, MapName, Rates, Tariff};
+use crate::config::{ChannelPrice, ChannelPrices, Config, Extent, Found, MapName, Rates, Tariff};
 
 /// Every channel.
 const ANY: &str = "*";
@@ -21,13 +21,11 @@ pub struct Said {
 /// What is said of a model in a channel; none where nobody can say its price.
 pub fn price(channel: &str, model: &str, config: &Config) -> Option<Said> {
     let mut rates = if config.channels.contains_key(channel) { Rates::default() } else { plain(model, config) };
-    let mut is_unknown = false;
     let prices: Vec<_> = said(channel, config).filter_map(|prices| prices.models.get(model)).collect();
-    for price in prices.into_iter().rev() {
-        is_unknown = price.unknown || (is_unknown && price.ratio.is_none());
-        rates.overlay(&price.rates());
-    }
-    (!is_unknown).then_some(Said { rates })
+    let mut price = ChannelPrice::default();
+    prices.into_iter().rev().for_each(|nearer| price.overlay(nearer));
+    rates.overlay(&price.rates());
+    (!price.unknown).then_some(Said { rates })
 }
 
 fn plain(model: &str, config: &Config) -> Rates {
