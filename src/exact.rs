@@ -242,6 +242,10 @@ impl Exact {
         }
     }
 
+    fn to_scale(self, scale: u32) -> Whole {
+        if scale == self.scale || self.is_zero() { self.mantissa } else { self.mantissa.with_zeros(scale - self.scale) }
+    }
+
     /// Rounded to a whole number, halves away from zero.
     pub fn round_half_away(&self) -> Whole {
         self.rounded(0).mantissa
@@ -355,7 +359,7 @@ impl Add for Exact {
     type Output = Exact;
     fn add(self, other: Exact) -> Exact {
         let scale = self.scale.max(other.scale);
-        Exact { mantissa: self.at_scale(scale).into_owned() + other.at_scale(scale).into_owned(), scale }
+        Exact { mantissa: self.to_scale(scale) + other.to_scale(scale), scale }
     }
 }
 

@@ -56,7 +56,7 @@ struct Known {
     shape: Shape,
     /// What is told of right ones; none while none was seen.
     outcome: Option<OutcomeId>,
-    wrong: Option<Box<Wrong>>,
+    wrong: Option<Wrong>,
     prices: Ready<{ Shape::CLASSES.len() }>,
 }
 
@@ -198,7 +198,7 @@ impl Kinds {
     fn wrong(&self, facts: &Facts, details: &[u8]) -> Option<(&Wrong, [i64; 6])> {
         let (branch, held) = self.fit(facts, details)?;
         let (known, tokens) = branch.known(&branch.counts(facts, held))?;
-        Some((known.wrong.as_deref()?, tokens))
+        Some((known.wrong.as_ref()?, tokens))
     }
 
     /// Whether it is known what is told of a row that is wrong by some causes.
@@ -281,7 +281,7 @@ impl Kinds {
                 return wrong.add((causes, id)).then_some(outcome);
             }
             let compiled = compiled.filter(|_| explained.is_some() && self.wrong < MOST_WRONG)?;
-            known.wrong = Some(Box::new(Wrong { compiled: Arc::new(compiled.clone()), proven: vec![(causes, id)] }));
+            known.wrong = Some(Wrong { compiled: Arc::new(compiled.clone()), proven: vec![(causes, id)] });
         }
         self.branch(&facts.key, new, is_any_order)?.add(known)?;
         self.wrong += usize::from(causes.is_some());
@@ -381,7 +381,7 @@ impl Branch {
 
     /// What is known of wrong rows of the same kind.
     fn wrong_like(&mut self, new: &Known) -> Option<&mut Wrong> {
-        self.known.iter_mut().find(|known| known.is_like(new) && known.classes == new.classes)?.wrong.as_deref_mut()
+        self.known.iter_mut().find(|known| known.is_like(new) && known.classes == new.classes)?.wrong.as_mut()
     }
 
     /// Adds rows with other counts, or other classes of them; none where there is no room, or the same counts mean something else.

@@ -9,7 +9,7 @@ use super::diagnose::{Look, models_nearly};
 use crate::details::Details;
 use crate::float::estimate::Sums;
 use crate::log::LogEntry;
-use crate::pricing::{Mode, Terms};
+use crate::pricing::{Formula, Mode, Terms};
 use crate::profile::{self, Context, Profile, Related, RelatedModel};
 
 /// What was looked up so far; it never changes a result.
@@ -18,6 +18,8 @@ pub(super) struct Known {
     related: Looked<Related>,
     models: Looked<Vec<RelatedModel>>,
     nearly: Looked<Option<Arc<Sums>>>,
+    /// Whether a model that is charged by tokens has a price per call.
+    other_mode: Looked<bool>,
 }
 
 /// Results of one kind by their key.
@@ -108,8 +110,22 @@ impl Look for Lookup<'_, '_> {
         (!is_mapped).then_some(self.entry.model)
     }
 
-    fn other_mode(&self) -> Option<Terms> {
-        profile::other_mode(self.profile, self.entry, self.details, self.context)
+    fn other_mode(&self, terms: &Terms) -> Option<Terms> {
+        let wanted = if terms.formula.mode() == Mode::Call { Mode::Tokens } else { Mode::Call };
+        let is_other = |other: &Terms| other.formula.mode() == wanted;
+        let find = || profile::other_mode(self.profile, self.entry, self.details, self.context).filter(is_other);
+        // The real name of a folded model stands in the content.
+        let hangs_on_name = terms.formula == Formula::Decimal && !self.entry.model.ends_with('*');
+        if !hangs_on_name {
+            return find();
+        }
+        let mut found = None;
+        let key = self.key(terms, Some(self.entry.model));
+        let has_one = self.known.other_mode.get(key, || {
+            found = find();
+            found.is_some()
+        });
+        if *has_one { found.or_else(find) } else { None }
     }
 
     fn tiers(&self) -> Vec<RelatedModel> {

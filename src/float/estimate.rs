@@ -2,7 +2,9 @@
 //! any doubt: "too far away", "between these whole numbers".
 
 use std::cmp::Ordering;
-use std::ops::{Add, RangeInclusive};
+use std::ops::RangeInclusive;
+
+use wide::f32x8;
 
 use super::{POWERS, of};
 use crate::exact::{Points, Ratio};
@@ -85,26 +87,31 @@ const PROMPT: usize = PARTS - 1;
 pub struct Counts([f64; PARTS]);
 
 /// A sum over counts, nearly: what one of each adds to it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Weights([f64; PARTS]);
 
 /// A sum, nearly.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Amount(f64);
 
-/// Many sums over the same counts, some at a time.
+/// Many sums over the same counts, some at a time. There are many of these, so their weights are short.
 #[derive(Clone, Debug, Default)]
 pub struct Sums {
     /// The parts that have a weight in any of them, so many at the start.
     parts: [u8; PARTS],
     used: u8,
     /// For each of those parts its weights in the sums of a block, block by block.
-    weights: Box<[[f64; BLOCK]]>,
+    weights: Box<[f32x8]>,
     count: usize,
+    /// The most that is added in any of the sums where something is taken off as well.
+    most: Weights,
 }
 
 /// So many sums are looked at together.
 const BLOCK: usize = 8;
+
+/// Sums of a few short numbers are right to so many parts of what is added: each number, product and sum to 2^-24.
+const SHORT_SLACK: f64 = 2e-6;
 
 /// What an amount must be near to.
 #[derive(Clone, Copy, Debug)]
@@ -154,6 +161,15 @@ impl Weights {
         Weights(weights)
     }
 
+    /// The highest weight of each part in those sums that have one below 0, if that is above 0.
+    fn most_of(sums: &[Weights]) -> Weights {
+        let mut most = Weights::default();
+        for sum in sums.iter().filter(|sum| sum.0.iter().any(|weight| *weight < 0.0)) {
+            most.0.iter_mut().zip(sum.0).for_each(|(most, weight)| *most = most.max(weight));
+        }
+        most
+    }
+
     pub fn sum(&self, counts: &Counts) -> Amount {
         Amount(self.0.iter().zip(&counts.0).fold(0.0, |sum, (weight, count)| sum + weight * count))
     }
@@ -193,54 +209,48 @@ impl Sums {
         for (own, part) in parts.iter_mut().zip((0..PARTS as u8).filter(has_weight)) {
             (*own, used) = (part, used + 1);
         }
-        let of_block = |block: &[Weights]| -> Vec<[f64; BLOCK]> {
-            let weight = |at: usize, part: u8| block.get(at).map_or(0.0, |sum| sum.0[usize::from(part)]);
-            parts[..used].iter().map(|part| std::array::from_fn(|at| weight(at, *part))).collect()
+        let of_block = |block: &[Weights]| -> Vec<f32x8> {
+            let weight = |at: usize, part: u8| block.get(at).map_or(0.0, |sum| sum.0[usize::from(part)] as f32);
+            parts[..used].iter().map(|part| f32x8::new(std::array::from_fn(|at| weight(at, *part)))).collect()
         };
         let weights = sums.chunks(BLOCK).flat_map(of_block).collect();
-        Sums { parts, used: used as u8, weights, count: sums.len() }
+        Sums { parts, used: used as u8, weights, count: sums.len(), most: Weights::most_of(sums) }
     }
 
-    /// The numbers of those sums that are near.
-    pub fn near(&self, counts: &Counts, near: Near) -> impl Iterator<Item = usize> {
+    /// Tells the numbers of those sums that may be rounded to some points, halves either way, as long as that is wanted; none where it was
+    /// not.
+    #[inline]
+    pub fn each_near(&self, counts: &Counts, points: Points, mut tell: impl FnMut(usize) -> Option<()>) -> Option<()> {
         let mut own = [0.0; PARTS];
-        own.iter_mut().zip(&self.parts).for_each(|(own, part)| *own = counts.0.get(usize::from(*part)).copied().unwrap_or(0.0));
-        let blocks = self.weights.chunks_exact(usize::from(self.used).max(1)).enumerate();
-        let found = blocks.map(move |(block, weights)| (block, near_of_block(weights, &own, near)));
-        let found = found.filter(|(_, bits)| *bits != 0);
-        let numbers =
-            found.flat_map(|(block, bits)| (0..BLOCK).filter(move |at| bits & 1 << at != 0).map(move |at| block * BLOCK + at));
-        // The last block may be filled up with nothing.
-        numbers.filter(|number| *number < self.count)
-    }
-}
-
-/// Which sums of a block are near, a bit for each.
-#[inline]
-fn near_of_block(weights: &[[f64; BLOCK]], counts: &[f64; PARTS], near: Near) -> u8 {
-    let mut sums = [0.0; BLOCK];
-    for (weights, count) in weights.iter().zip(counts) {
-        sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += weight * count);
-    }
-    // Mostly none is, which is seen of all of them at once.
-    let middle = (near.low + near.high) / 2.0;
-    let mut distances = sums.map(|sum| (sum - middle).abs());
-    for width in [4, 2, 1] {
-        for at in 0..width {
-            distances[at] = if distances[at + width] < distances[at] { distances[at + width] } else { distances[at] };
+        own.iter_mut().zip(&self.parts).for_each(|(own, part)| *own = counts.0[usize::from(*part) % PARTS] as f32);
+        // Of a sum that is near no more is taken off than is added.
+        let size = self.most.sum(counts).0 + points.0.abs() as f64;
+        let near = Near::within(0.5 + SHORT_SLACK * size, points);
+        let blocks = self.weights.chunks_exact(usize::from(self.used).max(1));
+        for (block, weights) in blocks.enumerate() {
+            let mut bits = near_of_block(weights, &own, near);
+            while bits != 0 {
+                let number = block * BLOCK + bits.trailing_zeros() as usize;
+                // The last block may be filled up with nothing.
+                if number < self.count {
+                    tell(number)?;
+                }
+                bits &= bits - 1;
+            }
         }
+        Some(())
     }
-    if distances[0] > near.high - middle + 1e-3 {
-        return 0;
-    }
-    sums.into_iter().enumerate().fold(0, |bits, (at, sum)| bits | u8::from(near.has(Amount(sum))) << at)
 }
 
-impl Add for Amount {
-    type Output = Amount;
-    fn add(self, other: Amount) -> Amount {
-        Amount(self.0 + other.0)
+/// Which sums of a block are near, a bit for each. What is no number is not known to be far away.
+#[inline]
+fn near_of_block(weights: &[f32x8], counts: &[f32; PARTS], near: Near) -> u8 {
+    let mut sums = f32x8::ZERO;
+    for (weights, count) in weights.iter().zip(counts) {
+        sums += *weights * f32x8::splat(*count);
     }
+    let away = sums.simd_lt(f32x8::splat(near.low as f32)) | sums.simd_gt(f32x8::splat(near.high as f32));
+    !(away.to_bitmask() as u8)
 }
 
 impl Amount {
@@ -251,11 +261,6 @@ impl Amount {
 }
 
 impl Near {
-    /// What may be rounded to these points, halves either way. `most` is an amount that other parts may be taken off from.
-    pub fn rounded(points: Points, most: Amount) -> Near {
-        Near::within(0.5 + most.0.abs() * 1e-9, points)
-    }
-
     /// What may be cut to these points.
     pub fn cut(points: Points) -> Near {
         let Near { low, high } = Near::within(1e-3, points);

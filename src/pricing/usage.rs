@@ -115,7 +115,7 @@ pub struct PerClass<T>([T; Class::ALL.len()]);
 
 impl<T: Copy> PerClass<T> {
     pub fn iter(&self) -> impl Iterator<Item = (Class, T)> + '_ {
-        Class::ALL.into_iter().zip(self.0.iter().copied())
+        Class::ALL.iter().copied().zip(self.0.iter().copied())
     }
 }
 

@@ -105,9 +105,10 @@ impl<W: Write> Write for JsonText<W> {
 
     /// The writer of JSON hands over whole characters.
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let acts = !bytes.is_ascii() || bytes.contains(&0x7f) || bytes.windows(3).any(|part| part == b"##[");
-        match std::str::from_utf8(bytes) {
-            Ok(text) if acts => self.write_escaped(text),
+        // Nearly all bytes are plain, which is seen of many at once.
+        let is_plain = bytes.iter().fold(true, |plain, byte| plain & (*byte < 0x7f) & (*byte != b'#'));
+        match std::str::from_utf8(if is_plain { b"" } else { bytes }) {
+            Ok(text) if !is_plain => self.write_escaped(text),
             _ => self.0.write_all(bytes),
         }
     }

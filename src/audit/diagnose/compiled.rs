@@ -25,8 +25,10 @@ type Prices = Ruled<{ estimate::CLASSES }>;
 /// The definite causes of rows that have tokens of the same classes, and else the same terms.
 #[derive(Clone, Debug)]
 pub struct CompiledCauses {
-    /// Any terms of the kind.
-    terms: Terms,
+    /// Any terms of the kind, kept apart: few rows need them, and what all need lies close together.
+    terms: Box<Terms>,
+    /// The estimates in floats know of no rate of input.
+    has_input_rate: bool,
     right: Prices,
     nearly: Weights,
     changes: Box<[Changed]>,
@@ -131,7 +133,8 @@ impl CompiledCauses {
         let sums: Vec<Weights> = changes.iter().map(|change| change.to.weights(nearly)).collect();
         let others = if with_others { Others::of(case, &changes, nearly) } else { Others::Unasked };
         Some(CompiledCauses {
-            terms: terms.clone(),
+            terms: Box::new(terms.clone()),
+            has_input_rate: terms.rates[Class::Input] != Ratio::ONE,
             right,
             nearly,
             sums: Sums::of(&sums),
@@ -154,7 +157,7 @@ impl CompiledCauses {
         let counts = estimate::Counts::of(tokens, prompt);
         let amount = self.nearly.sum(&counts);
         let right = self.expected(tokens, amount)?;
-        let is_usual = (0..Points::INT32.1.0).contains(&charged.0) && tokens.iter().all(|count| *count >= 0);
+        let is_usual = (0..Points::INT32.1.0).contains(&charged.0) && prompt >= 0 && tokens.iter().all(|count| *count >= 0);
         if !is_usual || charged.0 == right {
             return None;
         }
@@ -176,18 +179,14 @@ impl CompiledCauses {
     /// Whether no pair of causes and no other model comes near.
     fn is_like_no_other(&self, row: Row<'_>) -> bool {
         let Others::Sums { pairs, models } = &self.others else { return false };
-        let (near, by_model) = (self.near(row), row.counts.times(self.terms.group_ratio));
-        let mut found = pairs.near(row.counts, near).chain(models.near(&by_model, near));
-        row.charged.0 > 1 && found.next().is_none()
-    }
-
-    fn near(&self, row: Row<'_>) -> Near {
-        Near::rounded(row.charged, row.amount + self.nearly.part(INPUT, row.prompt))
+        let by_model = row.counts.times(self.terms.group_ratio);
+        let has_none = |sums: &Sums, counts| sums.each_near(counts, row.charged, |_| None).is_some();
+        row.charged.0 > 1 && has_none(pairs, row.counts) && has_none(models, &by_model)
     }
 
     /// What the charge of a row with so many tokens should follow from.
     pub fn terms(&self, tokens: &Tokens) -> Terms {
-        Terms { usage: usage(tokens), ..self.terms.clone() }
+        Terms { usage: usage(tokens), ..(*self.terms).clone() }
     }
 
     /// What tokens come to by the formula alone; none where another rule makes their charge.
@@ -202,12 +201,15 @@ impl CompiledCauses {
 
     /// Charges of 1 point and less are asked of each change, since a minimum may have made them.
     fn add_changes(&self, row: Row<'_>, causes: &mut CauseSet) -> Option<()> {
-        let near = self.sums.near(row.counts, self.near(row)).filter(|_| row.charged.0 > 1);
-        let all = if row.charged.0 <= 1 { 0..self.changes.len() } else { 0..0 };
-        for change in near.chain(all).filter_map(|number| self.changes.get(number)) {
-            if !causes.has(change.cause) && self.gives(row, &change.to)? {
-                causes.add(change.cause);
-            }
+        if row.charged.0 > 1 {
+            return self.sums.each_near(row.counts, row.charged, |number| self.add_change(row, self.changes.get(number)?, causes));
+        }
+        self.changes.iter().try_for_each(|change| self.add_change(row, change, causes))
+    }
+
+    fn add_change(&self, row: Row<'_>, change: &Changed, causes: &mut CauseSet) -> Option<()> {
+        if !causes.has(change.cause) && self.gives(row, &change.to)? {
+            causes.add(change.cause);
         }
         Some(())
     }
@@ -217,7 +219,7 @@ impl CompiledCauses {
             ChangedTo::Prices(prices) => come_to(prices, row.tokens, row.charged),
             ChangedTo::Tokens(counted) => {
                 let own = usage(row.tokens);
-                let own = changes::Tokens { usage: &own, prompt: row.prompt, formula: &self.terms.formula };
+                let own = changes::Tokens { usage: &own, prompt: row.prompt, formula: &Formula::Decimal };
                 let Some(usage) = counted.usage(&own) else { return Some(false) };
                 let is_free = row.charged.0 == 0 && !changes::is_any_left(&usage, row.prompt);
                 if is_free { Some(true) } else { come_to(&self.right, &Shape::CLASSES.map(|class| usage[class]), row.charged) }
@@ -236,15 +238,14 @@ impl CompiledCauses {
     }
 
     /// Whether it is what was taken before the request.
+    #[inline(never)]
     fn is_in_advance(&self, row: Row<'_>) -> Option<bool> {
         if row.prompt < 0 {
             return Some(false);
         }
         for tokens in changes::estimated_tokens(row.prompt) {
-            // The estimates in floats do not know of a rate of input.
             let is_near = Near::cut(row.charged).has(self.nearly.part(INPUT, tokens));
-            let may_be = is_near || self.terms.rates[Class::Input] != Ratio::ONE;
-            if may_be
+            if (is_near || self.has_input_rate)
                 && (self.advance.points(tokens) == row.charged.0 || self.right.is_cut_to(&only_input(tokens), row.charged.0)?)
             {
                 return Some(true);
@@ -495,7 +496,7 @@ impl Look for Blind {
         None
     }
 
-    fn other_mode(&self) -> Option<Terms> {
+    fn other_mode(&self, _: &Terms) -> Option<Terms> {
         None
     }
 }
@@ -529,7 +530,7 @@ mod tests {
             None
         }
 
-        fn other_mode(&self) -> Option<Terms> {
+        fn other_mode(&self, _: &Terms) -> Option<Terms> {
             let call = Terms { formula: Formula::DecimalPrice, price: Ratio::new(2, -3), ..Terms::tokens(Ratio::ONE, Ratio::ONE) };
             self.by_call.then_some(call)
         }

@@ -64,8 +64,8 @@ pub trait Look {
     /// The model of the row, where its name says how it was priced.
     fn own_model(&self) -> Option<&str>;
 
-    /// The row by the other billing mode.
-    fn other_mode(&self) -> Option<Terms>;
+    /// The row by the other billing mode, where it has a price of that.
+    fn other_mode(&self, terms: &Terms) -> Option<Terms>;
 
     /// The row's price in each tier that its model has, where tiers are no part of the terms.
     fn tiers(&self) -> Vec<RelatedModel> {
@@ -92,7 +92,7 @@ impl<'c> Case<'c> {
     }
 
     fn other_mode(&self) -> Option<&Terms> {
-        self.other_mode.get_or_init(|| self.look.other_mode()).as_ref()
+        self.other_mode.get_or_init(|| self.look.other_mode(self.terms)).as_ref()
     }
 
     fn tiers(&self) -> &[RelatedModel] {
