@@ -9,7 +9,7 @@ use super::diagnose::{Look, models_nearly};
 use crate::details::Details;
 use crate::float::estimate::Sums;
 use crate::log::LogEntry;
-use crate::pricing::{Formula, Mode, Terms};
+use crate::pricing::{Mode, Terms};
 use crate::profile::{self, Context, Profile, Related, RelatedModel};
 
 /// What was looked up so far; it never changes a result.
@@ -18,8 +18,6 @@ pub(super) struct Known {
     related: Looked<Related>,
     models: Looked<Vec<RelatedModel>>,
     nearly: Looked<Option<Arc<Sums>>>,
-    /// Whether a model that is charged by tokens has a price per call.
-    other_mode: Looked<bool>,
 }
 
 /// Results of one kind by their key.
@@ -111,21 +109,8 @@ impl Look for Lookup<'_, '_> {
     }
 
     fn other_mode(&self, terms: &Terms) -> Option<Terms> {
-        let wanted = if terms.formula.mode() == Mode::Call { Mode::Tokens } else { Mode::Call };
-        let is_other = |other: &Terms| other.formula.mode() == wanted;
-        let find = || profile::other_mode(self.profile, self.entry, self.details, self.context).filter(is_other);
-        // The real name of a folded model stands in the content.
-        let hangs_on_name = terms.formula == Formula::Decimal && !self.entry.model.ends_with('*');
-        if !hangs_on_name {
-            return find();
-        }
-        let mut found = None;
-        let key = self.key(terms, Some(self.entry.model));
-        let has_one = self.known.other_mode.get(key, || {
-            found = find();
-            found.is_some()
-        });
-        if *has_one { found.or_else(find) } else { None }
+        let other = if terms.formula.mode() == Mode::Call { Mode::Tokens } else { Mode::Call };
+        profile::by_mode(other, self.profile, self.entry, self.details, self.context)
     }
 
     fn tiers(&self) -> Vec<RelatedModel> {

@@ -119,13 +119,21 @@ impl<'p, 'a> Pricer<'p, 'a> {
     }
 }
 
-/// The row by the other billing mode, where the config has a price of it.
-pub fn other_mode(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) -> Option<Terms> {
-    let other = Context { basis: Basis::Config, other_mode: true, ..*context };
-    match rate(profile, entry, details, &other, &mut Memory::default()) {
-        Ok(Rating::Charge(rated)) => rated.terms.ok(),
-        _ => None,
+/// The row by tokens, or per call, where the config or the gateway has such a price of it.
+pub fn by_mode(mode: Mode, profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) -> Option<Terms> {
+    let is_new_api = matches!(profile, Profile::NewApi | Profile::Exact);
+    if mode == Mode::Call && is_new_api && !new_api::may_be_by_call(entry, context.config) {
+        return None;
     }
+    let by_config = |other_mode: bool| {
+        let config = Context { basis: Basis::Config, other_mode, ..*context };
+        match rate(profile, entry, details, &config, &mut Memory::default()) {
+            Ok(Rating::Charge(rated)) => rated.terms.ok().filter(|terms| terms.formula.mode() == mode),
+            _ => None,
+        }
+    };
+    // A row that carries its own price may be of another mode than the config.
+    by_config(true).or_else(|| if context.basis == Basis::Config { None } else { by_config(false) })
 }
 
 /// The row's price in each tier that its model has.

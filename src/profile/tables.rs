@@ -19,6 +19,11 @@ pub enum Known {
 }
 
 impl Tables<'_> {
+    /// The gateway's own tables alone.
+    pub fn built_in(&self) -> Tables<'static> {
+        Tables { config: self.defaults, defaults: self.defaults }
+    }
+
     pub fn get(&self, map: MapName, name: &str) -> Known {
         match self.config.map(map).get(name) {
             Found::Number(number) => Known::Number(number),

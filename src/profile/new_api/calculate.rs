@@ -10,13 +10,11 @@ use super::quote::{self, Asked, Fallback, Figure, Quote, points_of_a_dollar};
 use super::terms;
 use super::usage::{Audio, Tool, Usage};
 use crate::config::Config;
-use crate::defaults;
 use crate::details::Details;
 use crate::exact::{Exact, Ratio};
 use crate::float::expr::Expression;
 use crate::log::{Field, LogEntry, Reading, Row};
 use crate::pricing::{Formula, Multiplier, Reason, Terms};
-use crate::profile::tables::Tables;
 
 /// A request to be priced. The prompt includes cached and written tokens.
 #[derive(Clone, Debug, Default)]
@@ -77,7 +75,7 @@ pub fn calculate(
     let details = Details::default();
     let names = Names::of(entry.model, "");
     let asked = Asked::new(&entry, &details, &usage, names, quota_per_unit);
-    let tables = Tables { config, defaults: defaults::new_api() };
+    let tables = super::tables_of(config);
     let typed = overrides.has_price();
     let mut quote = match quote::of_config(&asked, &tables, None, rules) {
         Err(_) if typed => bare(&asked),

@@ -165,7 +165,7 @@ fn priced(text: &str, asked: &Asked<'_, '_>, context: &Context<'_>, memory: &mut
         return Err(Reason::ExpressionFailed);
     }
     let expression = memory.expression(text).map_err(|_| Reason::ExpressionNotSupported)?;
-    let tables = Tables { config: context.config, defaults: defaults::new_api() };
+    let tables = tables_of(context.config);
     Ok(Priced { expression, matched, audio_is_told: expression::is_audio_told(&tables, asked.names.folded) })
 }
 
@@ -181,9 +181,19 @@ fn skipped(kind: Kind) -> Option<Skip> {
     }
 }
 
+/// Whether the model of a row has a price per call in the config or in the gateway.
+pub fn may_be_by_call(entry: &LogEntry<'_>, config: &Config) -> bool {
+    quote::may_be_by_call(Names::of(entry.model, entry.content), &tables_of(config))
+}
+
+/// The config with the gateway's tables behind it.
+fn tables_of(config: &Config) -> Tables<'_> {
+    Tables { config, defaults: defaults::new_api() }
+}
+
 /// The prices that the basis asks for.
 fn quote_of(asked: &Asked<'_, '_>, context: &Context<'_>, own: Option<&Quote>, rules: &Rules) -> Result<Quote, Reason> {
-    let tables = Tables { config: context.config, defaults: defaults::new_api() };
+    let tables = tables_of(context.config);
     match (context.basis, own) {
         (Basis::Config, _) => quote::of_config(asked, &tables, own, rules),
         (Basis::Logged, Some(own)) => Ok(own.clone()),
@@ -194,7 +204,7 @@ fn quote_of(asked: &Asked<'_, '_>, context: &Context<'_>, own: Option<&Quote>, r
 /// A row without ratios and no config: the built-in prices, for the group `default` or a group whose ratio the row prints.
 fn built_in(asked: &Asked<'_, '_>, rules: &Rules) -> Result<Quote, Reason> {
     let nothing = Config::default();
-    let tables = Tables { config: &nothing, defaults: defaults::new_api() };
+    let tables = tables_of(&nothing);
     let own_group = asked.entry.ratios.group;
     if own_group.is_none() && !matches!(asked.entry.group, "" | "default") {
         return Err(Reason::NoRatios);

@@ -253,8 +253,14 @@ fn call_price(asked: &Asked<'_, '_>, tables: &Tables<'_>) -> Option<Number> {
     if !asked.other_mode {
         return price;
     }
-    let built_in = Tables { config: tables.defaults, defaults: tables.defaults };
-    if price.is_some() { None } else { backed_up(&built_in, MapName::ModelPrice, asked.names) }
+    if price.is_some() { None } else { backed_up(&tables.built_in(), MapName::ModelPrice, asked.names) }
+}
+
+/// Whether a model has a price per call in the config or in the gateway.
+pub fn may_be_by_call(names: Names<'_>, tables: &Tables<'_>) -> bool {
+    let listed = tables.config.model_prices.get(names.bare);
+    let in_maps = |tables: &Tables<'_>| backed_up(tables, MapName::ModelPrice, names).is_some();
+    listed.is_some_and(|prices| prices.of_a_call().is_some()) || in_maps(tables) || in_maps(&tables.built_in())
 }
 
 fn backed_up(tables: &Tables<'_>, map: MapName, names: Names<'_>) -> Option<Number> {

@@ -3,11 +3,9 @@
 use super::group;
 use super::quote::{Asked, Quote};
 use super::usage::Usage;
-use crate::defaults;
 use crate::exact::Ratio;
 use crate::log::{LogEntry, RowError};
 use crate::pricing::{Class, Formula, Minimum, Product, Reason, Sum, Terms};
-use crate::profile::tables::Tables;
 use crate::profile::{Basis, Context};
 
 /// The token name and the content of a test that an operator makes in the console.
@@ -36,7 +34,7 @@ pub fn test_terms(usage: &Usage<'_>, quote: &Quote, quota_per_unit: Ratio) -> Te
 /// A fee for a violation: the amount of the row, since the option may have changed.
 pub fn fee_terms(asked: &Asked<'_, '_>, context: &Context<'_>) -> Result<Result<Terms, Reason>, RowError> {
     let own = asked.details.ratio("group_ratio")?;
-    let tables = Tables { config: context.config, defaults: defaults::new_api() };
+    let tables = super::tables_of(context.config);
     let group = match context.basis {
         Basis::Config => group::of_config(asked, &tables, own).map(|group| group.figure.value),
         Basis::Logged => own.ok_or(Reason::NoRatios),

@@ -9,7 +9,6 @@
 use super::group;
 use super::quote::{Asked, Figure};
 use crate::config::{MapName, ModelPrices};
-use crate::defaults;
 use crate::details::Details;
 use crate::exact::{Points, Ratio};
 use crate::float;
@@ -97,7 +96,7 @@ impl Prices {
     }
 
     fn of_config(job: Job, asked: &Asked<'_, '_>, context: &Context<'_>, own: Option<&Terms>) -> Result<Prices, Reason> {
-        let tables = Tables { config: context.config, defaults: defaults::new_api() };
+        let tables = super::tables_of(context.config);
         let name = asked.names.folded;
         let price = price_of(&tables, name);
         let model = match (price, tables.get(MapName::ModelRatio, name)) {
@@ -120,7 +119,7 @@ fn price_of(tables: &Tables<'_>, name: &str) -> Option<Ratio> {
     if let Some(listed) = tables.config.model_prices.get(name).and_then(ModelPrices::of_a_call) {
         return Some(listed.ratio);
     }
-    let built_in = || Tables { config: tables.defaults, defaults: tables.defaults }.get(MapName::ModelPrice, name);
+    let built_in = || tables.built_in().get(MapName::ModelPrice, name);
     match tables.get(MapName::ModelPrice, name) {
         Known::Number(number) => Some(number.ratio),
         _ => match built_in() {

@@ -268,8 +268,7 @@ fn price(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, name: 
     let task = asked.usage.way == Way::Task;
     let known = tables.get(MapName::ModelPrice, names::of_price(name));
     if asked.other_mode && !task {
-        let built_in = Tables { config: tables.defaults, defaults: tables.defaults };
-        return Ok(match (known, built_in.get(MapName::ModelPrice, names::of_price(name))) {
+        return Ok(match (known, tables.built_in().get(MapName::ModelPrice, names::of_price(name))) {
             (Known::Absent, Known::Number(number)) => Some(Figure::sure(number.ratio)),
             _ => None,
         });
