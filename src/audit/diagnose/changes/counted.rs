@@ -1,0 +1,121 @@
+//! Tokens that are counted in another way.
+
+use crate::pricing::{Class, Formula, Mode, PerClass, Sum, Terms};
+
+/// Whether anything is left of a usage by which the gateway would not say that there was none.
+pub fn is_any_left(usage: &PerClass<i64>, prompt: i64) -> bool {
+    usage.iter().any(|(class, tokens)| tokens != 0 && (class.is_output() || prompt > 0))
+}
+
+/// Token counts that may be counted in another way.
+#[derive(Clone, Copy, Debug)]
+pub struct Tokens<'t> {
+    pub usage: &'t PerClass<i64>,
+    /// The prompt as the row logs it.
+    pub prompt: i64,
+    pub formula: &'t Formula,
+}
+
+/// Other token counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// These classes cost nothing.
+    Free(&'static [Class]),
+    /// There are no tokens of these classes.
+    Without(&'static [Class]),
+    /// The tokens of these classes are in the input as well.
+    Twice(&'static [Class]),
+    /// Where more is cached and written than the prompt holds: the input is the prompt without the other classes, but these are left in.
+    Held(&'static [Class]),
+    /// The tokens of these classes are taken out of the input, even if they are more.
+    Less(&'static [Class]),
+    /// No input is left, where those classes are more.
+    Drained(&'static [Class]),
+}
+
+impl Counted {
+    /// The classes whose tokens are counted in another way: where there are none of them, nothing changes.
+    pub fn classes(self) -> &'static [Class] {
+        let (Counted::Free(classes)
+        | Counted::Without(classes)
+        | Counted::Twice(classes)
+        | Counted::Held(classes)
+        | Counted::Less(classes)
+        | Counted::Drained(classes)) = self;
+        classes
+    }
+
+    /// The other counts; none where this way says nothing of the tokens.
+    pub fn usage(self, tokens: &Tokens<'_>) -> Option<PerClass<i64>> {
+        let classes = self.classes();
+        if classes.iter().all(|class| tokens.usage[*class] == 0) {
+            return None;
+        }
+        let mut usage = *tokens.usage;
+        match self {
+            Counted::Free(_) => classes.iter().for_each(|class| usage[*class] = 0),
+            Counted::Without(_) if !matches!(tokens.formula.mode(), Mode::Tokens | Mode::Expression) => return None,
+            Counted::Without(_) => classes.iter().for_each(|class| usage[*class] = 0),
+            Counted::Twice(_) => usage[Class::Input] = usage[Class::Input].saturating_add(tokens_of(&usage, classes)),
+            Counted::Held(_) => usage[Class::Input] = held(tokens.prompt, &usage, classes)?,
+            Counted::Less(_) => usage[Class::Input] = tokens.input_less(classes)?,
+            Counted::Drained(_) => usage[Class::Input] = tokens.input_less(classes).filter(|left| *left < 0).map(|_| 0)?,
+        }
+        Some(usage)
+    }
+}
+
+impl Tokens<'_> {
+    /// The input without other classes. Of a prompt that holds them they are taken out already: twice means something only where some
+    /// input is left.
+    fn input_less(&self, classes: &[Class]) -> Option<i64> {
+        let input = self.usage[Class::Input];
+        let left = input.saturating_sub(tokens_of(self.usage, classes));
+        let may_be = left > 0 || input >= self.prompt;
+        (left != input && may_be && !matches!(self.formula, Formula::Sum(Sum::OneHub))).then_some(left)
+    }
+}
+
+pub(super) const READS: [Class; 2] = [Class::Cached, Class::CacheRead];
+
+pub(super) const WRITES: [Class; 3] = [Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h];
+
+const CACHE: [Class; 5] = [Class::Cached, Class::CacheRead, Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h];
+
+pub(super) fn used<'t>(terms: &'t Terms, classes: &'t [Class]) -> impl Iterator<Item = Class> + 't {
+    classes.iter().copied().filter(|class| terms.usage[*class] != 0)
+}
+
+pub(super) fn tokens_of(usage: &PerClass<i64>, classes: &[Class]) -> i64 {
+    classes.iter().map(|class| usage[*class]).fold(0, i64::saturating_add)
+}
+
+pub(super) const CACHE_FREE: &[Counted] = &[Counted::Free(&READS)];
+
+pub(super) const CACHE_DOUBLE_COUNTED: &[Counted] = &[Counted::Twice(&READS), Counted::Held(&READS)];
+
+/// Where the classes within a prompt are more than it holds: what is left of it without them, but with those that are left in.
+pub(super) fn held(prompt: i64, usage: &PerClass<i64>, left_in: &[Class]) -> Option<i64> {
+    let rest = beside_input(left_in).fold(prompt, |rest, class| rest.saturating_sub(usage[class]));
+    (usage[Class::Input] <= 0).then_some(rest.max(0))
+}
+
+/// The classes within a prompt beside its input, but those that are left in.
+pub fn beside_input(left_in: &[Class]) -> impl Iterator<Item = Class> {
+    Class::INPUTS.iter().copied().filter(|class| !left_in.contains(class) && *class != Class::Input)
+}
+
+pub(super) const CACHE_SUBTRACTED: &[Counted] =
+    &[Counted::Less(&READS), Counted::Drained(&READS), Counted::Less(&CACHE), Counted::Drained(&CACHE)];
+
+/// All writes, and each kind of them.
+pub(super) const CACHE_WRITE_OMITTED: &[Counted] = &[
+    Counted::Free(&WRITES),
+    Counted::Free(&[Class::CacheWrite]),
+    Counted::Free(&[Class::CacheWrite5m]),
+    Counted::Free(&[Class::CacheWrite1h]),
+];
+
+pub(super) const OUTPUT_OMITTED: &[Counted] = &[Counted::Without(&[Class::Output]), Counted::Without(Class::OUTPUTS)];
+
+pub(super) const INPUT_OMITTED: &[Counted] = &[Counted::Without(&[Class::Input]), Counted::Without(Class::INPUTS)];

@@ -1,0 +1,135 @@
+//! Points that no terms give: another rounding, the minimum, what was taken before the request, nothing.
+
+use super::super::Case;
+use super::factors::times_after_rounding;
+use super::{Changes, by_expression, by_tokens};
+use crate::exact::{Exact, Points, Ratio};
+use crate::float::gateway::Advance;
+use crate::pricing::{Adjustment, Class, Formula, Minimum, OneHubRules, PerClass, Slot, Sum, Terms, price, weighted};
+
+/// Other roundings of the same amount: down, up, half to even, and each class by itself.
+pub(super) fn rounding(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    let expected = &case.expected;
+    if matches!(expected.adjustment, Some(Adjustment::NoUsage | Adjustment::Saturated)) {
+        return;
+    }
+    let held = |whole: Points| if expected.adjustment == Some(Adjustment::Minimum) { Points(whole.0.max(1)) } else { whole };
+    let amount = &expected.amount;
+    if let Some((last, times)) = times_after_rounding(terms) {
+        let one = price(&terms.with(Slot::Multiplier(last), Ratio::ONE)).amount;
+        roundings(&one).into_iter().for_each(|one| changes.push_points(Points(one.0.saturating_mul(times))));
+    }
+    let [down, ..] = roundings(amount);
+    let even = if down.0 % 2 == 0 { down } else { Points(down.0.saturating_add(1)) };
+    let is_half = amount.clone() - Exact::from(down) == Exact::from(Ratio::new(5, -1));
+    roundings(amount).into_iter().for_each(|points| changes.push_points(held(points)));
+    if is_half {
+        changes.push_points(held(even));
+    }
+    if is_relative(terms) {
+        in_steps(terms).into_iter().for_each(|points| changes.push_points(held(points)));
+    }
+    if terms.formula == Formula::Sum(Sum::OneHub) {
+        roundings(&in_one_step(terms)).into_iter().for_each(|points| changes.push_points(held(points)));
+    }
+}
+
+/// An amount down, up, and to the nearest.
+fn roundings(amount: &Exact) -> [Points; 3] {
+    [amount.floor(), amount.ceil(), amount.round_half_away()].map(|whole| Points::saturating(&whole))
+}
+
+/// What one-hub's tokens come to if no class is cut by itself.
+fn in_one_step(terms: &Terms) -> Exact {
+    let rules = OneHubRules { per_call: false, in_steps: false, zero_rule: true };
+    let tokens = Terms { formula: Formula::OneHubRules(rules), minimum: Minimum::NONE, surcharges: Vec::new(), ..terms.clone() };
+    price(&tokens).amount + beside_tokens(terms)
+}
+
+/// Whether the charge is a sum of tokens whose rates are all relative to the model ratio.
+fn is_relative(terms: &Terms) -> bool {
+    matches!(
+        terms.formula.rules(),
+        Formula::Decimal | Formula::Sum(Sum::InSteps | Sum::ClaudeOf2025 | Sum::OneApi | Sum::OneApiOf2023)
+    )
+}
+
+/// The sum with each class rounded to whole tokens, and to whole points; surcharges are added to it.
+fn in_steps(terms: &Terms) -> [Points; 2] {
+    let ratios = Exact::from(terms.model_ratio) * terms.group_ratio;
+    let classes = || terms.usage.iter().filter(|(_, tokens)| *tokens != 0);
+    let weight = |(class, tokens): (Class, i64)| weighted(terms, class, tokens);
+    let in_tokens = classes().fold(Exact::zero(), |sum, class| sum + weight(class).rounded(0)) * ratios.clone();
+    let in_points = classes().fold(Exact::zero(), |sum, class| sum + (weight(class) * ratios.clone()).rounded(0));
+    let beside = beside_tokens(terms);
+    [in_tokens, in_points].map(|amount| Points::saturating(&(amount + beside.clone()).round_half_away()))
+}
+
+/// What is charged beside tokens.
+fn beside_tokens(terms: &Terms) -> Exact {
+    if terms.surcharges.is_empty() {
+        return Exact::zero();
+    }
+    price(&Terms { usage: PerClass::default(), minimum: Minimum::NONE, ..terms.clone() }).amount
+}
+
+pub(super) fn minimum_charge(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    match case.expected.adjustment {
+        Some(Adjustment::Minimum) => {
+            changes.push(Terms { minimum: Minimum::NONE, ..terms.clone() });
+            changes.push_points(Points(0));
+        }
+        _ if case.expected.points < Points(1) => changes.push_points(Points(1)),
+        _ => {}
+    }
+}
+
+/// What every gateway takes in advance: so many tokens, or points.
+const LEAST_ESTIMATE: i64 = 500;
+
+/// The estimate before the request: at least 500 tokens of the prompt, and no output, since no log has `max_tokens`. one-hub takes the
+/// prompt and 500 points.
+pub(super) fn pre_consumed_kept(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    if by_expression(terms) {
+        estimates_by_expression(case, terms).into_iter().for_each(|terms| changes.push(terms));
+    }
+    if !by_tokens(terms) || case.prompt < 0 {
+        return;
+    }
+    let in_advance = |tokens: i64| Points(Advance::of(terms.model_ratio, terms.group_ratio).points(tokens));
+    if terms.formula == Formula::Sum(Sum::OneHub) {
+        changes.push_points(Points(in_advance(case.prompt).0.saturating_add(LEAST_ESTIMATE)));
+    }
+    for tokens in estimated_tokens(case.prompt) {
+        let amount = Exact::from(tokens) * terms.model_ratio * terms.rates[Class::Input] * terms.group_ratio;
+        changes.push_points(Points::saturating(&amount.truncate()));
+        // The gateways estimate in float64, whatever they charge in.
+        changes.push_points(in_advance(tokens));
+    }
+}
+
+/// The tokens of the estimate, as different versions count them.
+pub fn estimated_tokens(prompt: i64) -> [i64; 3] {
+    [prompt.max(LEAST_ESTIMATE), LEAST_ESTIMATE, prompt.saturating_add(LEAST_ESTIMATE)]
+}
+
+/// An expression on the prompt alone, without output and with as much as new-api takes for it.
+fn estimates_by_expression(case: &Case<'_>, terms: &Terms) -> Vec<Terms> {
+    const MOST_OUTPUT: i64 = 8192;
+    let estimate = |output: i64| {
+        let mut changed = terms.clone();
+        changed.usage = PerClass::default();
+        changed.usage[Class::Input] = case.prompt;
+        changed.usage[Class::Output] = output;
+        changed.surcharges = Vec::new();
+        if let Formula::Expression(tiered) = &mut changed.formula {
+            tiered.len = case.prompt;
+        }
+        changed
+    };
+    [0, MOST_OUTPUT].map(estimate).into()
+}
+
+pub(super) fn zero_charge(_: &Case<'_>, _: &Terms, changes: &mut Changes<'_>) {
+    changes.push_points(Points(0));
+}

@@ -1,0 +1,207 @@
+//! Other prices of the same tokens: ratios left out, those of another group or model, the other billing mode. By an expression, which has no
+//! ratios, tokens are counted as others instead.
+
+use super::super::Case;
+use super::counted::{READS, WRITES, held, tokens_of, used};
+use super::tools::{is_audio, surcharges};
+use super::{Changes, by_expression, by_tokens};
+use crate::exact::{Exact, Ratio};
+use crate::pricing::{Class, Mode, Slot, Terms, tiers};
+
+/// The terms with the tokens of some classes counted as another; none where the classes have no tokens.
+fn counted_as(terms: &Terms, classes: &[Class], other: Class) -> Option<Terms> {
+    let moved = |terms: Terms, class: Class| terms.with_moved(class, other, terms.usage[class]);
+    let first = used(terms, classes).find(|class| *class != other)?;
+    let rest = used(terms, classes).filter(|class| *class != other && *class != first);
+    Some(rest.fold(moved(terms.clone(), first), moved))
+}
+
+/// Some classes priced like the input; by an expression they are counted as input.
+fn push_like_input(terms: &Terms, classes: &[Class], changes: &mut Changes<'_>) {
+    if by_expression(terms) {
+        counted_as(terms, classes, Class::Input).into_iter().for_each(|terms| changes.push(terms));
+    } else if used(terms, classes).next().is_some() {
+        changes.push_with(terms, None, |changed| {
+            used(terms, classes).for_each(|class| changed.rates[class] = terms.rate_of_input(class));
+        });
+    }
+}
+
+/// The terms with the same change made to each class that has tokens; none where no class has any.
+pub(super) fn each(terms: &Terms, classes: &[Class], change: impl Fn(&mut Terms, Class)) -> Option<Terms> {
+    used(terms, classes).next()?;
+    let mut changed = terms.clone();
+    used(terms, classes).for_each(|class| change(&mut changed, class));
+    Some(changed)
+}
+
+pub(super) fn ratio_drift(case: &Case<'_>, _: &Terms, changes: &mut Changes<'_>) {
+    if let Some(own) = case.own {
+        changes.push(own.clone());
+    }
+}
+
+pub(super) fn group_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    if terms.group_ratio != Ratio::ONE {
+        changes.push_with(terms, None, |terms| terms.group_ratio = Ratio::ONE);
+    }
+}
+
+pub(super) fn group_ratio_other(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    for (group, ratio) in case.related().groups.iter().filter(|(_, ratio)| !ratio.is_zero() && *ratio != terms.group_ratio) {
+        changes.push_with(terms, Some(("group", group)), |terms| terms.group_ratio = *ratio);
+    }
+}
+
+pub(super) fn model_ratio_fallback(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    let Some(fallback) = case.related().fallback.filter(|_| by_tokens(terms)) else { return };
+    if fallback != terms.model_ratio {
+        changes.push_with(terms, Some(("model_ratio", &fallback)), |terms| terms.set_fallback(fallback));
+    }
+}
+
+pub(super) fn upstream_price(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    let Some(upstream) = &case.related().upstream else { return };
+    if let Some(priced) = upstream.price(terms) {
+        changes.push_implied(priced, "model", &upstream.name);
+    }
+}
+
+pub(super) fn completion_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    push_like_input(terms, &[Class::Output], changes);
+}
+
+pub(super) fn completion_ratio_known(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    let known = case.related().completions.iter().filter(|ratio| **ratio != terms.rates[Class::Output]);
+    if by_tokens(terms) && terms.usage[Class::Output] != 0 {
+        known.for_each(|ratio| {
+            changes.push_with(terms, Some(("completion_ratio", ratio)), |terms| terms.rates[Class::Output] = *ratio);
+        });
+    }
+}
+
+pub(super) fn cache_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    push_like_input(terms, &READS, changes);
+}
+
+/// Writes at each other known rate: as plain input, as a read, as the other kinds of writes.
+pub(super) fn cache_write_ratio_known(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    if by_expression(terms) {
+        let others = [Class::Input, Class::Cached, Class::CacheWrite5m, Class::CacheWrite1h];
+        others.into_iter().filter_map(|other| counted_as(terms, &WRITES, other)).for_each(|terms| changes.push(terms));
+        return;
+    }
+    if used(terms, &WRITES).next().is_none() {
+        return;
+    }
+    writes_in_proportion(terms).into_iter().for_each(|terms| changes.push(terms));
+    let mut known: Vec<Ratio> = WRITES.iter().chain(&READS).map(|class| terms.rates[*class]).collect();
+    known.extend(used(terms, &WRITES).next().map(|class| terms.rate_of_input(class)));
+    known.sort();
+    known.dedup();
+    for rate in known {
+        for classes in [&WRITES[..], &WRITES[..1], &WRITES[1..2], &WRITES[2..]] {
+            let differs = used(terms, classes).any(|class| terms.rates[class] != rate);
+            if let Some(changed) = each(terms, classes, |terms, class| terms.rates[class] = rate).filter(|_| differs) {
+                changes.push_implied(changed, "cache_write_ratio", rate);
+            }
+        }
+    }
+}
+
+/// Writes for 5 minutes as plain input, those for an hour in the proportion that they have.
+fn writes_in_proportion(terms: &Terms) -> Option<Terms> {
+    let base =
+        [Class::CacheWrite, Class::CacheWrite5m].map(|class| terms.rates[class]).into_iter().find(|rate| *rate != Ratio::ONE)?;
+    let long = Exact::from(terms.rates[Class::CacheWrite1h]);
+    let proportion: Ratio =
+        long.divided_by(&Exact::from(Some(base).filter(|base| !base.is_zero())?), 16).normalized().to_string().parse().ok()?;
+    each(terms, &WRITES, |terms, class| {
+        terms.rates[class] = if class == Class::CacheWrite1h { proportion } else { terms.rate_of_input(class) }
+    })
+}
+
+pub(super) fn separate_audio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    if terms.surcharges.iter().any(is_audio) {
+        let mut changed = terms.clone();
+        changed.surcharges.retain(|surcharge| !is_audio(surcharge));
+        changes.push(changed);
+    }
+}
+
+pub(super) fn per_call_as_tokens(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    other_mode(case, terms, changes, Mode::Call);
+}
+
+pub(super) fn tokens_as_per_call(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    other_mode(case, terms, changes, Mode::Tokens);
+}
+
+fn other_mode(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>, from: Mode) {
+    // In a pair the same price was tried already, unless the group is another.
+    let is_tried = !std::ptr::eq(terms, case.terms) && terms.group_ratio == case.terms.group_ratio;
+    if terms.formula.mode() != from || is_tried {
+        return;
+    }
+    if let Some(other) = case.other_mode() {
+        // In a pair the group ratio may be changed already.
+        changes.push(other.with(Slot::GroupRatio, terms.group_ratio));
+    }
+}
+
+pub(super) fn audio_ratio_omitted(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    if by_expression(terms) {
+        audio_as_text(terms).into_iter().for_each(|terms| changes.push(terms));
+    } else if tokens_of(&terms.usage, &[Class::AudioInput, Class::AudioOutput]) != 0 {
+        audio_at_rates(terms).into_iter().flatten().for_each(|terms| changes.push(terms));
+    }
+    for (index, audio) in surcharges(terms).filter(|(_, surcharge)| is_audio(surcharge)) {
+        let input = terms.usage[Class::Input];
+        for counted in [Some(input.saturating_add(audio.count)), held(case.prompt, &terms.usage, &[])].into_iter().flatten() {
+            let mut changed = terms.clone();
+            changed.surcharges.remove(index);
+            changed.usage[Class::Input] = counted;
+            changes.push(changed);
+        }
+    }
+}
+
+/// Audio counted as text: both kinds, output alone, input alone.
+fn audio_as_text(terms: &Terms) -> Vec<Terms> {
+    let input = |terms: &Terms| counted_as(terms, &[Class::AudioInput], Class::Input);
+    let output = |terms: &Terms| counted_as(terms, &[Class::AudioOutput], Class::Output);
+    let both = input(terms).and_then(|terms| output(&terms));
+    [both, output(terms), input(terms)].into_iter().flatten().collect()
+}
+
+/// Audio output is relative to audio input. Either ratio may be left out, the other kept or made up for it.
+fn audio_at_rates(terms: &Terms) -> [Option<Terms>; 6] {
+    let text = terms.rate_of_input(Class::AudioInput);
+    let input_as_text = terms.with(Slot::Rate(Class::AudioInput), text);
+    let own_price = Exact::from(terms.rates[Class::AudioInput]) * terms.rates[Class::AudioOutput];
+    let own_price = own_price.normalized().to_string().parse().ok();
+    let output_as_text = |terms: &Terms| counted_as(terms, &[Class::AudioOutput], Class::Output);
+    [
+        output_as_text(&input_as_text),
+        output_as_text(terms),
+        own_price.map(|price| input_as_text.with(Slot::Rate(Class::AudioOutput), price)),
+        Some(terms.with(Slot::Rate(Class::AudioOutput), text)),
+        Some(input_as_text.with(Slot::Rate(Class::AudioOutput), text)),
+        Some(input_as_text),
+    ]
+}
+
+pub(super) fn image_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    push_like_input(terms, &[Class::ImageInput], changes);
+}
+
+pub(super) fn tier_other(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    for (tier, changed) in tiers(terms) {
+        changes.push_implied(changed, "tier", tier);
+    }
+    for tier in case.tiers() {
+        if let Some(changed) = tier.price(terms) {
+            changes.push_implied(changed, "tier", &tier.name);
+        }
+    }
+}
