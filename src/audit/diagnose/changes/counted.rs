@@ -76,26 +76,26 @@ impl Tokens<'_> {
     }
 }
 
-pub(super) const READS: [Class; 2] = [Class::Cached, Class::CacheRead];
+pub const READS: [Class; 2] = [Class::Cached, Class::CacheRead];
 
-pub(super) const WRITES: [Class; 3] = [Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h];
+pub const WRITES: [Class; 3] = [Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h];
 
 const CACHE: [Class; 5] = [Class::Cached, Class::CacheRead, Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h];
 
-pub(super) fn used<'t>(terms: &'t Terms, classes: &'t [Class]) -> impl Iterator<Item = Class> + 't {
+pub fn used<'t>(terms: &'t Terms, classes: &'t [Class]) -> impl Iterator<Item = Class> + 't {
     classes.iter().copied().filter(|class| terms.usage[*class] != 0)
 }
 
-pub(super) fn tokens_of(usage: &PerClass<i64>, classes: &[Class]) -> i64 {
+pub fn tokens_of(usage: &PerClass<i64>, classes: &[Class]) -> i64 {
     classes.iter().map(|class| usage[*class]).fold(0, i64::saturating_add)
 }
 
-pub(super) const CACHE_FREE: &[Counted] = &[Counted::Free(&READS)];
+pub const CACHE_FREE: &[Counted] = &[Counted::Free(&READS)];
 
-pub(super) const CACHE_DOUBLE_COUNTED: &[Counted] = &[Counted::Twice(&READS), Counted::Held(&READS)];
+pub const CACHE_DOUBLE_COUNTED: &[Counted] = &[Counted::Twice(&READS), Counted::Held(&READS)];
 
 /// Where the classes within a prompt are more than it holds: what is left of it without them, but with those that are left in.
-pub(super) fn held(prompt: i64, usage: &PerClass<i64>, left_in: &[Class]) -> Option<i64> {
+pub fn held(prompt: i64, usage: &PerClass<i64>, left_in: &[Class]) -> Option<i64> {
     let rest = beside_input(left_in).fold(prompt, |rest, class| rest.saturating_sub(usage[class]));
     (usage[Class::Input] <= 0).then_some(rest.max(0))
 }
@@ -105,17 +105,17 @@ pub fn beside_input(left_in: &[Class]) -> impl Iterator<Item = Class> {
     Class::INPUTS.iter().copied().filter(|class| !left_in.contains(class) && *class != Class::Input)
 }
 
-pub(super) const CACHE_SUBTRACTED: &[Counted] =
+pub const CACHE_SUBTRACTED: &[Counted] =
     &[Counted::Less(&READS), Counted::Drained(&READS), Counted::Less(&CACHE), Counted::Drained(&CACHE)];
 
 /// All writes, and each kind of them.
-pub(super) const CACHE_WRITE_OMITTED: &[Counted] = &[
+pub const CACHE_WRITE_OMITTED: &[Counted] = &[
     Counted::Free(&WRITES),
     Counted::Free(&[Class::CacheWrite]),
     Counted::Free(&[Class::CacheWrite5m]),
     Counted::Free(&[Class::CacheWrite1h]),
 ];
 
-pub(super) const OUTPUT_OMITTED: &[Counted] = &[Counted::Without(&[Class::Output]), Counted::Without(Class::OUTPUTS)];
+pub const OUTPUT_OMITTED: &[Counted] = &[Counted::Without(&[Class::Output]), Counted::Without(Class::OUTPUTS)];
 
-pub(super) const INPUT_OMITTED: &[Counted] = &[Counted::Without(&[Class::Input]), Counted::Without(Class::INPUTS)];
+pub const INPUT_OMITTED: &[Counted] = &[Counted::Without(&[Class::Input]), Counted::Without(Class::INPUTS)];

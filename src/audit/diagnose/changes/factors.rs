@@ -6,7 +6,7 @@ use crate::exact::{Exact, Points, Ratio};
 use crate::pricing::{After, Formula, Mode, Multiplier, Product, Slot, Terms, price};
 
 /// How many times an amount is charged that is rounded before, and which multiplier says so.
-pub(super) fn times_after_rounding(terms: &Terms) -> Option<(usize, i64)> {
+pub fn times_after_rounding(terms: &Terms) -> Option<(usize, i64)> {
     let Formula::Product(Product { after: After::TimesLast, .. }) = terms.formula else { return None };
     let last = terms.multipliers.len().checked_sub(1)?;
     Some((last, terms.multipliers[last].value.whole()?))
@@ -24,7 +24,7 @@ fn with_factor(terms: &Terms, index: usize, value: Ratio) -> Terms {
     changed
 }
 
-pub(super) fn multiplier_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn multiplier_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     let counting = || factors(terms).filter(|(_, factor)| factor.value != Ratio::ONE);
     for (index, factor) in counting() {
         changes.push_implied(with_factor(terms, index, Ratio::ONE), "multiplier", &factor.name);
@@ -44,7 +44,7 @@ const LEAST_UNIT: i64 = 1_000;
 const NUMBER: &str = "n";
 
 /// A whole factor on a charge that has multipliers; a price per call counts as one. The factor may stand behind the rounding.
-pub(super) fn multiplier_whole(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn multiplier_whole(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     // In a pair that makes a price per call of tokens, some number of calls would come near any charge.
     if terms.multipliers.is_empty() && case.terms.formula.mode() != Mode::Call {
         return;
@@ -83,26 +83,30 @@ fn price_times(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
         Some(terms.with(Slot::Price, Ratio::new(mantissa, terms.price.exponent())))
     };
     let factors = near(case, least_unit(case, terms), &|times| with(times).map_or_else(Exact::zero, |terms| price(&terms).amount));
-    for times in factors.filter(|times| (2..=MOST_FACTOR).contains(times)) {
+    for times in factors.filter(|times| is_factor(*times)) {
         with(times).into_iter().for_each(|terms| changes.push_implied(terms, "multiplier", times));
     }
 }
 
 /// How many times the whole charge is charged.
-pub(super) fn times(case: &Case<'_>) -> Option<i64> {
+pub fn times(case: &Case<'_>) -> Option<i64> {
     let expected = case.expected.points.0;
     let times = case.charged.0.checked_div(expected)?;
-    (expected.checked_mul(times) == Some(case.charged.0) && (2..=MOST_FACTOR).contains(&times)).then_some(times)
+    (expected.checked_mul(times) == Some(case.charged.0) && is_factor(times)).then_some(times)
 }
 
 fn whole_factors(case: &Case<'_>, least: i64, terms: &Terms, index: usize) -> impl Iterator<Item = i64> + use<> {
     let current = factors(terms).nth(index).and_then(|(_, factor)| factor.value.whole());
     let counts = near(case, least, &|value| multiplied(&with_factor(terms, index, Ratio::from(value))));
-    counts.filter(move |count| (2..=MOST_FACTOR).contains(count) && Some(*count) != current)
+    counts.filter(move |count| is_factor(*count) && Some(*count) != current)
+}
+
+fn is_factor(count: i64) -> bool {
+    (2..=MOST_FACTOR).contains(&count)
 }
 
 /// The amount in proportion to the multipliers. What is multiplied behind the rounding is whole points.
-pub(super) fn multiplied(terms: &Terms) -> Exact {
+pub fn multiplied(terms: &Terms) -> Exact {
     let charge = price(terms);
     if times_after_rounding(terms).is_some() { charge.points.into() } else { charge.amount }
 }
@@ -113,7 +117,7 @@ fn least_unit(case: &Case<'_>, terms: &Terms) -> i64 {
 }
 
 /// The whole numbers next to the one at which an amount that grows in proportion is the charge; none where it grows by less than `least`.
-pub(super) fn near(case: &Case<'_>, least: i64, amount_at: &dyn Fn(i64) -> Exact) -> impl Iterator<Item = i64> + use<> {
+pub fn near(case: &Case<'_>, least: i64, amount_at: &dyn Fn(i64) -> Exact) -> impl Iterator<Item = i64> + use<> {
     let none = amount_at(0);
     let unit = amount_at(1) - none.clone();
     let is_enough = !unit.is_zero() && (unit >= Exact::from(least) || least == 0);

@@ -8,7 +8,7 @@ use crate::float::gateway::Advance;
 use crate::pricing::{Adjustment, Class, Formula, Minimum, OneHubRules, PerClass, Slot, Sum, Terms, price, weighted};
 
 /// Other roundings of the same amount: down, up, half to even, and each class by itself.
-pub(super) fn rounding(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn rounding(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     let expected = &case.expected;
     if matches!(expected.adjustment, Some(Adjustment::NoUsage | Adjustment::Saturated)) {
         return;
@@ -73,7 +73,7 @@ fn beside_tokens(terms: &Terms) -> Exact {
     price(&Terms { usage: PerClass::default(), minimum: Minimum::NONE, ..terms.clone() }).amount
 }
 
-pub(super) fn minimum_charge(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn minimum_charge(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     match case.expected.adjustment {
         Some(Adjustment::Minimum) => {
             changes.push(Terms { minimum: Minimum::NONE, ..terms.clone() });
@@ -89,7 +89,7 @@ const LEAST_ESTIMATE: i64 = 500;
 
 /// The estimate before the request: at least 500 tokens of the prompt, and no output, since no log has `max_tokens`. one-hub takes the
 /// prompt and 500 points.
-pub(super) fn pre_consumed_kept(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn pre_consumed_kept(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     if by_expression(terms) {
         estimates_by_expression(case, terms).into_iter().for_each(|terms| changes.push(terms));
     }
@@ -130,6 +130,6 @@ fn estimates_by_expression(case: &Case<'_>, terms: &Terms) -> Vec<Terms> {
     [0, MOST_OUTPUT].map(estimate).into()
 }
 
-pub(super) fn zero_charge(_: &Case<'_>, _: &Terms, changes: &mut Changes<'_>) {
+pub fn zero_charge(_: &Case<'_>, _: &Terms, changes: &mut Changes<'_>) {
     changes.push_points(Points(0));
 }

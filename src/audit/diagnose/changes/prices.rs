@@ -28,50 +28,50 @@ fn push_like_input(terms: &Terms, classes: &[Class], changes: &mut Changes<'_>) 
 }
 
 /// The terms with the same change made to each class that has tokens; none where no class has any.
-pub(super) fn each(terms: &Terms, classes: &[Class], change: impl Fn(&mut Terms, Class)) -> Option<Terms> {
+pub fn each(terms: &Terms, classes: &[Class], change: impl Fn(&mut Terms, Class)) -> Option<Terms> {
     used(terms, classes).next()?;
     let mut changed = terms.clone();
     used(terms, classes).for_each(|class| change(&mut changed, class));
     Some(changed)
 }
 
-pub(super) fn ratio_drift(case: &Case<'_>, _: &Terms, changes: &mut Changes<'_>) {
+pub fn ratio_drift(case: &Case<'_>, _: &Terms, changes: &mut Changes<'_>) {
     if let Some(own) = case.own {
         changes.push(own.clone());
     }
 }
 
-pub(super) fn group_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn group_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     if terms.group_ratio != Ratio::ONE {
         changes.push_with(terms, None, |terms| terms.group_ratio = Ratio::ONE);
     }
 }
 
-pub(super) fn group_ratio_other(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn group_ratio_other(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     for (group, ratio) in case.related().groups.iter().filter(|(_, ratio)| !ratio.is_zero() && *ratio != terms.group_ratio) {
         changes.push_with(terms, Some(("group", group)), |terms| terms.group_ratio = *ratio);
     }
 }
 
-pub(super) fn model_ratio_fallback(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn model_ratio_fallback(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     let Some(fallback) = case.related().fallback.filter(|_| by_tokens(terms)) else { return };
     if fallback != terms.model_ratio {
         changes.push_with(terms, Some(("model_ratio", &fallback)), |terms| terms.set_fallback(fallback));
     }
 }
 
-pub(super) fn upstream_price(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn upstream_price(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     let Some(upstream) = &case.related().upstream else { return };
     if let Some(priced) = upstream.price(terms) {
         changes.push_implied(priced, "model", &upstream.name);
     }
 }
 
-pub(super) fn completion_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn completion_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     push_like_input(terms, &[Class::Output], changes);
 }
 
-pub(super) fn completion_ratio_known(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn completion_ratio_known(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     let known = case.related().completions.iter().filter(|ratio| **ratio != terms.rates[Class::Output]);
     if by_tokens(terms) && terms.usage[Class::Output] != 0 {
         known.for_each(|ratio| {
@@ -80,12 +80,12 @@ pub(super) fn completion_ratio_known(case: &Case<'_>, terms: &Terms, changes: &m
     }
 }
 
-pub(super) fn cache_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn cache_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     push_like_input(terms, &READS, changes);
 }
 
 /// Writes at each other known rate: as plain input, as a read, as the other kinds of writes.
-pub(super) fn cache_write_ratio_known(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn cache_write_ratio_known(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     if by_expression(terms) {
         let others = [Class::Input, Class::Cached, Class::CacheWrite5m, Class::CacheWrite1h];
         others.into_iter().filter_map(|other| counted_as(terms, &WRITES, other)).for_each(|terms| changes.push(terms));
@@ -121,7 +121,7 @@ fn writes_in_proportion(terms: &Terms) -> Option<Terms> {
     })
 }
 
-pub(super) fn separate_audio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn separate_audio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     if terms.surcharges.iter().any(is_audio) {
         let mut changed = terms.clone();
         changed.surcharges.retain(|surcharge| !is_audio(surcharge));
@@ -129,11 +129,11 @@ pub(super) fn separate_audio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut 
     }
 }
 
-pub(super) fn per_call_as_tokens(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn per_call_as_tokens(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     other_mode(case, terms, changes, Mode::Call);
 }
 
-pub(super) fn tokens_as_per_call(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn tokens_as_per_call(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     other_mode(case, terms, changes, Mode::Tokens);
 }
 
@@ -149,7 +149,7 @@ fn other_mode(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>, from: M
     }
 }
 
-pub(super) fn audio_ratio_omitted(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn audio_ratio_omitted(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     if by_expression(terms) {
         audio_as_text(terms).into_iter().for_each(|terms| changes.push(terms));
     } else if tokens_of(&terms.usage, &[Class::AudioInput, Class::AudioOutput]) != 0 {
@@ -191,11 +191,11 @@ fn audio_at_rates(terms: &Terms) -> [Option<Terms>; 6] {
     ]
 }
 
-pub(super) fn image_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn image_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     push_like_input(terms, &[Class::ImageInput], changes);
 }
 
-pub(super) fn tier_other(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn tier_other(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     for (tier, changed) in tiers(terms) {
         changes.push_implied(changed, "tier", tier);
     }

@@ -9,16 +9,16 @@ pub fn tools(terms: &Terms) -> impl Iterator<Item = (usize, &Surcharge)> {
     surcharges(terms).filter(|(_, surcharge)| !is_audio(surcharge))
 }
 
-pub(super) fn surcharges(terms: &Terms) -> impl Iterator<Item = (usize, &Surcharge)> {
+pub fn surcharges(terms: &Terms) -> impl Iterator<Item = (usize, &Surcharge)> {
     terms.surcharges.iter().enumerate().filter(|(_, surcharge)| surcharge.count != 0)
 }
 
 /// Audio tokens with a price of their own stand among the surcharges.
-pub(super) fn is_audio(surcharge: &Surcharge) -> bool {
+pub fn is_audio(surcharge: &Surcharge) -> bool {
     surcharge.multiplied
 }
 
-pub(super) fn tool_surcharge_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn tool_surcharge_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     let without = |index: usize| {
         let mut changed = terms.clone();
         changed.surcharges[index].count = 0;
@@ -44,7 +44,7 @@ fn with_tool(terms: &Terms, index: usize, change: impl Fn(&mut Surcharge)) -> Te
 }
 
 /// Tools at another known price.
-pub(super) fn tool_price_known(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn tool_price_known(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     for (index, tool) in tools(terms) {
         let known = case.related().tools.iter().filter(|(name, price)| *name == tool.name && *price != tool.price);
         for (_, price) in known {
@@ -54,7 +54,7 @@ pub(super) fn tool_price_known(case: &Case<'_>, terms: &Terms, changes: &mut Cha
 }
 
 /// Another whole number of calls.
-pub(super) fn tool_calls(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn tool_calls(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     for (index, tool) in tools(terms) {
         let with = |count: i64| with_tool(terms, index, |tool| tool.count = count);
         let counts = near(case, 0, &|count| price(&with(count)).amount).filter(|count| (1..=MOST_CALLS).contains(count));

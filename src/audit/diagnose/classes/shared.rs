@@ -1,0 +1,70 @@
+//! What several rows may be explained by.
+
+use serde::{Deserialize, Serialize};
+
+use crate::audit::Word;
+use crate::audit::cause::{Cause, Causes, Kind};
+use crate::audit::diagnose::Diagnosis;
+use crate::audit::diagnose::earned::{Number, word};
+use crate::exact::Ratio;
+
+/// Something that may explain several rows: causes, and the number or name that they must agree on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Shared {
+    pub causes: Causes,
+    pub number: Option<(Word, Ratio)>,
+    name: Option<Box<str>>,
+    /// A number that explains the row, but elects nothing.
+    pub is_hint: bool,
+}
+
+impl Shared {
+    /// Causes that need no number and no name.
+    pub fn of(causes: Causes) -> Shared {
+        Shared { causes, number: None, name: None, is_hint: false }
+    }
+
+    pub fn of_number(cause: Cause, word: Word, number: Ratio) -> Shared {
+        Shared { number: Some((word, number)), ..Shared::of(Causes::earned(cause)) }
+    }
+
+    /// What explains a row, alone or with others.
+    pub fn all(diagnosis: &Diagnosis) -> impl Iterator<Item = Shared> {
+        Shared::named(diagnosis).chain(Shared::numbered(&diagnosis.numbers))
+    }
+
+    /// What explains a row beside its numbers.
+    pub fn named(diagnosis: &Diagnosis) -> impl Iterator<Item = Shared> {
+        let of_row = diagnosis.causes.iter().filter(|explanation| explanation.causes.kind != Kind::Earned);
+        let of_row = of_row.map(|explanation| Shared::of(explanation.causes));
+        of_row.chain(
+            diagnosis
+                .models
+                .iter()
+                .map(|model| Shared { name: Some(model.as_str().into()), ..Shared::of(Causes::earned(Cause::ModelPriceOther)) }),
+        )
+    }
+
+    pub fn numbered(numbers: &[Number]) -> impl Iterator<Item = Shared> {
+        let numbers = numbers.iter().filter(|number| number.cause != Cause::QuotaPerUnitDiffers);
+        numbers.map(|number| Shared {
+            is_hint: number.is_hint,
+            ..Shared::of_number(number.cause, word(number.slot).into(), number.value)
+        })
+    }
+
+    /// The same for rows that elect nothing.
+    pub fn hint(&self) -> Shared {
+        Shared { is_hint: true, ..self.clone() }
+    }
+
+    /// Whether it is among what explains a row.
+    pub fn is_in(&self, all: &[Shared]) -> bool {
+        all.iter().any(|other| (&other.causes, &other.number, &other.name) == (&self.causes, &self.number, &self.name))
+    }
+
+    pub fn implied(&self) -> Option<(Word, String)> {
+        let number = self.number.as_ref().map(|(key, value)| (key.clone(), value.to_string()));
+        number.or_else(|| self.name.as_ref().map(|name| ("model".into(), name.to_string())))
+    }
+}
