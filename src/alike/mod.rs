@@ -36,6 +36,9 @@ mod scan;
 mod template;
 mod wrong;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use days::Days;
