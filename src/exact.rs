@@ -242,7 +242,7 @@ impl Exact {
         }
     }
 
-    fn to_scale(self, scale: u32) -> Whole {
+    fn into_scale(self, scale: u32) -> Whole {
         if scale == self.scale || self.is_zero() { self.mantissa } else { self.mantissa.with_zeros(scale - self.scale) }
     }
 
@@ -359,7 +359,7 @@ impl Add for Exact {
     type Output = Exact;
     fn add(self, other: Exact) -> Exact {
         let scale = self.scale.max(other.scale);
-        Exact { mantissa: self.to_scale(scale) + other.to_scale(scale), scale }
+        Exact { mantissa: self.into_scale(scale) + other.into_scale(scale), scale }
     }
 }
 
