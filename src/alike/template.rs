@@ -69,6 +69,8 @@ pub struct Template {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Pairs {
+    /// There is no text.
+    None,
     /// The whole text.
     InOrder(Pattern<Then>),
     /// One for each pair of the object, which may come in any order.
@@ -100,6 +102,9 @@ const MOST_PAIRS: usize = 64;
 impl Template {
     /// The template of a text whose object was asked for what matters.
     pub fn new(text: &str, details: &Details<'_>, quoting: Quoting) -> Template {
+        if text.is_empty() {
+            return Template { pairs: Pairs::None, lines: 0 };
+        }
         let mut draft = Draft { quoting, ..Draft::default() };
         let mut at = 0;
         for (key, value, asked) in details.values() {
@@ -136,9 +141,11 @@ impl Template {
     }
 
     /// How many of the bytes fit, from their start on, and their counts; none where they do not fit.
+    #[inline]
     pub fn fit(&self, bytes: &[u8]) -> Option<(usize, [i64; 4])> {
         let mut counts = [0; 4];
         let length = match &self.pairs {
+            Pairs::None => 0,
             Pairs::InOrder(text) => follow(text, bytes, &mut counts)?,
             Pairs::InAnyOrder { pairs, quote } => follow_pairs(pairs, *quote, bytes, &mut counts)?,
         };

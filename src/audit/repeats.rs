@@ -208,9 +208,9 @@ impl Duplicates {
     pub fn foresee(&self, requests: impl Iterator<Item = Option<RequestKey>>, hints: &mut Vec<Hint>) {
         hints.clear();
         hints.extend(requests.map(|request| {
-            let key = request.map_or(0, |request| request.0.get());
-            let bucket = self.bucket(key);
-            Hint { newest: bucket.newest(), may_be_known: self.may_have(&bucket, key) }
+            let Some(RequestKey(key)) = request else { return Hint::default() };
+            let bucket = self.bucket(key.get());
+            Hint { newest: bucket.newest(), may_be_known: self.may_have(&bucket, key.get()) }
         }));
     }
 
