@@ -1,0 +1,185 @@
+//! What a charge leaves a ratio to be.
+
+use std::ops::RangeInclusive;
+
+use serde::{Deserialize, Serialize};
+
+use super::Wrong;
+use super::simple::{Within, simplest};
+use crate::exact::{Charged, Exact, Points, Ratio};
+use crate::pricing::{After, FloatRounding, Formula, Rounding, Slot, Sum, Terms, price};
+
+impl Within for Interval {
+    fn magnitude(&self) -> Option<i16> {
+        Some(magnitude(&self.high))
+    }
+
+    fn multiples(&self, power: i16) -> Option<RangeInclusive<i64>> {
+        let unit = Exact::from(Ratio::new(1, power));
+        // An end has 24 decimals: none of them may be lost.
+        let count = |end: &Exact| end.divided_by(&unit, 40).floor().to_i64();
+        let ends = count(&self.low).zip(count(&self.high));
+        Some(ends.map_or(RangeInclusive::new(1, 0), |(low, high)| low.saturating_add(1)..=high))
+    }
+
+    fn is_rare(&self, power: i16, times: i64) -> Option<bool> {
+        Some(self.width() * times <= Exact::from(Ratio::new(1, power)))
+    }
+
+    fn rounds(&self, _: Ratio) -> Option<bool> {
+        None
+    }
+}
+
+/// What a ratio may be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    low: Exact,
+    high: Exact,
+}
+
+impl Interval {
+    /// The values of a slot around the charge; none where the charge does not grow with it, or only values of 0 and less would fit.
+    pub fn of(wrong: Wrong<'_>, slot: Slot) -> Option<Interval> {
+        let at = |value: i64| price(&wrong.terms.with(slot, Ratio::from(value))).amount;
+        // A rate of 0 may mean something else than free. What is cut or rounded up by itself must weigh little.
+        let step = if slot == Slot::QuotaPerUnit { 1_000_000_000 } else { 1 };
+        let one = at(step);
+        let steep = at(2 * step) - one.clone();
+        let (none, slope) = (one - steep.clone(), steep.divided_by(&Exact::from(step), 24));
+        if slope.is_zero() {
+            return None;
+        }
+        let slack = slack(wrong.terms, slot);
+        let end = |offset: Exact| (Exact::from(wrong.charged) + offset - none.clone()).divided_by(&slope, 24);
+        let (one, other) = (end(-slack.clone()), end(slack));
+        let (mut low, high) = if one <= other { (one, other) } else { (other, one) };
+        if rounds_up(wrong.terms) {
+            // An amount that is whole may have become a little more in float64.
+            low += Exact::from(Ratio::new(-1, -20));
+        }
+        high.is_positive().then_some(Interval { low, high })
+    }
+
+    /// The values of a slot at which an amount is rounded to the charge.
+    pub fn rounded(wrong: Wrong<'_>, slot: Slot) -> Option<Interval> {
+        let (terms, charged) = (wrong.terms, wrong.charged.0);
+        let is_usual = charged > 0 && (!terms.saturates || charged < Points::INT32.1.0) && !terms.no_usage;
+        let is_plain = terms.advance == 0 && !terms.credit && matches!(wrong.written, Charged::Points(_));
+        let steps = slack(terms, slot) - Exact::from(1);
+        let is_told = matches!(terms.formula, Formula::Product(_)) || steps.is_zero();
+        if !(is_usual && is_plain && is_told) {
+            return None;
+        }
+        let at = |value: i64| price(&terms.with(slot, Ratio::from(value)));
+        let one = at(1);
+        let slope = at(2).amount - one.amount.clone();
+        let none = one.amount - slope.clone();
+        if !slope.is_positive() {
+            return None;
+        }
+        let step = if steps.is_zero() { Exact::from(1) } else { steps };
+        let (mut below, above) = match one.rounding {
+            Rounding::HalfAway => (step.clone() * Ratio::new(5, -1), step * Ratio::new(5, -1)),
+            Rounding::Ceil => (step, Exact::zero()),
+            Rounding::Truncate => (Exact::zero(), step),
+        };
+        if slot == Slot::GroupRatio && terms.formula == Formula::Sum(Sum::OneHub) && !terms.surcharges.is_empty() {
+            // Tools are multiplied by the group and rounded up by themselves.
+            below += Exact::from(1);
+        }
+        let end = |amount: Exact| (amount - none.clone()).divided_by(&slope, 24);
+        // An end at which another charge comes out lies outside. A minimum may have made one point of less.
+        let (after, before) = if one.rounding == Rounding::Ceil { (1, 0) } else { (0, 1) };
+        let low =
+            if charged == 1 { Exact::zero() } else { end(Exact::from(charged) - below) + Exact::from(Ratio::new(after, -20)) };
+        let high = end(Exact::from(charged) + above) - Exact::from(Ratio::new(before, -20));
+        (high.is_positive() && low < high).then(|| Interval { low: low.max(Exact::zero()), high })
+    }
+
+    /// How many times its width goes into its highest value, as a power of two: so little is left to chance.
+    pub fn telling(&self) -> u32 {
+        if self.width().is_zero() {
+            return 0;
+        }
+        let times = Points::saturating(&self.high.divided_by(&self.width(), 0).floor());
+        times.0.max(1).ilog2()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.low > self.high
+    }
+
+    /// The number with the fewest digits within.
+    pub fn simplest(&self) -> Option<Ratio> {
+        simplest(self, |_| true).flatten()
+    }
+
+    pub fn holds(&self, value: Ratio) -> bool {
+        let value = Exact::from(value);
+        self.low <= value && value <= self.high
+    }
+
+    /// What lies in both; it may be empty.
+    pub fn narrow(&mut self, other: &Interval) {
+        self.low = self.low.clone().max(other.low.clone());
+        self.high = self.high.clone().min(other.high.clone());
+    }
+
+    #[cfg(test)]
+    pub fn between(low: &str, high: &str) -> Interval {
+        Interval { low: Exact::parse(low).unwrap(), high: Exact::parse(high).unwrap() }
+    }
+
+    fn width(&self) -> Exact {
+        self.high.clone() - self.low.clone()
+    }
+}
+
+/// By how much a charge may be off the amount of its terms: a point by rounding, and what steps before that make of it.
+pub fn slack(terms: &Terms, slot: Slot) -> Exact {
+    let ratios = || Exact::from(terms.model_ratio) * terms.group_ratio;
+    let multipliers = || terms.multipliers.iter().map(|multiplier| Exact::from(multiplier.value));
+    let steps = match (&terms.formula, slot) {
+        (Formula::Sum(Sum::InSteps | Sum::OneApiOf2023), Slot::Rate(_)) => ratios(),
+        (Formula::Sum(Sum::OneHub), Slot::Rate(class)) if class.is_within() => ratios(),
+        (Formula::Sum(Sum::OneHub | Sum::OneHubCall | Sum::Laisky), Slot::QuotaPerUnit) => {
+            let calls = terms.surcharges.iter().fold(0, |calls: i64, tool| calls.saturating_add(tool.count));
+            Exact::from(calls.saturating_add(1)) * terms.group_ratio.max(Ratio::ONE)
+        }
+        (Formula::Product(product), Slot::Price | Slot::ModelRatio | Slot::GroupRatio | Slot::QuotaPerUnit) => {
+            match product.after {
+                After::Nothing => Exact::zero(),
+                After::TimesLast | After::TimesLastAndTokens => multipliers().next_back().unwrap_or_default(),
+                After::Multiplied => multipliers().fold(Exact::from(1), |all, multiplier| all * multiplier),
+            }
+        }
+        (Formula::Decimal | Formula::DecimalPrice | Formula::Expression(_), _) => Exact::zero(),
+        // A call is rounded by itself, and what all come to once more.
+        (_, Slot::ToolPrice(index)) => (Exact::from(terms.group_ratio) + Exact::from(1)) * terms.surcharges[index].count,
+        _ => Exact::zero(),
+    };
+    if steps.is_negative() { Exact::from(1) } else { steps + Exact::from(1) }
+}
+
+/// Whether amounts are rounded up, in the float64 arithmetic of a gateway.
+fn rounds_up(terms: &Terms) -> bool {
+    match terms.formula {
+        Formula::Sum(sum) => matches!(sum, Sum::OneApi | Sum::OneHub | Sum::Laisky),
+        Formula::Product(product) => product.rounding == FloatRounding::Ceil,
+        _ => false,
+    }
+}
+
+/// The power of ten of a number's first digit.
+pub fn magnitude(number: &Exact) -> i16 {
+    let text = number.clone().normalized().to_string();
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let whole = whole.trim_start_matches('0');
+    if whole.is_empty() {
+        let zeros = fraction.bytes().take_while(|digit| *digit == b'0').count();
+        -i16::try_from(zeros).unwrap_or(i16::MAX) - 1
+    } else {
+        i16::try_from(whole.len()).unwrap_or(i16::MAX) - 1
+    }
+}

@@ -1,0 +1,291 @@
+//! Solving for a free number: what a ratio would have to be, and whether a simple decimal lies there.
+//!
+//! A charge is linear in each ratio, so two prices give the [`interval`] of a ratio within which the charge comes out. Some number
+//! always fits one row. It is earned by the row alone if it has at most four digits and lies in so narrow an interval that a
+//! chance hit is unlikely ([`simple`]); else several rows must agree on it.
+
+mod interval;
+mod simple;
+
+use std::collections::BTreeMap;
+
+use super::Explanation;
+use super::changes::tools;
+use crate::audit::Word;
+use crate::audit::cause::{Cause, Causes};
+use crate::exact::{Charged, Exact, Points, Ratio};
+use crate::float::estimate::Around;
+use crate::pricing::{Class, Formula, Mode, Slot, Terms, agrees, estimate, may_give, price};
+use interval::slack;
+use simple::{Simple, Telling, Within, simple, simplest};
+
+pub use interval::Interval;
+
+/// A wrong charge beside the terms that do not give it.
+#[derive(Clone, Copy, Debug)]
+pub struct Wrong<'w> {
+    pub terms: &'w Terms,
+    pub written: &'w Charged,
+    pub charged: Points,
+}
+
+impl Wrong<'_> {
+    /// Whether other terms give the charge.
+    pub fn is_given_by(&self, terms: &Terms) -> bool {
+        may_give(terms, self.written, self.charged) && agrees(terms, &price(terms), self.written, 0)
+    }
+
+    /// Whether the charge can only be an amount that is rounded, halves away from 0: no other rule makes it.
+    fn is_rounded(&self) -> bool {
+        let is_decimal = matches!(self.terms.formula, Formula::Decimal | Formula::DecimalPrice);
+        let is_usual = (2..Points::INT32.1.0).contains(&self.charged.0) && !self.terms.no_usage;
+        is_decimal && is_usual && matches!(self.written, Charged::Points(_))
+    }
+}
+
+/// A simple number that gives the charge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Number {
+    pub cause: Cause,
+    pub slot: Slot,
+    pub value: Ratio,
+    /// So few numbers as simple lie in the interval that chance is unlikely.
+    pub is_earned: bool,
+    /// It elects nothing: another one as simple would lie in most intervals as wide. A row that gives it may be explained by it, if others elect it.
+    pub is_hint: bool,
+}
+
+impl Number {
+    /// Several multipliers of a row go by one name, and are one number.
+    fn is_same(&self, other: &Number) -> bool {
+        self.cause == other.cause && self.value == other.value && word(self.slot) == word(other.slot)
+    }
+}
+
+/// A multiplier of 1 is none: that is a cause of its own.
+fn is_omission(slot: Slot, value: Ratio) -> bool {
+    matches!(slot, Slot::Multiplier(_)) && value == Ratio::ONE
+}
+
+/// What a charge says of the numbers that enter it.
+#[derive(Clone, Debug, Default)]
+pub struct Solved {
+    /// The simple numbers that give the charge.
+    pub numbers: Vec<Number>,
+    /// The simplest number of any length for each ratio.
+    pub implied: Vec<(Slot, Ratio)>,
+    /// What the points for 1 USD may be, where that is too much to list.
+    pub unit: Option<Interval>,
+    /// Whether the simplest numbers are asked for.
+    implies: bool,
+}
+
+/// Solves for each ratio.
+pub fn solve(wrong: Wrong<'_>) -> Solved {
+    let mut solved = Solved { implies: true, ..Solved::default() };
+    solved.add_all(wrong);
+    solved
+}
+
+/// The simple numbers that give a charge.
+pub fn numbers(wrong: Wrong<'_>) -> Vec<Number> {
+    let mut solved = Solved::default();
+    solved.add_all(wrong);
+    solved.numbers
+}
+
+impl Solved {
+    fn add_all(&mut self, wrong: Wrong<'_>) {
+        let mut changed = wrong.terms.clone();
+        for (cause, slot) in slots(wrong.terms) {
+            if self.add_nearly(wrong, cause, slot, &mut changed).is_none() {
+                self.add_exactly(wrong, cause, slot);
+            }
+        }
+    }
+
+    /// Solves for a ratio by estimates; none where these leave a doubt. `changed` are terms with other numbers.
+    fn add_nearly(&mut self, wrong: Wrong<'_>, cause: Cause, slot: Slot, changed: &mut Terms) -> Option<()> {
+        // What the points for 1 USD may be is kept exactly.
+        let is_in_one_step =
+            matches!(wrong.terms.formula, Formula::Decimal | Formula::DecimalPrice) || slack(wrong.terms, slot) == Exact::from(1);
+        let is_plain = wrong.terms.advance == 0 && !wrong.terms.credit && is_in_one_step;
+        if slot == Slot::QuotaPerUnit || !is_plain {
+            return None;
+        }
+        let mut at = |value: Ratio| {
+            changed.take_numbers(wrong.terms);
+            changed.set(slot, value);
+            estimate(changed)
+        };
+        let around = Around::of(at(Ratio::ZERO)?, at(Ratio::ONE)?, wrong.charged)?;
+        match slot {
+            Slot::Multiplier(index) => changed.multipliers[index].clone_from(&wrong.terms.multipliers[index]),
+            Slot::ToolPrice(index) => changed.surcharges[index].price = wrong.terms.surcharges[index].price,
+            _ => {}
+        }
+        around.map_or(Some(()), |around| self.add(wrong, cause, slot, &around).map(drop))
+    }
+
+    fn add_exactly(&mut self, wrong: Wrong<'_>, cause: Cause, slot: Slot) {
+        let Some(interval) = Interval::of(wrong, slot) else { return };
+        if self.add(wrong, cause, slot, &interval) == Some(false) && slot == Slot::QuotaPerUnit {
+            self.unit = Some(interval);
+        }
+    }
+
+    /// Adds what lies within; whether these are all simple numbers there.
+    fn add(&mut self, wrong: Wrong<'_>, cause: Cause, slot: Slot, within: &dyn Within) -> Option<bool> {
+        let is_rounded = wrong.is_rounded();
+        let nearly = |value: Ratio| within.rounds(value).filter(|_| is_rounded);
+        let gives = |value: Ratio| nearly(value).unwrap_or_else(|| wrong.is_given_by(&wrong.terms.with(slot, value)));
+        let Simple { numbers: mut simple, are_all } = simple(within)?;
+        simple.retain(|(value, _)| gives(*value));
+        let implied = match simple.first() {
+            Some((value, _)) => Some(*value),
+            None if self.implies => simplest(within, gives)?,
+            None => None,
+        };
+        self.implied.extend(implied.map(|value| (slot, value)));
+        if slot == Slot::QuotaPerUnit && !are_all {
+            return Some(false);
+        }
+        for (value, telling) in simple.into_iter().filter(|(value, _)| !is_omission(slot, *value)) {
+            let number = Number { cause, slot, value, is_earned: telling == Telling::Earned, is_hint: telling == Telling::Little };
+            if !self.numbers.iter().any(|known| known.is_same(&number)) {
+                self.numbers.push(number);
+            }
+        }
+        Some(are_all)
+    }
+}
+
+/// The earned causes of one row, in the order of the table.
+pub fn of_one_row(terms: &Terms, numbers: &[Number]) -> Vec<Explanation> {
+    let mut found: Vec<Explanation> = Vec::new();
+    for number in numbers.iter().filter(|number| number.is_earned && number.cause != Cause::QuotaPerUnitDiffers) {
+        let causes = Causes::earned(number.cause);
+        if !found.iter().any(|explanation| explanation.causes == causes) {
+            let changed = Some(Box::new(terms.with(number.slot, number.value)));
+            found.push(Explanation { causes, implied: vec![(word(number.slot).into(), number.value.to_string())], changed });
+        }
+    }
+    found.sort_by_key(|explanation| explanation.causes);
+    found
+}
+
+/// The word of a ratio in `implied`.
+pub fn word(slot: Slot) -> &'static str {
+    match slot {
+        Slot::ModelRatio => "model_ratio",
+        Slot::GroupRatio => "group_ratio",
+        Slot::Price => "model_price",
+        Slot::Rate(class) => class.rate_word(),
+        Slot::Multiplier(_) => "multiplier",
+        Slot::ToolPrice(_) => "tool_price",
+        Slot::QuotaPerUnit => "quota_per_unit",
+    }
+}
+
+/// The ratios that enter a charge, each with the cause of another value.
+fn slots(terms: &Terms) -> Vec<(Cause, Slot)> {
+    let mut slots = vec![(Cause::GroupRatioDiffers, Slot::GroupRatio)];
+    match terms.formula.mode() {
+        Mode::Tokens => {
+            slots.push((Cause::ModelRatioDiffers, Slot::ModelRatio));
+            let rates = [
+                (Cause::CompletionRatioDiffers, Class::Output),
+                (Cause::CacheRatioDiffers, Class::Cached),
+                (Cause::CacheRatioDiffers, Class::CacheRead),
+                (Cause::CacheWriteRatioDiffers, Class::CacheWrite),
+                (Cause::CacheWriteRatioDiffers, Class::CacheWrite5m),
+                (Cause::CacheWriteRatioDiffers, Class::CacheWrite1h),
+            ];
+            let used = rates.into_iter().filter(|(_, class)| terms.usage[*class] != 0);
+            slots.extend(used.map(|(cause, class)| (cause, Slot::Rate(class))));
+        }
+        Mode::Call => slots.push((Cause::ModelRatioDiffers, Slot::Price)),
+        Mode::Expression | Mode::Free => {}
+    }
+    slots.extend((0..terms.multipliers.len()).map(|index| (Cause::MultiplierDiffers, Slot::Multiplier(index))));
+    slots.extend(tools(terms).map(|(index, _)| (Cause::ToolSurchargeDiffers, Slot::ToolPrice(index))));
+    if terms.is_in_usd() {
+        slots.push((Cause::QuotaPerUnitDiffers, Slot::QuotaPerUnit));
+    }
+    slots
+}
+
+/// The terms with the number that an earned cause implies.
+pub fn with_implied(terms: &Terms, causes: Causes, implied: &BTreeMap<String, String>) -> Option<Terms> {
+    let slot = slots(terms).into_iter().find(|(cause, _)| causes == Causes::earned(*cause)).map(|(_, slot)| slot)?;
+    Some(terms.with(slot, implied.get(word(slot))?.parse().ok()?))
+}
+
+/// What a charge leaves a ratio to be, by the rounding of its formula.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Range {
+    pub cause: Cause,
+    pub word: Word,
+    pub within: Interval,
+}
+
+/// What a charge leaves each of its ratios to be; none where that cannot be told to the point.
+pub fn ranges(wrong: Wrong<'_>) -> Vec<Range> {
+    let slots = slots(wrong.terms)
+        .into_iter()
+        .filter(|(_, slot)| !matches!(slot, Slot::Multiplier(_) | Slot::ToolPrice(_) | Slot::QuotaPerUnit));
+    let mut found: Vec<Range> = Vec::new();
+    for (cause, slot) in slots {
+        let word = Word::from(word(slot));
+        let is_other = found.iter().all(|known| (known.cause, &known.word) != (cause, &word));
+        if let Some(within) = Interval::rounded(wrong, slot).filter(|_| is_other) {
+            found.push(Range { cause, word, within });
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn estimates_leave_no_doubt_mostly() {
+        let mut terms = Terms::tokens(Ratio::new(125, -2), Ratio::new(85, -2));
+        terms.add(Class::Input, 1_711, Ratio::ONE);
+        terms.add(Class::Output, 1_193, Ratio::new(457, -2));
+        for charged in [1_000, 3_333, 7_613, 9_001] {
+            let charged = Points(charged);
+            let wrong = Wrong { terms: &terms, written: &Charged::Points(charged), charged };
+            for (cause, slot) in slots(&terms) {
+                let mut solved = Solved { implies: true, ..Solved::default() };
+                assert_eq!(solved.add_nearly(wrong, cause, slot, &mut terms.clone()), Some(()), "{charged} {slot:?}");
+            }
+        }
+    }
+
+    proptest! {
+        /// What is solved by estimates is what exact numbers say, unless they leave a doubt.
+        #[test]
+        fn estimates_solve_as_exact_numbers_do(
+            model in 1_i64..100_000, group in 0_i64..3_000, prices in [0_i64..3_000, 0_i64..3_000, 0_i64..3_000],
+            counts in [0_i64..100_000, 0_i64..100_000, 0_i64..30], times in 0_i64..3_000, off in -20_i64..20,
+        ) {
+            let mut terms = Terms::tokens(Ratio::new(model, -3), Ratio::new(group, -3));
+            let classes = [Class::Input, Class::Cached, Class::Output];
+            classes.into_iter().zip(counts).zip(prices).for_each(|((class, count), rate)| terms.add(class, count, Ratio::new(rate, -2)));
+            let charged = Points(price(&terms).points.0 * times / 1_000 + off);
+            let written = Charged::Points(charged);
+            let wrong = Wrong { terms: &terms, written: &written, charged };
+            for (cause, slot) in slots(&terms) {
+                let asked = Solved { implies: true, ..Solved::default() };
+                let (mut nearly, mut exactly) = (asked.clone(), asked);
+                exactly.add_exactly(wrong, cause, slot);
+                if nearly.add_nearly(wrong, cause, slot, &mut terms.clone()).is_some() {
+                    prop_assert_eq!((nearly.numbers, nearly.implied), (exactly.numbers, exactly.implied));
+                }
+            }
+        }
+    }
+}
