@@ -17,6 +17,7 @@ mod policy;
 mod redact;
 mod repeats;
 mod summary;
+mod totals;
 mod watch;
 mod wire;
 
@@ -32,7 +33,8 @@ pub use infer::{Cell, Inferred, Interval, ModelFit, Observed, Said, Samples, Sol
 pub use policy::{Level, Policies, Policy};
 pub use redact::{Hides, Names, Redaction};
 pub use repeats::{Hint, Repeats, RequestKey};
-pub use summary::{By, CaseTally, Cases, DriftKey, Plain, PlainWrong, QuirkKey, Span, Summary, Tally, Totals};
+pub use summary::{DriftKey, Plain, PlainWrong, QuirkKey, Summary};
+pub use totals::{By, CaseTally, Cases, Span, Tally, Totals};
 pub use watch::Watch;
 
 use std::borrow::Cow;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::diagnose::{CauseSet, ClassCauses, ClassKey, Classes, Examples, MOST_ASIDE, MOST_CLASSES, Told, diagnose_by_numbers};
 use super::finding::{Finding, Ranked, rank};
 use super::policy::Policies;
+use super::totals::{By, CaseTally, Cases, Span, Tally, Totals};
 use super::watch::{group_of, who};
 use super::wire::{listed, reasons};
 use super::{Causes, Class, Judged, Policy, Verdict, Word, pairs};
@@ -17,169 +18,6 @@ use crate::exact::Points;
 use crate::log::{LogEntry, Place};
 use crate::pricing::{Reason, Terms};
 use crate::profile::{Profile, Quirk, Skip};
-
-/// First and last time, unix seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Span {
-    pub first: Option<i64>,
-    pub last: Option<i64>,
-}
-
-impl Span {
-    pub fn of(time: Option<i64>) -> Span {
-        Span { first: time, last: time }
-    }
-
-    pub fn merge(&mut self, other: Span) {
-        self.first = [self.first, other.first].into_iter().flatten().min();
-        self.last = [self.last, other.last].into_iter().flatten().max();
-    }
-}
-
-/// Rows by class, and their points.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Totals {
-    pub rows: u64,
-    pub matched: u64,
-    pub overcharged: u64,
-    pub undercharged: u64,
-    pub unrated: u64,
-    pub skipped: u64,
-    pub malformed: u64,
-    /// Of matched, over- and undercharged rows, as the log says.
-    pub charged_points: i128,
-    pub expected_points: i128,
-    pub over_points: i128,
-    pub under_points: i128,
-    pub unrated_points: i128,
-}
-
-impl Totals {
-    pub fn net_points(&self) -> i128 {
-        self.charged_points - self.expected_points
-    }
-
-    /// Rows whose charge could be audited.
-    pub fn audited(&self) -> u64 {
-        self.matched + self.overcharged + self.undercharged
-    }
-
-    fn count(&mut self, class: Class) {
-        self.rows += 1;
-        *match class {
-            Class::Matched => &mut self.matched,
-            Class::Overcharged => &mut self.overcharged,
-            Class::Undercharged => &mut self.undercharged,
-            Class::Unrated => &mut self.unrated,
-            Class::Skipped => &mut self.skipped,
-            Class::Malformed => &mut self.malformed,
-        } += 1;
-    }
-
-    fn add(&mut self, class: Class, judged: &Judged) {
-        let charged = i128::from(judged.charged.0);
-        if class == Class::Unrated {
-            self.unrated_points += charged;
-            return;
-        }
-        let delta = judged.delta();
-        self.charged_points += charged;
-        self.expected_points += charged - delta;
-        match class {
-            Class::Overcharged => self.over_points += delta,
-            Class::Undercharged => self.under_points -= delta,
-            _ => {}
-        }
-    }
-
-    fn merge(&mut self, other: &Totals) {
-        self.rows += other.rows;
-        self.matched += other.matched;
-        self.overcharged += other.overcharged;
-        self.undercharged += other.undercharged;
-        self.unrated += other.unrated;
-        self.skipped += other.skipped;
-        self.malformed += other.malformed;
-        self.charged_points += other.charged_points;
-        self.expected_points += other.expected_points;
-        self.over_points += other.over_points;
-        self.under_points += other.under_points;
-        self.unrated_points += other.unrated_points;
-    }
-}
-
-/// The part of a breakdown with one key.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Tally {
-    pub rows: u64,
-    pub charged_points: i128,
-    pub expected_points: i128,
-    pub mismatched: u64,
-}
-
-impl Tally {
-    pub(super) fn take(&mut self, other: &Tally) {
-        self.rows -= other.rows;
-        self.charged_points -= other.charged_points;
-        self.expected_points -= other.expected_points;
-        self.mismatched -= other.mismatched;
-    }
-
-    pub(super) fn merge(&mut self, other: &Tally) {
-        self.rows += other.rows;
-        self.charged_points += other.charged_points;
-        self.expected_points += other.expected_points;
-        self.mismatched += other.mismatched;
-    }
-}
-
-/// The charges of a model in a group, those included that could not be judged.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct CaseTally {
-    pub tally: Tally,
-    pub unrated: u64,
-    pub unrated_points: i128,
-}
-
-impl CaseTally {
-    fn merge(&mut self, other: &CaseTally) {
-        self.tally.merge(&other.tally);
-        self.unrated += other.unrated;
-        self.unrated_points += other.unrated_points;
-    }
-}
-
-/// By model, then by group.
-pub type Cases = BTreeMap<String, BTreeMap<String, CaseTally>>;
-
-/// What totals are broken down by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum By {
-    Model,
-    Group,
-    Token,
-    User,
-    Channel,
-    Day,
-    Cause,
-}
-
-impl By {
-    pub const ALL: [By; 7] = [By::Model, By::Group, By::Token, By::User, By::Channel, By::Day, By::Cause];
-
-    pub fn word(self) -> &'static str {
-        match self {
-            By::Model => "model",
-            By::Group => "group",
-            By::Token => "token",
-            By::User => "user",
-            By::Channel => "channel",
-            By::Day => "day",
-            By::Cause => "cause",
-        }
-    }
-}
 
 /// A ratio that differs from the config's: the key of a drift entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -437,7 +275,7 @@ impl Summary {
         self.add_breakdowns(entry, verdict.class, judged, day);
         self.add_case(entry, verdict.class, judged);
         if let Some(diagnosis) = &judged.diagnosis {
-            let told = Told { tally: tally(verdict.class, judged), span, over: u64::from(verdict.class == Class::Overcharged) };
+            let told = Told { tally: Tally::of(verdict.class, judged), span, over: u64::from(verdict.class == Class::Overcharged) };
             let key = ClassKey { model: entry.model.to_owned(), group: entry.group.to_owned() };
             if let Some(examples) = &mut self.examples {
                 examples.add(&key, diagnosis, || Finding::new(entry.place, Some(entry), verdict.clone()));
@@ -478,7 +316,7 @@ impl Summary {
         if class == Class::Unrated {
             return;
         }
-        let part = tally(class, judged);
+        let part = Tally::of(class, judged);
         for (by, parts) in &mut self.by {
             let of_day;
             let key = match by {
@@ -507,7 +345,7 @@ impl Summary {
         let Some(cases) = &mut self.cases else { return };
         let part = match class {
             Class::Unrated => CaseTally { unrated: 1, unrated_points: judged.charged.0.into(), ..CaseTally::default() },
-            _ => CaseTally { tally: tally(class, judged), ..CaseTally::default() },
+            _ => CaseTally { tally: Tally::of(class, judged), ..CaseTally::default() },
         };
         match cases.get_mut(entry.model).and_then(|groups| groups.get_mut(entry.group)) {
             Some(sum) => sum.merge(&part),
@@ -654,16 +492,6 @@ fn detail(policy: Policy, entry: &LogEntry<'_>, judged: &Judged) -> String {
         }
         Policy::GroupUnknown => format!("`{}`: {sentence}", entry.group),
         _ => sentence.to_owned(),
-    }
-}
-
-/// A row as a part of a breakdown.
-fn tally(class: Class, judged: &Judged) -> Tally {
-    Tally {
-        rows: 1,
-        charged_points: judged.charged.0.into(),
-        expected_points: i128::from(judged.charged.0) - judged.delta(),
-        mismatched: class.is_mismatch().into(),
     }
 }
 

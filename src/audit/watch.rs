@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::Redaction;
 use super::policy::{Policies, Policy};
 use super::repeats::{Duplicates, Hint, RequestKey};
-use super::summary::Span;
+use super::totals::Span;
 use crate::config::{Config, GroupRules};
 use crate::details::Details;
 use crate::exact::Points;
