@@ -281,6 +281,16 @@ pub struct Reading<'a> {
 }
 
 impl<'a> LogEntry<'a> {
+    /// A test of a channel that an operator makes in the console: so say its token and its content, as far as they are there.
+    pub fn is_channel_test(&self) -> bool {
+        self.may_be_channel_test() && (self.token == TEST || !self.columns.contains(Field::Token))
+    }
+
+    /// Whether it is one if its token says so, too.
+    pub fn may_be_channel_test(&self) -> bool {
+        self.content == TEST
+    }
+
     /// Types the texts of a row.
     pub fn parse(row: &'a Row, reading: &Reading<'_>) -> Result<LogEntry<'a>, RowError> {
         let cell = Cell { row };
@@ -416,6 +426,9 @@ impl<'r> Cell<'r> {
     }
 }
 
+/// The token name and the content of a test of a channel.
+const TEST: &str = "模型测试";
+
 /// A whole number; thousands separators (`1,234`) and an idle fraction (`12.0`) are allowed.
 fn whole(text: &str) -> Option<i64> {
     if let Ok(number) = text.parse() {
@@ -442,6 +455,9 @@ fn ungrouped(text: &str) -> Cow<'_, str> {
     if grouped { Cow::Owned(whole.replace(',', "") + fraction) } else { Cow::Borrowed(text) }
 }
 
+/// No gateway's points hold so much money.
+const MOST_MONEY: i64 = 1_000_000_000_000;
+
 /// An amount of money: `$0.0049`, `-＄1.5`, `0.000883 USD`, `1,234.5`, or one in the currency of the config.
 fn cost(text: &str, currency: Option<(&str, Ratio)>) -> Option<Charged> {
     let (negative, text) = match text.strip_prefix('-') {
@@ -450,7 +466,9 @@ fn cost(text: &str, currency: Option<(&str, Ratio)>) -> Option<Charged> {
     };
     let signed = |number: &str| -> Option<Exact> {
         let amount = Exact::parse(&ungrouped(number.trim()))?;
-        Some(if negative { -amount } else { amount })
+        let most = Exact::from(MOST_MONEY);
+        let fits = amount < most && -amount.clone() < most;
+        fits.then_some(if negative { -amount } else { amount })
     };
     let dollars = strip(text, &["US$", "$", "＄", "USD", "usd"]);
     if let Some(amount) = signed(dollars) {
@@ -544,7 +562,7 @@ mod tests {
         assert_eq!(usd("$0.000883"), some("0.000883", Ratio::ONE));
         assert_eq!(usd("-＄1.50"), some("-1.50", Ratio::ONE));
         assert_eq!(usd("¥7.30"), some("7.30", Ratio::new(73, -1)));
-        assert_eq!(usd("€1"), None);
+        assert_eq!([usd("€1"), usd("1000000000000"), usd("$-1e30")], [None, None, None]);
     }
 
     #[test]

@@ -260,7 +260,7 @@ impl Auditor {
             Rating::Charge(_) if past.repeats.is_repeated(entry) => return Ok(Verdict::skipped(Skip::Repeated)),
             Rating::Charge(rated) => rated,
         };
-        let shape = rated.shape.filter(|_| !watch::may_be_test(entry));
+        let shape = rated.shape.filter(|_| !entry.may_be_channel_test());
         let like = shape.and_then(|shape| Some((shape, rules_beside(&rated.departures)?)));
         let look = Lookup { profile, entry, details: &details, context, known: &past.related };
         let prompt = entry.tokens.prompt.unwrap_or(0);

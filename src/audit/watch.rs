@@ -26,9 +26,6 @@ const TOKENS: usize = 65_536;
 /// The type of refunds.
 const REFUND: Kind = Kind::Code(6);
 
-/// The token name and the content of a test that an operator makes in the console.
-const TEST: &str = "模型测试";
-
 /// Watches charges as they come.
 #[derive(Debug, Default)]
 pub struct Watch {
@@ -100,12 +97,7 @@ impl Watch {
 
 /// Whether a charge is that of a user's request.
 pub fn is_request(entry: &LogEntry<'_>, details: &Details<'_>) -> bool {
-    entry.kind != REFUND && !details.has("task_id") && !(entry.token == TEST && entry.content == TEST)
-}
-
-/// Whether a row's token decides that it is a test.
-pub fn may_be_test(entry: &LogEntry<'_>) -> bool {
-    entry.content == TEST
+    entry.kind != REFUND && !details.has("task_id") && !entry.is_channel_test()
 }
 
 /// The group that counts: a row that names none is in the default one.

@@ -74,6 +74,7 @@ impl AuditCommand {
     pub fn run(self, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
         let chosen = self.common.load(err)?;
         let run = Run::new(&self, chosen)?;
+        run.logs.keep_from(self.outputs.places())?;
         if self.partial {
             let part = run.part(err)?;
             self.outputs.write_alone(out, |out| Ok(write_partial(&part, out)?))?;

@@ -124,13 +124,13 @@ fn multiplier(text: &str) -> Result<(String, Ratio), String> {
     Ok((name.to_owned(), number(factor)?))
 }
 
-/// `15%`, or `0.15`, as a fraction.
+/// `15%`, or `0.15`, as a fraction. A bare `15` may be meant as either.
 fn percent(text: &str) -> Result<Ratio, String> {
     let fraction = match text.strip_suffix('%') {
-        Some(number) => number.trim().parse::<Ratio>().map(|n| Ratio::new(n.mantissa(), n.exponent() - 2)),
-        None => text.parse(),
+        Some(number) => number.trim().parse::<Ratio>().ok().map(|n| Ratio::new(n.mantissa(), n.exponent() - 2)),
+        None => text.parse().ok().filter(|fraction| *fraction < Ratio::ONE),
     };
-    fraction.ok().filter(|bonus| !bonus.is_negative()).ok_or_else(|| "expected a percentage such as 15%".to_owned())
+    fraction.filter(|bonus| !bonus.is_negative()).ok_or_else(|| "expected a percentage such as 15%".to_owned())
 }
 
 impl CalcCommand {
@@ -144,6 +144,7 @@ impl CalcCommand {
             )?;
         }
         let config = &chosen.config;
+        self.tell_groups(config, err)?;
         let rules = match self.common.profile(config)? {
             Some(Profile::Exact) => Rules::DOCUMENT,
             _ => Rules::OF_2026,
@@ -174,25 +175,23 @@ impl CalcCommand {
         pairs.map(|(model, group)| self.calculation(config, rules, model, group)).collect()
     }
 
+    /// A group that the config does not name counts as 1, which may be a slip of the pen.
+    fn tell_groups(&self, config: &Config, err: &mut dyn Write) -> io::Result<()> {
+        let mut known = known_groups(config);
+        known.extend(config.groups.keys().cloned());
+        let unknown = |group: &&String| *group != "all" && *group != "default" && !known.contains(group);
+        for group in self.group.iter().filter(unknown).filter(|_| !self.common.quiet) {
+            writeln!(err, "note: no group `{group}` is known, so that its ratio is 1; known are {}", known.join(", "))?;
+        }
+        Ok(())
+    }
+
     fn groups(&self, config: &Config) -> Vec<String> {
         if self.group.is_empty() {
             return vec!["default".to_owned()];
         }
-        if !self.group.iter().any(|group| group == "all") {
-            return self.group.clone();
-        }
-        let map = match config.map(MapName::GroupRatio) {
-            Map::Given(_) => config.map(MapName::GroupRatio),
-            _ => defaults::new_api().map(MapName::GroupRatio),
-        };
-        let mut names: Vec<String> = match map {
-            Map::Given(numbers) => numbers.keys().cloned().collect(),
-            _ => vec!["default".to_owned()],
-        };
-        names.sort();
-        names
+        if self.group.iter().any(|group| group == "all") { known_groups(config) } else { self.group.clone() }
     }
-
     fn calculation(&self, config: &Config, rules: &Rules, model: &str, group: &str) -> Result<Calculation, Failure> {
         let request = self.request(model, group);
         let overrides = Overrides {
@@ -253,6 +252,20 @@ impl CalcCommand {
     }
 }
 
+/// The groups of the config, or those of a fresh gateway.
+fn known_groups(config: &Config) -> Vec<String> {
+    let map = match config.map(MapName::GroupRatio) {
+        Map::Given(_) => config.map(MapName::GroupRatio),
+        _ => defaults::new_api().map(MapName::GroupRatio),
+    };
+    let mut names: Vec<String> = match map {
+        Map::Given(numbers) => numbers.keys().cloned().collect(),
+        _ => vec!["default".to_owned()],
+    };
+    names.sort();
+    names
+}
+
 fn no_price(config: &Config, model: &str) -> Failure {
     let known = [config, defaults::new_api()].into_iter().flat_map(|config| {
         [MapName::ModelRatio, MapName::ModelPrice].into_iter().filter_map(|map| match config.map(map) {
@@ -280,7 +293,7 @@ mod tests {
     fn a_bonus_is_a_fraction() {
         assert_eq!(percent("15%").unwrap().to_string(), "0.15");
         assert_eq!(percent("0.15").unwrap().to_string(), "0.15");
-        assert!(percent("-1%").is_err());
+        assert!(percent("-1%").is_err() && percent("15").is_err());
         assert_eq!(percent("12.5%").unwrap().to_string(), "0.125");
     }
 }

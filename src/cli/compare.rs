@@ -98,6 +98,7 @@ impl CompareCommand {
     pub fn compare(&self, err: &mut dyn Write) -> Result<ComparisonReport, Failure> {
         let chosen = self.common.load(err)?;
         let logs = Logs::new(&self.logs, &self.common, chosen)?;
+        logs.keep_from(self.output.iter())?;
         let profile = self.common.profile(&logs.chosen.config)?;
         let auditor = Auditor { profile, tolerance: 0, filter: self.filter(&logs)? };
         let mut report = ComparisonReport { comparisons: self.targets()?, unrated: BTreeMap::new() };

@@ -73,6 +73,7 @@ impl ExplainCommand {
     pub fn run(self, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
         let chosen = self.common.load(err)?;
         let logs = Logs::new(&self.logs, &self.common, chosen)?;
+        logs.keep_from(self.output.iter())?;
         let profile = self.common.profile(&logs.chosen.config)?;
         let auditor = Auditor { profile, tolerance: self.tolerance, filter: logs.filter(&self.filter)? };
         let mut wanted = Wanted::new(&self);
@@ -99,8 +100,13 @@ impl ExplainCommand {
         match self.format {
             Format::Json => write_json(rows, causes, out)?,
             Format::Table if rows.is_empty() => {
-                let audited = summary.totals.audited();
-                writeln!(out, "No charge is wrong ({audited} of {} rows could be audited).", summary.totals.rows)?;
+                let totals = &summary.totals;
+                let found = match totals.overcharged + totals.undercharged {
+                    0 => "No charge is wrong".to_owned(),
+                    1 => "1 charge is wrong, and not shown".to_owned(),
+                    wrong => format!("{wrong} charges are wrong, and not shown"),
+                };
+                writeln!(out, "{found} ({} of {} rows could be audited).", totals.audited(), totals.rows)?;
             }
             Format::Table => write_table(rows, causes, out)?,
         }

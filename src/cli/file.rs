@@ -24,6 +24,25 @@ pub fn write_whole<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<
     Ok(result)
 }
 
+/// Refuses to write over what is read.
+pub fn keep_apart<'r, 'w>(
+    read: impl Iterator<Item = &'r PathBuf>,
+    written: impl Iterator<Item = &'w PathBuf> + Clone,
+) -> Result<(), Failure> {
+    for read in read {
+        if let Some(written) = written.clone().find(|written| is_same_file(read, written)) {
+            let message = format!("`{}` is read, and would be written over", written.display());
+            return Err(Failure::usage(message, Some("name another place for the result".to_owned())));
+        }
+    }
+    Ok(())
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| std::fs::canonicalize(path).ok().filter(|path| path.is_file());
+    place(one).is_some_and(|one| Some(one) == place(other))
+}
+
 /// A file on its way: it grows beside its place, and takes it when it is whole. A file that is dropped before leaves nothing behind, and what stood
 /// in its place stays.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
 
 use super::digest::InputHash;
+use super::file::keep_apart;
 use super::outcome::Failure;
 use super::progress::Progress;
 use super::{Chosen, Common, sources};
@@ -174,6 +175,11 @@ impl<'c> Logs<'c> {
         let options = OpenOptions { format: args.input_format, encoding: args.encoding.clone(), map };
         let progress = RefCell::new(Progress::new(&args.files, common.quiet));
         Ok(Logs { args, common, chosen, times: TimeReader::new(zone), options, hashes: None, progress })
+    }
+
+    /// Refuses to write over a log or a config that is read.
+    pub fn keep_from<'p>(&self, written: impl Iterator<Item = &'p PathBuf> + Clone) -> Result<(), Failure> {
+        keep_apart(self.args.files.iter().chain(&self.common.config), written)
     }
 
     /// The filter of the flags.

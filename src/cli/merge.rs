@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::Color;
+use super::file::keep_apart;
 use super::gate::GateArgs;
 use super::outcome::Failure;
 use super::outputs::{OutputArgs, Outputs, Screen};
@@ -42,6 +43,7 @@ pub struct MergeCommand {
 impl MergeCommand {
     /// Merges the parts; the exit code.
     pub fn run(self, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
+        keep_apart(self.parts.iter(), self.outputs.places())?;
         let gate = self.gate.gate()?;
         let mut merged = self.merged()?;
         self.tell_limit(&merged, err)?;

@@ -158,10 +158,15 @@ impl OutputArgs {
         self.limit.unwrap_or(format.default_limit())
     }
 
+    /// Where reports are written to.
+    pub fn places(&self) -> impl Iterator<Item = &PathBuf> + Clone {
+        self.output.iter().chain(self.report.iter().map(|further| &further.path))
+    }
+
     /// The place of the first report and of the further ones, each once.
     fn check_places(&self) -> Result<(), Failure> {
         let mut places: Vec<&Path> = Vec::new();
-        for path in self.output.iter().chain(self.report.iter().map(|further| &further.path)) {
+        for path in self.places() {
             if places.contains(&path.as_path()) {
                 return Err(Failure::usage(format!("two reports would be written to `{}`", path.display()), None));
             }

@@ -284,23 +284,15 @@ fn found_between(terms: &Terms, at: usize, charged: &Charged, gives: &dyn Fn(&Te
         if is_number(middle) && gives(&there) {
             return true;
         }
-        match bounds(&there) {
-            Some((_, most)) if most < target => {
-                if rising {
-                    low = middle + 1
-                } else {
-                    high = middle - 1
-                }
-            }
-            Some((least, _)) if least > target => {
-                if rising {
-                    high = middle - 1
-                } else {
-                    low = middle + 1
-                }
-            }
+        let is_above = match bounds(&there) {
+            Some((_, most)) if most < target => rising,
+            Some((least, _)) if least > target => !rising,
             _ => return false,
-        }
+        };
+        // Behind the last number of all there is none.
+        let next = if is_above { middle.checked_add(1) } else { middle.checked_sub(1) };
+        let Some(end) = next else { return false };
+        (low, high) = if is_above { (end, high) } else { (low, end) };
     }
     false
 }
@@ -322,6 +314,16 @@ mod tests {
         let size = Allowed::OneOf { slot: Slot::Multiplier(0), values: vec![Ratio::from(2), Ratio::from(3)] };
         terms.open.extend([count, size].map(|allowed| Open { reason: Reason::CountNotLogged, allowed }));
         terms
+    }
+
+    #[test]
+    fn the_last_number_of_all_ends_a_search() {
+        let mut terms = Terms::tokens(Ratio::new(125, -2), Ratio::ONE);
+        terms.add(Class::Input, i64::MAX, Ratio::ONE);
+        terms.rates[Class::Cached] = Ratio::new(5, -1);
+        let allowed = Allowed::Tokens { of: Class::Cached, from: Class::Input, most: i64::MAX };
+        terms.open.push(Open { reason: Reason::TokensMissing, allowed });
+        check(&terms, 2_147_483_648, "mismatch");
     }
 
     #[track_caller]

@@ -100,7 +100,7 @@ fn charge(entry: &LogEntry<'_>, details: &Details<'_>, rates: Rates<'_>) -> Opti
     if (is_one_hub && points < 0) || details.text("billing_source").as_deref() == Some("subscription") {
         return Some((0, Some(Doubt::Subscription).filter(|_| !is_one_hub)));
     }
-    let doubt = if entry.token == "模型测试" && entry.content == "模型测试" {
+    let doubt = if entry.is_channel_test() {
         Some(Doubt::ChannelTest)
     } else if details.flag("ws") {
         Some(Doubt::Realtime)

@@ -354,9 +354,26 @@ impl JsonReader {
     fn stray(&mut self, row: &mut Row) -> Next {
         let line = self.window.line();
         self.see(0);
-        let found = excerpt(self.window.bytes(), 0);
-        let error = self.go_on(RowError::new("row", &found, "a JSON object"));
+        let error = RowError::new("row", &excerpt(self.window.bytes(), 0), "a JSON object");
+        let error = if self.skip_element() { error } else { self.go_on(error) };
         malformed(row, line, error)
+    }
+
+    /// Skips an element of an array that is no object, if it can be read.
+    fn skip_element(&mut self) -> bool {
+        if !matches!(self.state, State::Array { .. }) {
+            return false;
+        }
+        loop {
+            match value_length(self.window.bytes()) {
+                Scan::Found(length) => {
+                    self.window.consume(length);
+                    return true;
+                }
+                Scan::Short if self.may_grow() => {}
+                _ => return false,
+            }
+        }
     }
 
     fn cut(&mut self, row: &mut Row) -> Next {
@@ -487,9 +504,11 @@ fn value_length(bytes: &[u8]) -> Scan<usize> {
     }
 }
 
-/// Whether an error may be the end of the bytes at hand alone. Of a lone minus at their end the parser says that it is no number.
+/// Whether an error may be the end of the bytes at hand alone. Of a number that is cut behind a sign, a point or an `e` the parser says that it
+/// is none.
 fn may_go_on(error: &serde_json::Error, bytes: &[u8]) -> bool {
-    error.classify() == Category::Eof || bytes.ends_with(b"-")
+    let is_cut = || matches!(bytes, [.., b'-' | b'+' | b'.' | b'e' | b'E']) && place(bytes, error) >= bytes.len();
+    error.classify() == Category::Eof || is_cut()
 }
 
 fn space(bytes: &[u8]) -> usize {

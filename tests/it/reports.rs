@@ -316,6 +316,36 @@ fn a_disk_that_is_full_is_an_error() {
 }
 
 #[test]
+fn what_is_read_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (log, config, link) = (place("logs.csv"), place("prices.toml"), place("link.csv"));
+    std::fs::copy(fixture("logs/plain/moleapi.csv"), &log).unwrap();
+    std::fs::copy(fixture("configs/moleapi.toml"), &config).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(&log, &link).unwrap();
+    #[cfg(not(unix))]
+    std::fs::hard_link(&log, &link).unwrap();
+    let before = std::fs::read(&log).unwrap();
+    let report = format!("html={log}");
+    let page = ["--report", report.as_str()];
+    for (command, flags) in [
+        ("audit", vec!["-o", log.as_str()]),
+        ("audit", vec!["-o", link.as_str()]),
+        ("audit", vec!["-o", config.as_str(), "--config", config.as_str()]),
+        ("audit", vec!["--partial", "-o", log.as_str()]),
+        ("audit", page.to_vec()),
+        ("infer", vec!["-o", log.as_str()]),
+        ("explain", vec!["-o", log.as_str()]),
+        ("compare", vec!["--group", "all", "-o", log.as_str()]),
+    ] {
+        let done = quota(&[&[command, log.as_str()], &flags[..]].concat());
+        assert!(done.code == 2 && done.err.contains("is read, and would be written over"), "{command} {flags:?}: {}", done.err);
+    }
+    assert_eq!(std::fs::read(&log).unwrap(), before);
+}
+
+#[test]
 fn places_of_reports_are_checked_first() {
     let log = fixture("logs/plain/moleapi.csv");
     for (flags, said) in [

@@ -88,6 +88,7 @@ impl InferCommand {
     pub fn run(self, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
         let chosen = self.common.load(err)?;
         let logs = Logs::new(&self.logs, &self.common, chosen)?;
+        logs.keep_from(self.output.iter())?;
         let mut notes = Notes { quota_per_unit: self.common.quota_per_unit(&logs.chosen.config), ..Notes::default() };
         let known = known_groups(&logs.chosen.config);
         notes.is_gauge_given = known.is_some();

@@ -124,7 +124,7 @@ fn terms_of(asked: &Asked<'_, '_>, quote: &Quote, rules: &Rules) -> Result<Terms
     let mut terms = match &quote.expression {
         Some(Err(reason)) => return Err(*reason),
         Some(Ok(priced)) => expression::terms(usage, quote, priced, quota_per_unit)?,
-        None if special::is_test(asked.entry) => special::test_terms(usage, quote, quota_per_unit),
+        None if asked.entry.is_channel_test() => special::test_terms(usage, quote, quota_per_unit),
         None => terms::of(usage, quote, rules, quota_per_unit),
     };
     terms.credit = asked.entry.kind == Kind::Code(REFUND);
@@ -223,7 +223,7 @@ fn departures(asked: &Asked<'_, '_>, quote: &Quote, terms: &Terms, rules: &Rules
         return expression::departures(usage, terms);
     }
     let mut found = Vec::new();
-    if special::is_test(asked.entry) {
+    if asked.entry.is_channel_test() {
         let rules = terms::of(usage, quote, rules, asked.quota_per_unit);
         found.push(Departure { quirk: Quirk::ChannelTest, rules: Some(rules) });
     }

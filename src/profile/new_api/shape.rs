@@ -5,7 +5,6 @@
 
 use super::Rules;
 use super::quote::{Asked, Quote};
-use super::special;
 use super::usage::Usage;
 use crate::pricing::{Class, PerClass, Terms};
 
@@ -93,7 +92,7 @@ pub fn of(asked: &Asked<'_, '_>, quote: &Quote, terms: &Terms, rules: &Rules) ->
         && !usage.split_only
         && !terms.no_usage
         && quote.expression.is_none()
-        && asked.entry.content != special::TEST;
+        && !asked.entry.may_be_channel_test();
     is_plain.then_some(Shape {
         per_call: quote.price.is_some(),
         excludes: usage.excludes_cache,

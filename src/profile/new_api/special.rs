@@ -4,16 +4,9 @@ use super::group;
 use super::quote::{Asked, Quote};
 use super::usage::Usage;
 use crate::exact::Ratio;
-use crate::log::{LogEntry, RowError};
+use crate::log::RowError;
 use crate::pricing::{Class, Formula, Minimum, Product, Reason, Sum, Terms};
 use crate::profile::{Basis, Context};
-
-/// The token name and the content of a test that an operator makes in the console.
-pub const TEST: &str = "模型测试";
-
-pub fn is_test(entry: &LogEntry<'_>) -> bool {
-    entry.token == TEST && entry.content == TEST
-}
 
 /// A channel test: rounded in steps, without cache and without group.
 pub fn test_terms(usage: &Usage<'_>, quote: &Quote, quota_per_unit: Ratio) -> Terms {

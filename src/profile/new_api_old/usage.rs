@@ -46,8 +46,6 @@ pub struct Usage<'a> {
     pub cached_unknown: bool,
 }
 
-/// The token name and the content of a test.
-const TEST: &str = "模型测试";
 /// What the content says of an answer without tokens.
 const NOTHING: &str = "（可能是上游超时）";
 
@@ -62,7 +60,7 @@ impl<'a> Usage<'a> {
         let empty = prompt.saturating_add(completion) == 0;
         Ok(Usage {
             way,
-            test: entry.token == TEST && entry.content == TEST,
+            test: entry.is_channel_test(),
             prompt,
             completion,
             cached,

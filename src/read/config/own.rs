@@ -11,6 +11,7 @@ use super::words::{self, Word};
 use crate::config::issue::Code;
 use crate::config::{ChannelPrice, ChannelPrices, Config, Currency, GroupRules, Map, MapName, ModelPrices, Number, Period, User};
 use crate::exact::{Exact, Ratio};
+use crate::float::expr::Expression;
 use crate::log::shorten;
 
 const MODEL_KEYS: &[&str] = &[
@@ -170,7 +171,13 @@ fn model(reader: &mut Reader<'_>, key: &Key, table: &Table) {
         let message = format!("`{}`: more than one of per_second, per_image, per_call", shorten(&key.name));
         reader.error(Code::BadValue, &key.span, message, "keep the one that the model is billed by");
     }
-    if let Some(text) = find(table, "expression").and_then(|node| reader.words(node, "expression")) {
+    if let Some(node) = find(table, "expression")
+        && let Some(text) = reader.words(node, "expression")
+    {
+        if let Err(error) = Expression::parse(text) {
+            let message = format!("`{}`: no price expression: {error}", shorten(&key.name));
+            reader.error(Code::BadValue, &node.span, message, "`quota calc --expr` shows where it cannot be read");
+        }
         reader.config.expressions.insert(key.name.clone(), text.to_owned());
     }
     if is_unknown(reader, table) {

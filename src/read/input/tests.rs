@@ -280,6 +280,8 @@ fn a_broken_row_of_json_is_one_malformed_row() {
         format!("[\n{a},\n{broken},\n{b}\n]"),
         format!("{{\"data\":[{a},{broken},{b}],\"total\":3}}"),
         format!("[{a},\"x\",{b}]"),
+        format!("[{a},[1,{{}}],{b}]"),
+        format!("{a}\n[1]\n{b}\n"),
         format!("{a}\nnull\n{b}"),
         format!("{a}\n{{\"level\":\"info\"}}\n{b}"),
         format!("{a}\n{{\"success\":false,\"message\":\"x\"}}\n{b}"),
@@ -517,9 +519,9 @@ fn small_reads_change_nothing() {
 }
 
 #[test]
-fn a_minus_may_be_the_last_byte_at_hand() {
-    let rows = "{\"model\":\"a\",\"quota\":-1}\n{\"model\":\"a\",\"quota\":-2}\n";
-    let page = "{\"data\":[{\"model\":\"a\",\"quota\":-1}],\"x\":-5}";
+fn a_number_may_be_cut_anywhere() {
+    let rows = "{\"model\":\"a\",\"quota\":-1,\"x\":[1.25,-1e2,12.5E+10,1e-3]}\n{\"model\":\"a\",\"quota\":-2}\n";
+    let page = "{\"data\":[{\"model\":\"a\",\"quota\":-1,\"x\":{\"y\":0.25}}],\"x\":-5.5e+1}";
     for (text, spaces) in [rows, page].into_iter().flat_map(|text| (0..7).map(move |spaces| (text, spaces))) {
         let text = text.replacen('{', &format!("{{{}", " ".repeat(spaces)), 1);
         let window = Window::new(Box::new(Drip(Cursor::new(text.clone().into_bytes()))));
