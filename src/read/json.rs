@@ -355,17 +355,17 @@ impl JsonReader {
         let line = self.window.line();
         self.see(0);
         let error = RowError::new("row", &excerpt(self.window.bytes(), 0), "a JSON object");
-        let error = if self.skip_element() { error } else { self.go_on(error) };
+        let error = if self.skip_elements() { error } else { self.go_on(error) };
         malformed(row, line, error)
     }
 
-    /// Skips an element of an array that is no object, if it can be read.
-    fn skip_element(&mut self) -> bool {
+    /// Skips elements of an array that are no objects, if they can be read.
+    fn skip_elements(&mut self) -> bool {
         if !matches!(self.state, State::Array { .. }) {
             return false;
         }
         loop {
-            match value_length(self.window.bytes()) {
+            match strays(self.window.bytes()) {
                 Scan::Found(length) => {
                     self.window.consume(length);
                     return true;
@@ -491,6 +491,27 @@ fn pair(bytes: &[u8]) -> Scan<usize> {
         },
         Scan::Short => Scan::Short,
         Scan::None => Scan::None,
+    }
+}
+
+/// The length of the elements of an array before the next object, or before its end.
+fn strays(bytes: &[u8]) -> Scan<usize> {
+    let mut at = 0;
+    loop {
+        match value_length(&bytes[at..]) {
+            Scan::Found(length) => at += length,
+            other => return other,
+        }
+        at += space(&bytes[at..]);
+        match bytes.get(at) {
+            Some(b']') => return Scan::Found(at),
+            Some(b',') => at += 1 + space(&bytes[at + 1..]),
+            Some(_) => return Scan::None,
+            None => return Scan::Short,
+        }
+        if bytes.get(at) == Some(&b'{') {
+            return Scan::Found(at);
+        }
     }
 }
 

@@ -209,7 +209,9 @@ impl ModelFit {
         let tokens = ModelFit::by_tokens(samples, &cells, groups);
         let by_call = ModelFit::by_call(samples, &cells, groups);
         let is_dear = tokens.is_beyond_price() && by_call.is_nearly_complete();
-        if by_call.fitting() > tokens.fitting() || is_dear { by_call } else { tokens }
+        // Where all is free, or costs 1 point, either fits.
+        let is_printed = by_call.fitting() == tokens.fitting() && hints(samples).next().is_some_and(|hints| hints.per_call);
+        if by_call.fitting() > tokens.fitting() || is_dear || is_printed { by_call } else { tokens }
     }
 
     /// Whether a token would be dearer than any: rows that all have the same few tokens say nothing of what they are priced by.

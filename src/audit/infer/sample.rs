@@ -67,6 +67,7 @@ pub struct Hints {
     pub rates: PerClass<Ratio>,
     /// The price of a call, where that counts.
     pub model: Ratio,
+    pub per_call: bool,
     pub group: Ratio,
 }
 
@@ -169,15 +170,15 @@ impl Sample {
 
 impl Hints {
     fn of(printed: &Terms, points: Points) -> Option<Hints> {
-        let model = match printed.formula.rules().mode() {
-            Mode::Tokens => printed.model_ratio,
-            Mode::Call => printed.price,
+        let (model, per_call) = match printed.formula.rules().mode() {
+            Mode::Tokens => (printed.model_ratio, false),
+            Mode::Call => (printed.price, true),
             Mode::Expression | Mode::Free => return None,
         };
         let is_laisky = printed.formula == Formula::Sum(Sum::Laisky);
         let printed_at_one = printed.with_model_ratio(Ratio::ONE);
         let rates = if is_laisky { linear(printed_at_one).rates } else { printed_at_one.rates };
-        (pricing::price(printed).points == points).then_some(Hints { rates, model, group: printed.group_ratio })
+        (pricing::price(printed).points == points).then_some(Hints { rates, model, per_call, group: printed.group_ratio })
     }
 }
 

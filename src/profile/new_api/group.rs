@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::quote::{Asked, Doubt, Figure};
-use crate::config::{MapName, Number};
+use crate::config::{Map, MapName, Number};
 use crate::exact::Ratio;
-use crate::log::RowError;
+use crate::log::{Field, RowError};
 use crate::pricing::Reason;
 use crate::profile::tables::{Known, Tables};
 
@@ -46,11 +46,34 @@ pub fn of_config(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<Ratio>)
     let group = if asked.entry.group.is_empty() { "default" } else { asked.entry.group };
     let plain = tables.get(MapName::GroupRatio, group);
     let special = Special::of(asked, tables, group);
-    Ok(match served(asked).map_err(|_| Reason::RatioUnknown)? {
+    let served = served(asked).map_err(|_| Reason::RatioUnknown)?;
+    if !asked.entry.columns.contains(Field::Group)
+        && let Some(ratio) = own.and_then(|own| of_any_group(&served, own, tables))
+    {
+        return Ok(ratio);
+    }
+    Ok(match served {
         Served::Special => special_ratio(&special, plain, own, tables),
         Served::Plain => plain_ratio(plain, own, tables),
         Served::Unsaid => unsaid_ratio(&special, plain, own, tables),
     })
+}
+
+/// A log without a column for the group: a row's own ratio is presumed, if it is that of any group.
+fn of_any_group(served: &Served, own: Ratio, tables: &Tables<'_>) -> Option<GroupRatio> {
+    let plain = match tables.config.map(MapName::GroupRatio) {
+        Map::Default => tables.defaults.map(MapName::GroupRatio),
+        map => map,
+    };
+    let plain = if let Map::Given(groups) = plain { Some(groups) } else { None };
+    let special = tables.config.group_group_ratio.iter().flat_map(|special| special.values());
+    let mut all: Vec<Ratio> = match served {
+        Served::Special => special.flat_map(|groups| groups.values()).map(|number| number.ratio).collect(),
+        _ => plain?.values().map(|number| number.ratio).collect(),
+    };
+    all.sort();
+    all.dedup();
+    all.contains(&own).then(|| GroupRatio::one_of(own, all))
 }
 
 fn served(asked: &Asked<'_, '_>) -> Result<Served, RowError> {
