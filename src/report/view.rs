@@ -377,10 +377,20 @@ impl<'a> View<'a> {
         }
         if wrong == 0 {
             let all = if audited == 1 { "The charge is right".to_owned() } else { format!("All {} are right", charges(audited)) };
-            return format!("{all}: {} ({}).", points_text(totals.charged_points), totals.charged_usd);
+            let charged = points_text(totals.charged_points);
+            return format!("{all}: {charged} ({}){}.", totals.charged_usd, self.unread());
         }
         let verb = if wrong == 1 { "is" } else { "are" };
-        format!("{} of {} {verb} wrong: {}.", grouped(wrong.into()), charges(audited), self.by_how_much())
+        format!("{} of {} {verb} wrong: {}{}.", grouped(wrong.into()), charges(audited), self.by_how_much(), self.unread())
+    }
+
+    /// That the sentence does not speak of all rows.
+    fn unread(&self) -> String {
+        match self.totals.malformed {
+            0 => String::new(),
+            1 => "; 1 row could not be read".to_owned(),
+            rows => format!("; {} rows could not be read", grouped(rows.into())),
+        }
     }
 
     fn by_how_much(&self) -> String {
