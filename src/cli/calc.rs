@@ -11,6 +11,7 @@ use crate::config::{Config, Currency, Map, MapName};
 use crate::defaults;
 use crate::exact::Ratio;
 use crate::float::expr::Expression;
+use crate::pricing::Reason;
 use crate::profile::Profile;
 use crate::profile::new_api::{Overrides, Request, Rules, calculate};
 use crate::report::calc::{Calculation, Extras, write_json, write_table};
@@ -192,6 +193,7 @@ impl CalcCommand {
         }
         if self.group.iter().any(|group| group == "all") { known_groups(config) } else { self.group.clone() }
     }
+
     fn calculation(&self, config: &Config, rules: &Rules, model: &str, group: &str) -> Result<Calculation, Failure> {
         let request = self.request(model, group);
         let overrides = Overrides {
@@ -207,6 +209,12 @@ impl CalcCommand {
         let quota_per_unit = self.common.quota_per_unit(config);
         let terms = calculate(&request, &overrides, config, quota_per_unit, rules).map_err(|_| no_price(config, model))?;
         if let Some(open) = terms.open.first() {
+            // The model has a price, or there were no terms.
+            if open.reason == Reason::UnknownModel {
+                let tools: Vec<String> = self.tool.iter().map(|(name, _)| format!("`{name}`")).collect();
+                let hint = "a config names prices of tools under `[tool_price]`".to_owned();
+                return Err(Failure::unpriced(format!("no price for a tool of {}", tools.join(", ")), Some(hint)));
+            }
             let message = format!("the price of `{model}` in group `{group}` is not known: {}", open.reason.word());
             return Err(Failure::unpriced(message, Some("name the missing ratio with a flag, or another config".to_owned())));
         }

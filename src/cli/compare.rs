@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::file::write_whole;
+use super::file::{keep_apart, write_whole};
 use super::logs::{LogArgs, Logs, ReadRow, TimeArgs};
 use super::outcome::{Failure, NOTHING_AUDITED};
 use super::{Common, sources};
@@ -99,6 +99,7 @@ impl CompareCommand {
         let chosen = self.common.load(err)?;
         let logs = Logs::new(&self.logs, &self.common, chosen)?;
         logs.keep_from(self.output.iter())?;
+        keep_apart(self.against.iter(), self.output.iter())?;
         let profile = self.common.profile(&logs.chosen.config)?;
         let auditor = Auditor { profile, tolerance: 0, filter: self.filter(&logs)? };
         let mut report = ComparisonReport { comparisons: self.targets()?, unrated: BTreeMap::new() };
