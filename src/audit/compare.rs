@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::Judged;
-use crate::config::{Config, Found, Map, MapName};
+use crate::config::{Config, Found, MapName};
 use crate::defaults;
 use crate::details::Details;
 use crate::exact::{Exact, Points, Ratio, Whole};
@@ -186,14 +186,8 @@ fn plain_ratio(group: &str, config: &Config) -> Option<Ratio> {
 
 /// The groups that a config has, by name.
 pub fn groups(config: &Config) -> Vec<String> {
-    let map = match config.map(MapName::GroupRatio) {
-        Map::Default => defaults::new_api().map(MapName::GroupRatio),
-        map => map,
-    };
-    let mut names: Vec<String> = match map {
-        Map::Given(numbers) => numbers.keys().cloned().collect(),
-        _ => Vec::new(),
-    };
+    let known = config.map(MapName::GroupRatio).numbers(defaults::new_api().map(MapName::GroupRatio));
+    let mut names: Vec<String> = known.into_iter().flat_map(|numbers| numbers.keys().cloned()).collect();
     names.sort();
     names
 }

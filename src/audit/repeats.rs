@@ -114,10 +114,12 @@ pub struct Duplicates {
 /// the cache.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(64))]
-struct Bucket([u32; 16]);
+struct Bucket([u32; PLACES]);
+
+const PLACES: usize = 16;
 
 /// Twice as many places as charges in the window.
-const BUCKETS: usize = 2 * WINDOW / 16;
+const BUCKETS: usize = 2 * WINDOW / PLACES;
 
 /// The bits of a charge that tell its number.
 const NUMBERED: u32 = (1 << 20) - 1;
@@ -137,13 +139,13 @@ impl Bucket {
     }
 
     fn oldest(&self) -> u32 {
-        self.0[15]
+        self.0[PLACES - 1]
     }
 
     #[inline(always)]
     fn push(&mut self, charge: u32) {
         let before = self.0;
-        self.0[1..].copy_from_slice(&before[..15]);
+        self.0[1..].copy_from_slice(&before[..PLACES - 1]);
         self.0[0] = charge;
     }
 }

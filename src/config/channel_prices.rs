@@ -72,7 +72,7 @@ impl ChannelPrice {
     /// The numbers as a gateway keeps them, where free is below 0.
     pub fn rates(&self) -> Rates {
         let number = |number: Option<Number>| number.map(|number| number.ratio);
-        let or_free = |rate: Option<Number>| number(rate).map(|rate| if rate.is_zero() { FREE } else { rate });
+        let or_free = |rate: Option<Number>| number(rate).map(|rate| if rate.is_zero() { Rates::FREE } else { rate });
         Rates {
             input: number(self.ratio),
             completion: number(self.completion_ratio),
@@ -82,5 +82,3 @@ impl ChannelPrice {
         }
     }
 }
-
-const FREE: crate::exact::Ratio = crate::exact::Ratio::new(-1, 0);

@@ -112,6 +112,14 @@ impl Map {
         }
     }
 
+    /// The numbers that are given, here or, where no source gives any, in the built-in map.
+    pub fn numbers<'m>(&'m self, built_in: &'m Map) -> Option<&'m HashMap<String, Number>> {
+        match (self, built_in) {
+            (Map::Given(numbers), _) | (Map::Default, Map::Given(numbers)) => Some(numbers),
+            _ => None,
+        }
+    }
+
     /// Lays a later source over this one: name by name where both are given.
     pub fn overlay(&mut self, later: Map) {
         match (&mut *self, later) {

@@ -43,6 +43,9 @@ pub struct Rates {
 }
 
 impl Rates {
+    /// How a gateway writes a rate that is free: below 0.
+    pub const FREE: Ratio = Ratio::new(-1, 0);
+
     /// Lays the numbers that `over` gives over these.
     pub fn overlay(&mut self, over: &Rates) {
         self.input = over.input.or(self.input);

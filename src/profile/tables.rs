@@ -1,5 +1,7 @@
 //! Looking a number up: in the config, else in the gateway's built-in tables.
 
+use std::collections::HashMap;
+
 use crate::config::{Config, Found, Map, MapName, Number};
 
 /// A map of the config where it is given, else the gateway's built-in one.
@@ -22,6 +24,11 @@ impl Tables<'_> {
     /// The gateway's own tables alone.
     pub fn built_in(&self) -> Tables<'static> {
         Tables { config: self.defaults, defaults: self.defaults }
+    }
+
+    /// All numbers of a map; none where the config's source cannot carry it.
+    pub fn numbers(&self, map: MapName) -> Option<&HashMap<String, Number>> {
+        self.config.map(map).numbers(self.defaults.map(map))
     }
 
     pub fn get(&self, map: MapName, name: &str) -> Known {

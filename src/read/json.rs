@@ -160,30 +160,27 @@ impl JsonReader {
 
     /// Skips `"key": value` behind the rows of an answer.
     fn skip_pair(&mut self) -> bool {
-        loop {
-            match pair(self.window.bytes()) {
-                Scan::Found(length) => {
-                    self.window.consume(length);
-                    return true;
-                }
-                Scan::Short if self.may_grow() => {}
-                // The end of the file lies in this pair: what is left of it is skipped, and the end found.
-                Scan::Short if self.window.ended() => {
-                    self.window.consume(usize::MAX);
-                    return true;
-                }
-                _ => return false,
-            }
-        }
+        let length = match self.scan(|_, bytes| pair(bytes)) {
+            Scan::Found(length) => length,
+            // The end of the file lies in this pair: what is left of it is skipped, and the end found.
+            Scan::Short if self.window.ended() => usize::MAX,
+            _ => return false,
+        };
+        self.window.consume(length);
+        true
     }
 
     /// Where the rows of an answer begin: the bytes up to there, and the state there.
     fn look_for_rows(&mut self) -> Option<(usize, State)> {
+        if let Scan::Found(found) = self.scan(Keys::rows) { Some(found) } else { None }
+    }
+
+    /// Looks at the bytes at hand, and at more of them as long as they are too few to say.
+    fn scan<T>(&mut self, look: impl Fn(&mut Keys, &[u8]) -> Scan<T>) -> Scan<T> {
         loop {
-            match self.keys.rows(self.window.bytes()) {
-                Scan::Found(found) => return Some(found),
+            match look(&mut self.keys, self.window.bytes()) {
                 Scan::Short if self.may_grow() => {}
-                _ => return None,
+                found => return found,
             }
         }
     }
@@ -364,16 +361,9 @@ impl JsonReader {
         if !matches!(self.state, State::Array { .. }) {
             return false;
         }
-        loop {
-            match strays(self.window.bytes()) {
-                Scan::Found(length) => {
-                    self.window.consume(length);
-                    return true;
-                }
-                Scan::Short if self.may_grow() => {}
-                _ => return false,
-            }
-        }
+        let Scan::Found(length) = self.scan(|_, bytes| strays(bytes)) else { return false };
+        self.window.consume(length);
+        true
     }
 
     fn cut(&mut self, row: &mut Row) -> Next {

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::compare::{ComparisonReport, to_value};
 use super::text::printable;
-use crate::config::{Config, Found, GroupRules, Map, MapName};
+use crate::config::{Config, Found, GroupRules, MapName};
 use crate::defaults;
 use crate::exact::{Exact, Ratio};
 use crate::pricing::{QUOTA_PER_UNIT, Unit, lines};
@@ -231,14 +231,8 @@ fn figures(config: &Config) -> Figures {
 
 /// The names in a map that is given, else in the built-in one.
 fn names(config: &Config, map: MapName) -> Vec<String> {
-    let given = |config: &Config| match config.map(map) {
-        Map::Given(numbers) => numbers.keys().cloned().collect(),
-        Map::Default | Map::Unknown => Vec::new(),
-    };
-    match config.map(map) {
-        Map::Default => given(defaults::new_api()),
-        _ => given(config),
-    }
+    let numbers = config.map(map).numbers(defaults::new_api().map(map));
+    numbers.into_iter().flat_map(|numbers| numbers.keys().cloned()).collect()
 }
 
 fn models(config: &Config) -> BTreeSet<String> {
@@ -426,6 +420,7 @@ pub fn write_json(diff: &Diff, (old, new): (&str, &str), log: Option<&Comparison
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Map;
     use crate::config::Number;
 
     /// A config of maps of numbers, and nothing built in.

@@ -107,9 +107,12 @@ impl<W: Write> Write for JsonText<W> {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         // Nearly all bytes are plain, which is seen of many at once.
         let is_plain = bytes.iter().fold(true, |plain, byte| plain & (*byte < 0x7f) & (*byte != b'#'));
-        match std::str::from_utf8(if is_plain { b"" } else { bytes }) {
-            Ok(text) if !is_plain => self.write_escaped(text),
-            _ => self.0.write_all(bytes),
+        if is_plain {
+            return self.0.write_all(bytes);
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.write_escaped(text),
+            Err(_) => self.0.write_all(bytes),
         }
     }
 

@@ -9,7 +9,7 @@
 use super::content::{Image, Printed, TextRates};
 use super::price::{Price, image_factor};
 use super::usage::Usage;
-use crate::config::AudioTariff;
+use crate::config::{AudioTariff, Rates};
 use crate::exact::Ratio;
 use crate::float;
 use crate::float::gateway::laisky_completion;
@@ -17,8 +17,6 @@ use crate::pricing::{
     After, Allowed, Class, Formula, Minimum, Multiplier, Open, Per, Product, QUOTA_PER_UNIT, Reason, Slot, Sum, Surcharge, Terms,
 };
 
-/// A rate below 0 is free.
-const FREE: Ratio = Ratio::new(-1, 0);
 /// No text is longer.
 const MOST_BYTES: i64 = 1 << 24;
 /// USD per 1M tokens of image models: text, image and output. Compiled in.
@@ -142,7 +140,7 @@ fn open_cache_rates(terms: &mut Terms, model: Printed) {
     let twice = float::product(model.ends().1, Ratio::from(2)).unwrap_or(Ratio::ZERO);
     for (class, most) in [(Class::Cached, Ratio::ZERO), (Class::CacheWrite5m, twice), (Class::CacheWrite1h, twice)] {
         if terms.usage[class] > 0 {
-            open(terms, Reason::RateNotLogged, Allowed::Between { slot: Slot::Rate(class), low: FREE, high: most });
+            open(terms, Reason::RateNotLogged, Allowed::Between { slot: Slot::Rate(class), low: Rates::FREE, high: most });
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::quote::{Asked, Doubt, Figure};
-use crate::config::{Map, MapName, Number};
+use crate::config::{MapName, Number};
 use crate::exact::Ratio;
 use crate::log::{Field, RowError};
 use crate::pricing::Reason;
@@ -61,15 +61,10 @@ pub fn of_config(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<Ratio>)
 
 /// A log without a column for the group: a row's own ratio is presumed, if it is that of any group.
 fn of_any_group(served: &Served, own: Ratio, tables: &Tables<'_>) -> Option<GroupRatio> {
-    let plain = match tables.config.map(MapName::GroupRatio) {
-        Map::Default => tables.defaults.map(MapName::GroupRatio),
-        map => map,
-    };
-    let plain = if let Map::Given(groups) = plain { Some(groups) } else { None };
     let special = tables.config.group_group_ratio.iter().flat_map(|special| special.values());
     let mut all: Vec<Ratio> = match served {
         Served::Special => special.flat_map(|groups| groups.values()).map(|number| number.ratio).collect(),
-        _ => plain?.values().map(|number| number.ratio).collect(),
+        _ => tables.numbers(MapName::GroupRatio)?.values().map(|number| number.ratio).collect(),
     };
     all.sort();
     all.dedup();

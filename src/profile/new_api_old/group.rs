@@ -27,11 +27,7 @@ pub fn of_config(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<Ratio>)
 
 /// Rows of before December 2024 have no group: their own ratio is presumed, if it is that of any group.
 fn of_any_group(tables: &Tables<'_>, own: Ratio) -> Option<Figure> {
-    let map = match tables.config.map(MapName::GroupRatio) {
-        Map::Default => tables.defaults.map(MapName::GroupRatio),
-        map => map,
-    };
-    let Map::Given(groups) = map else { return None };
+    let groups = tables.numbers(MapName::GroupRatio)?;
     let ratios = || groups.values().map(|number| number.ratio);
     let ends = (ratios().min()?, ratios().max()?);
     let one_of_them = ratios().any(|ratio| ratio == own);

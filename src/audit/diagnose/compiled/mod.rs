@@ -231,9 +231,6 @@ impl CompiledCauses {
     /// Whether it is what was taken before the request.
     #[inline(never)]
     fn is_in_advance(&self, row: Row<'_>) -> Option<bool> {
-        if row.prompt < 0 {
-            return Some(false);
-        }
         for tokens in changes::estimated_tokens(row.prompt) {
             let is_near = Near::cut(row.charged).has(self.nearly.part(INPUT, tokens));
             if (is_near || self.has_input_rate)
