@@ -11,7 +11,7 @@ use crate::audit::{Asked, CauseSet, Class, ClassKey, CompiledCauses, Lesson, Req
 use crate::config::Stretches;
 use crate::exact::Points;
 use crate::log::LogEntry;
-use crate::pricing::{Ready, Reason, Terms};
+use crate::pricing::{AlikeTerms, Ready, Reason};
 use crate::profile::{Counts, Profile, Shape};
 
 /// So many keys, templates of a key, and kinds of rows of a template are kept; what is beyond them goes the general way.
@@ -159,7 +159,7 @@ impl Look {
     }
 
     /// What the charge of a wrong row should have followed from.
-    pub fn terms(&self, bytes: &[u8], row: &Seen) -> Option<Terms> {
+    pub fn terms(&self, bytes: &[u8], row: &Seen) -> Option<AlikeTerms> {
         let (bytes, mut facts) = (bytes.get(..row.length as usize)?, Facts::default());
         self.facts(bytes, &mut facts)?;
         self.known.terms(&facts, bytes)
@@ -206,7 +206,7 @@ impl Kinds {
         self.wrong(facts, details).is_some_and(|(wrong, _)| wrong.outcome(causes).is_some())
     }
 
-    fn terms(&self, facts: &Facts, bytes: &[u8]) -> Option<Terms> {
+    fn terms(&self, facts: &Facts, bytes: &[u8]) -> Option<AlikeTerms> {
         let (wrong, tokens) = self.wrong(facts, facts.details.of(bytes))?;
         Some(wrong.compiled.terms(&tokens))
     }

@@ -6,21 +6,25 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use crate::log::{Place, Row};
-
 /// The rows with the largest differences of all that were counted.
 #[derive(Debug, Default)]
 pub struct Largest {
     /// So many are kept.
     limit: usize,
     rows: BinaryHeap<Reverse<Kept>>,
+    /// A buffer that can be used again.
+    spare: Vec<u8>,
 }
 
 /// A row that was kept; of equal differences that of the earlier row is the larger.
 #[derive(Debug)]
 pub struct Kept {
     pub size: u128,
-    pub row: Row,
+    /// How many bytes of the text are before it.
+    offset: u64,
+    /// The line that it begins on.
+    pub line: u64,
+    pub bytes: Vec<u8>,
 }
 
 impl Largest {
@@ -38,11 +42,14 @@ impl Largest {
         }
     }
 
-    /// Keeps a row with so large a difference.
-    pub fn keep(&mut self, size: u128, row: Row) {
-        self.rows.push(Reverse(Kept { size, row }));
+    /// Keeps a row with so large a difference, that stands there.
+    pub fn keep(&mut self, size: u128, (offset, line): (u64, u64), row: &[u8]) {
+        let mut bytes = std::mem::take(&mut self.spare);
+        bytes.clear();
+        bytes.extend_from_slice(row);
+        self.rows.push(Reverse(Kept { size, offset, line, bytes }));
         if self.rows.len() > self.limit {
-            self.rows.pop();
+            self.spare = self.rows.pop().map_or_else(Vec::new, |least| least.0.bytes);
         }
     }
 
@@ -53,8 +60,8 @@ impl Largest {
 }
 
 impl Kept {
-    fn rank(&self) -> (u128, Reverse<Place>) {
-        (self.size, Reverse(self.row.place))
+    fn rank(&self) -> (u128, Reverse<u64>) {
+        (self.size, Reverse(self.offset))
     }
 }
 
@@ -89,12 +96,10 @@ mod tests {
         largest.limit_to(3);
         for (line, size) in [(1, 5), (2, 7), (3, 5), (4, 9), (5, 5), (6, 7)] {
             assert!(line > 3 || largest.omits().is_none());
-            let mut row = Row::default();
-            row.clear(Place { input: 0, line });
-            largest.keep(size, row);
+            largest.keep(size, (line * 10, line), &[b'x'; 9][..size as usize]);
         }
         assert_eq!(largest.omits(), Some(7));
-        let rows: Vec<_> = largest.into_rows().map(|kept| (kept.row.place.line, kept.size)).collect();
-        assert_eq!(rows, [(4, 9), (2, 7), (6, 7)]);
+        let rows: Vec<_> = largest.into_rows().map(|kept| (kept.line, kept.size, kept.bytes.len())).collect();
+        assert_eq!(rows, [(4, 9, 9), (2, 7, 7), (6, 7, 7)]);
     }
 }

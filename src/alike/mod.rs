@@ -33,6 +33,7 @@ mod kinds;
 mod largest;
 mod lookout;
 mod scan;
+mod tally;
 mod template;
 mod wrong;
 
@@ -45,15 +46,16 @@ use days::Days;
 use kinds::{Look, Outcome};
 use lookout::{Lookout, OutcomeId, Part, Seen};
 use scan::{Facts, KeyedBy, Scan};
+use tally::Tally;
 use wrong::{Difference, Wrongs};
 
 pub use largest::Largest;
 
-use crate::audit::{Asked, CauseSet, Hint, Lesson, Past, Plain, Span, Summary, Verdict};
+use crate::audit::{Asked, CauseSet, Hint, Lesson, Past, Plain, Summary, Verdict};
 use crate::config::Timeline;
-use crate::log::{Field, LogEntry, Row};
+use crate::log::{Field, LogEntry};
 use crate::read::ahead::Scout;
-use crate::read::{Layout, ReadRows};
+use crate::read::{Ahead, Layout, ReadRows};
 
 /// What is known of the rows of one input.
 #[derive(Debug)]
@@ -75,7 +77,8 @@ pub struct Alike {
     luck: Luck,
     faults: Faults,
     largest: Largest,
-    next: Next,
+    /// The row that goes the general way now.
+    next: Option<Box<Stranger>>,
     /// A row said that the input is Veloera's: all that was known before says nothing any more.
     is_veloera: bool,
 }
@@ -99,17 +102,6 @@ struct Open {
     is_ahead: bool,
 }
 
-/// What the row is that is read one by one now.
-#[derive(Debug, Default)]
-enum Next {
-    #[default]
-    Unseen,
-    /// It goes the general way.
-    New(Box<Stranger>),
-    /// It was counted, and has so large a difference that it may be told by itself.
-    Counted(u128),
-}
-
 /// A row that is like none before it.
 #[derive(Debug)]
 struct Stranger {
@@ -130,19 +122,6 @@ enum Stop {
     New,
     /// Other rows say something of it, or more is to be told of it.
     Noted,
-    Large(u128),
-}
-
-/// Rows with one outcome. Each was charged less than 2^31 points, so that 64 bits hold the points of 2^32 rows of the dearest.
-#[derive(Clone, Copy, Debug)]
-struct Tally {
-    /// The rows are requests, which must not be charged twice.
-    is_request: bool,
-    rows: u64,
-    points: i64,
-    /// In reverse where no row has a time.
-    first: i64,
-    last: i64,
 }
 
 /// Rows that stand one behind the other.
@@ -185,15 +164,14 @@ impl Alike {
             luck: Luck::default(),
             faults: Faults::default(),
             largest: Largest::default(),
-            next: Next::Unseen,
+            next: None,
             is_veloera: false,
         }
     }
 
-    /// Counts the next rows as long as they are known; how many there were. Behind them stands one for the general way, or one that was
-    /// counted but is to be [kept](Alike::keeps).
+    /// Counts the next rows as long as they are known; how many there were. Behind them stands one for the general way.
     pub fn pass(&mut self, rows: &mut dyn ReadRows, timeline: &Timeline, past: &mut Past, summary: &mut Summary) -> u64 {
-        self.next = Next::Unseen;
+        self.next = None;
         self.largest.limit_to(summary.limit());
         if self.part.is_over() && self.rests() {
             return 0;
@@ -205,10 +183,10 @@ impl Alike {
         let mut passed = 0;
         while self.is_part_ready(rows, timeline, past) {
             let Some(ahead) = rows.ahead() else { break };
-            let stretch = self.count(ahead.bytes, past, summary);
+            let stretch = self.count(&ahead, past, summary);
             rows.pass(stretch.length, stretch.lines);
             passed += stretch.rows;
-            if !matches!(self.next, Next::Unseen) {
+            if self.next.is_some() {
                 break;
             }
         }
@@ -257,26 +235,19 @@ impl Alike {
         !self.part.is_over()
     }
 
-    /// Keeps a row that was counted, if it may be among the largest differences; whether it was.
-    pub fn keeps(&mut self, row: &Row) -> bool {
-        let Next::Counted(size) = self.next else { return false };
-        self.luck.passed += 1;
-        self.largest.keep(size, row.clone());
-        true
-    }
-
     /// The counted rows with the largest differences: takes them away.
     pub fn take_largest(&mut self) -> Largest {
         std::mem::take(&mut self.largest)
     }
 
-    /// Counts the rows at the start of the bytes up to the first that is not known.
-    fn count(&mut self, bytes: &[u8], past: &mut Past, summary: &mut Summary) -> Stretch {
-        let (mut stretch, omitted) = (Stretch::default(), summary.omits().max(self.largest.omits()));
+    /// Counts the rows at the start of the bytes at hand up to the first that is not known.
+    fn count(&mut self, ahead: &Ahead<'_>, past: &mut Past, summary: &mut Summary) -> Stretch {
+        let (mut stretch, omitted) = (Stretch::default(), summary.omits());
+        let mut omitted = omitted.max(self.largest.omits());
         let Eye::Open(Open { look, .. }) = &self.eye else { return stretch };
         let (mut stop, mut wrong) = (None, 0);
         for (row, hint) in self.part.next_rows(&self.hints) {
-            let rest = &bytes[stretch.length..];
+            let rest = &ahead.bytes[stretch.length..];
             // What was new when the block was looked at may be known by now.
             let seen = row.told.filter(|told| told.outcome.number() >= self.valid_from);
             let is_again = row.request.is_some_and(|request| past.watch.has_charged(request, *hint));
@@ -288,14 +259,14 @@ impl Alike {
             let is_large = !difference.is_none() && omitted.is_none_or(|most| difference.size() > most);
             // Rows that are judged at the end know nothing of the input.
             let is_left = is_again || is_large && self.is_veloera;
-            let is_counted = !is_left
-                && (difference.is_none()
-                    || self.wrongs.add(told.outcome.number(), difference, || look.terms(rest, row), summary).is_some());
+            let (outcome, tally) = (&self.outcomes[told.outcome.number()], &mut self.tallies[told.outcome.number()]);
+            let terms = || look.terms(rest, row);
+            let is_counted =
+                !is_left && (difference.is_none() || self.wrongs.add((outcome, tally), difference, terms, summary).is_some());
             if !is_counted {
                 stop = Some((row, Stop::Noted));
                 break;
             }
-            let tally = &mut self.tallies[told.outcome.number()];
             tally.add(told.charged.into(), row.time());
             self.days.add(row.time(), told.charged.into());
             if let Some(request) = row.request.filter(|_| tally.is_request) {
@@ -303,8 +274,9 @@ impl Alike {
             }
             wrong += u64::from(told.charged != told.expected);
             if is_large {
-                stop = Some((row, Stop::Large(difference.size())));
-                break;
+                let place = (ahead.offset + stretch.length as u64, ahead.line + stretch.lines);
+                self.largest.keep(difference.size(), place, &rest[..row.length as usize]);
+                omitted = omitted.max(self.largest.omits());
             }
             stretch.add(row);
         }
@@ -312,24 +284,19 @@ impl Alike {
         let stop = stop.map(|(row, stop)| (row.length as usize, stop));
         self.part.pass(stretch.rows, stretch.length);
         if let Some((length, stop)) = stop {
-            self.stop_at(&bytes[stretch.length..][..length], stop, summary);
+            self.stop_at(&ahead.bytes[stretch.length..][..length], stop, summary);
         }
         stretch
     }
 
-    /// A row that is read one by one; or counted, now that it is known what is told of it.
+    /// A row that is read one by one; or counted when it is tried again, now that it is known what is told of it.
     fn stop_at(&mut self, row: &[u8], stop: Stop, summary: &Summary) {
         let Eye::Open(Open { look, .. }) = &self.eye else { return };
-        self.next = match stop {
-            Stop::Large(size) => Next::Counted(size),
-            Stop::New | Stop::Noted => {
-                let new = look.stranger(row);
-                if matches!(stop, Stop::New) && !summary.wants_examples() && self.learn_explained(&new) {
-                    return;
-                }
-                Next::New(Box::new(new))
-            }
-        };
+        let new = look.stranger(row);
+        if matches!(stop, Stop::New) && !summary.wants_examples() && self.learn_explained(&new) {
+            return;
+        }
+        self.next = Some(Box::new(new));
         self.part.pass(1, row.len());
     }
 
@@ -349,7 +316,7 @@ impl Alike {
     /// Which causes of the row that goes the general way now would be new, if it is wrong.
     pub fn asked(&self) -> Asked {
         match &self.next {
-            Next::New(new) if self.faults.are_common() => new.asked,
+            Some(new) if self.faults.are_common() => new.asked,
             _ => Asked::Nothing,
         }
     }
@@ -357,7 +324,7 @@ impl Alike {
     /// Learns from a row that went the general way.
     pub fn learn(&mut self, entry: &LogEntry<'_>, verdict: &Verdict, lesson: Option<Lesson<'_>>) {
         self.faults.add(1, verdict.class.is_mismatch().into());
-        let (Next::New(new), Some(lesson)) = (std::mem::take(&mut self.next), lesson) else { return };
+        let (Some(new), Some(lesson)) = (self.next.take(), lesson) else { return };
         let Stranger { facts, details: Some(details), .. } = *new else { return };
         let (Eye::Open(open), Some(id)) = (&mut self.eye, OutcomeId::of(self.outcomes.len())) else { return };
         if lesson.shape.by_channel && !open.by_channel {
@@ -373,10 +340,9 @@ impl Alike {
 
     /// Adds what is told of rows from now on.
     fn add(&mut self, outcome: Outcome) {
-        if outcome.causes.is_some() {
-            self.wrongs.learn(self.outcomes.len(), &outcome);
-        }
-        self.tallies.push(Tally::new(outcome.is_request));
+        let mut tally = Tally::new(outcome.is_request);
+        self.wrongs.learn(&outcome, &mut tally);
+        self.tallies.push(tally);
         self.outcomes.push(outcome);
         if let Eye::Open(open) = &mut self.eye {
             open.is_ahead = true;
@@ -385,10 +351,10 @@ impl Alike {
 
     /// Adds what was counted to a summary. `day` names the day of a time.
     pub fn add_to(self, summary: &mut Summary, day: &dyn Fn(i64) -> String) {
-        let counted = self.outcomes.iter().zip(&self.tallies).enumerate();
-        for (number, (outcome, tally)) in counted.filter(|(_, (_, tally))| tally.rows > 0) {
+        let counted = self.outcomes.iter().zip(&self.tallies);
+        for (outcome, tally) in counted.filter(|(_, tally)| tally.rows > 0) {
             if outcome.causes.is_some() {
-                self.wrongs.add_to(number, outcome, (tally.rows, tally.points.into(), tally.span()), summary);
+                wrong::add_to(summary, outcome, tally);
                 continue;
             }
             summary.add_plain(&Plain {
@@ -476,26 +442,5 @@ impl Stretch {
         self.rows += 1;
         self.length += row.length as usize;
         self.lines += u64::from(row.lines);
-    }
-}
-
-impl Tally {
-    fn new(is_request: bool) -> Tally {
-        Tally { is_request, rows: 0, points: 0, first: i64::MAX, last: i64::MIN }
-    }
-
-    #[inline(always)]
-    fn add(&mut self, points: i64, time: Option<i64>) {
-        self.rows += 1;
-        self.points += points;
-        if let Some(time) = time {
-            self.first = self.first.min(time);
-            self.last = self.last.max(time);
-        }
-    }
-
-    fn span(&self) -> Span {
-        let is_timed = self.first <= self.last;
-        Span { first: is_timed.then_some(self.first), last: is_timed.then_some(self.last) }
     }
 }

@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use super::days::Days;
 use super::kinds::Outcome;
 use super::lookout::Told;
-use crate::audit::{CauseSet, ClassKey, PlainWrong, Span, Summary};
+use super::tally::Tally;
+use crate::audit::{ClassKey, PlainWrong, Summary};
 use crate::exact::Points;
-use crate::pricing::Terms;
+use crate::pricing::AlikeTerms;
 
 /// So many rows of a class are kept; where there are more, none is asked for numbers.
 const MOST_KEPT: usize = Summary::MOST_ASIDE + 1;
@@ -18,23 +19,10 @@ const MOST_KEPT: usize = Summary::MOST_ASIDE + 1;
 /// The wrong rows that were counted.
 #[derive(Debug, Default)]
 pub struct Wrongs {
-    /// By the number of the outcome.
-    sums: Vec<Sum>,
     days: Days,
     /// The number of each class, and the classes by their numbers with how many rows of them were kept.
     numbers: HashMap<ClassKey, u32>,
     classes: Vec<(ClassKey, usize)>,
-}
-
-/// There are many of these, so they are short. 64 bits hold the points of 2^32 rows of the dearest.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sum {
-    class: u32,
-    causes: CauseSet,
-    /// What was charged beyond the expected points, less what was not charged.
-    net: i64,
-    over: u64,
-    over_points: i64,
 }
 
 /// A row that is charged otherwise than expected.
@@ -62,61 +50,44 @@ impl Difference {
 
 impl Wrongs {
     /// Knows an outcome; those that are right need not be known.
-    pub fn learn(&mut self, number: usize, outcome: &Outcome) {
+    pub fn learn(&mut self, outcome: &Outcome, tally: &mut Tally) {
         let Some(causes) = outcome.causes else { return };
         let Ok(next) = u32::try_from(self.classes.len()) else { return };
-        let class = *self.numbers.entry(outcome.class()).or_insert(next);
-        if class == next {
+        tally.class = *self.numbers.entry(outcome.class()).or_insert(next);
+        if tally.class == next {
             self.classes.push((outcome.class(), 0));
         }
-        self.sums.resize(number + 1, Sum::default());
-        self.sums[number] = Sum { class, causes, ..Sum::default() };
+        (tally.by_numbers, tally.is_kept) = (causes.is_empty(), !causes.is_empty());
     }
 
     /// Counts a row. `terms` tells what its charge should have followed from, where that is asked; none where that cannot be told, and
     /// the row is not counted. Numbers that explain a row without definite causes are counted in the summary at once, in the order of rows.
     pub fn add(
         &mut self,
-        number: usize,
+        (outcome, tally): (&Outcome, &mut Tally),
         row: Difference,
-        terms: impl FnOnce() -> Option<Terms>,
+        terms: impl FnOnce() -> Option<AlikeTerms>,
         summary: &mut Summary,
     ) -> Option<()> {
-        let sum = self.sums.get_mut(number)?;
-        let (class, kept) = self.classes.get_mut(sum.class as usize)?;
         let charges = (Points(row.charged), Points(row.expected));
-        if sum.causes.is_empty() {
+        if tally.by_numbers {
+            let (class, _) = self.classes.get(tally.class as usize)?;
             if summary.wants_examples() {
                 return None;
             }
-            summary.add_unexplained(class, &terms()?, charges, row.time);
-        } else if self.numbers.len() <= Summary::MOST_CLASSES_ASIDE && *kept < MOST_KEPT {
-            *kept += 1;
-            summary.keep_aside(class, sum.causes, terms()?, charges, row.time);
+            summary.add_unexplained(class, &terms()?.whole(), charges, row.time);
+        } else if tally.is_kept {
+            let (class, kept) = self.classes.get_mut(tally.class as usize)?;
+            tally.is_kept = self.numbers.len() <= Summary::MOST_CLASSES_ASIDE && *kept < MOST_KEPT;
+            if tally.is_kept {
+                summary.keep_aside(class, outcome.causes?, terms()?, charges, row.time);
+                *kept += 1;
+            }
         }
         let net = row.charged - row.expected;
-        sum.net += net;
-        sum.over += u64::from(net > 0);
-        sum.over_points += net.max(0);
+        tally.add_difference(net);
         self.days.add(row.time, net);
         Some(())
-    }
-
-    /// Adds the rows of an outcome to a summary.
-    pub fn add_to(&self, number: usize, outcome: &Outcome, (rows, points, span): (u64, i128, Span), summary: &mut Summary) {
-        let (Some(sum), Some(causes)) = (self.sums.get(number), outcome.causes) else { return };
-        summary.add_plain_wrong(&PlainWrong {
-            model: &outcome.model,
-            group: &outcome.group,
-            profile: outcome.profile,
-            causes,
-            rows,
-            points,
-            net: sum.net.into(),
-            over: sum.over,
-            over_points: sum.over_points.into(),
-            span,
-        });
     }
 
     /// Adds what was counted by day.
@@ -125,4 +96,21 @@ impl Wrongs {
             summary.add_plain_wrong_of_day(time.map(day).unwrap_or_default(), sum.rows, sum.points);
         }
     }
+}
+
+/// Adds the wrong rows of an outcome to a summary.
+pub fn add_to(summary: &mut Summary, outcome: &Outcome, tally: &Tally) {
+    let Some(causes) = outcome.causes else { return };
+    summary.add_plain_wrong(&PlainWrong {
+        model: &outcome.model,
+        group: &outcome.group,
+        profile: outcome.profile,
+        causes,
+        rows: tally.rows,
+        points: tally.points.into(),
+        net: tally.net.into(),
+        over: tally.over.into(),
+        over_points: tally.over_points.into(),
+        span: tally.span(),
+    });
 }

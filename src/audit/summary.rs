@@ -16,7 +16,7 @@ use super::wire::{listed, reasons};
 use super::{Causes, Class, Judged, Policy, Verdict, Word, pairs};
 use crate::exact::Points;
 use crate::log::{LogEntry, Place};
-use crate::pricing::{Reason, Terms};
+use crate::pricing::{AlikeTerms, Reason, Terms};
 use crate::profile::{Profile, Quirk, Skip};
 
 /// A ratio that differs from the config's: the key of a drift entry.
@@ -214,7 +214,7 @@ impl Summary {
         &mut self,
         class: &ClassKey,
         causes: CauseSet,
-        terms: Terms,
+        terms: AlikeTerms,
         (charged, expected): (Points, Points),
         time: Option<i64>,
     ) {

@@ -21,7 +21,7 @@ use crate::details::Details;
 use crate::log::{LogEntry, Place, Row};
 use crate::partial::{PartInput, Partial, Settings};
 use crate::profile::{self, Context, Rates, Skip};
-use crate::read::ReadRows;
+use crate::read::{Next, ReadRows};
 use crate::report::{self, InputInfo, Report, UsdTotals};
 
 /// Recompute every charge of a log, and flag what does not match
@@ -209,13 +209,9 @@ impl<'c> Run<'c> {
     ) -> Result<Pricing, Failure> {
         let number = u32::try_from(index).unwrap_or(u32::MAX);
         let alike = self.may_be_alike(report, kept, outputs).then(|| Alike::new(number, self.threads()));
-        let mut rows = Rows { run: self, report, kept, alike, outputs };
+        let mut rows = Rows { run: self, report, kept, input: number, alike, outputs };
         let (info, pricing) = self.logs.read_by(path, index, &mut rows)?;
-        let Rows { report, kept, alike, .. } = rows;
-        if let Some(mut alike) = alike {
-            self.tell_largest(alike.take_largest(), &pricing, &mut kept.past, &mut report.summary);
-            alike.add_to(&mut report.summary, &|time| self.logs.times.day(time));
-        }
+        let report = rows.report;
         report.sources.extend(pricing.sources.iter().cloned());
         report.inputs.push(info);
         Ok(pricing)
@@ -235,20 +231,6 @@ impl<'c> Run<'c> {
             && self.command.logs.files.len() == 1
             && self.auditor.filter == Filter::default()
             && kept.books.is_empty()
-    }
-
-    /// Tells those counted rows that are among the largest differences of all.
-    fn tell_largest(&self, largest: Largest, pricing: &Pricing, past: &mut Past, summary: &mut Summary) {
-        let mut past = past.take_prices();
-        for kept in largest.into_rows() {
-            if summary.omits().is_some_and(|most| kept.size < most) {
-                return;
-            }
-            let Ok(entry) = self.logs.entry(&kept.row, pricing) else { continue };
-            let verdict = self.auditor.judge_counted(&entry, &pricing.context(entry.time), &mut past);
-            let names = self.redaction.names(&entry);
-            summary.add_finding_of_counted(Finding::new(entry.place, Some(&names.put_into(&entry)), verdict));
-        }
     }
 
     /// Tells a row, without the texts that are to be hidden.
@@ -318,6 +300,8 @@ struct Rows<'r, 'o> {
     run: &'r Run<'r>,
     report: &'r mut Report,
     kept: &'r mut Kept,
+    /// The number of the input.
+    input: u32,
     alike: Option<Alike>,
     outputs: &'r mut Outputs<'o>,
 }
@@ -347,8 +331,31 @@ impl Visitor for Rows<'_, '_> {
         self.alike.as_mut().map_or(0, |alike| alike.pass(rows, &pricing.timeline, &mut self.kept.past, summary))
     }
 
-    fn keeps(&mut self, row: &Row) -> bool {
-        self.alike.as_mut().is_some_and(|alike| alike.keeps(row))
+    fn end(&mut self, rows: &mut dyn ReadRows, pricing: &Pricing) {
+        let Some(mut alike) = self.alike.take() else { return };
+        self.tell_largest(alike.take_largest(), rows, pricing);
+        alike.add_to(&mut self.report.summary, &|time| self.run.logs.times.day(time));
+    }
+}
+
+impl Rows<'_, '_> {
+    /// Tells those counted rows that are among the largest differences of all.
+    fn tell_largest(&mut self, largest: Largest, rows: &mut dyn ReadRows, pricing: &Pricing) {
+        let (run, summary) = (self.run, &mut self.report.summary);
+        let mut past = self.kept.past.take_prices();
+        let mut row = Row::default();
+        row.place.input = self.input;
+        for kept in largest.into_rows() {
+            if summary.omits().is_some_and(|most| kept.size < most) {
+                return;
+            }
+            // It was read before.
+            let Next::Row = rows.again(&kept.bytes, kept.line, &mut row) else { continue };
+            let Ok(entry) = run.logs.entry(&row, pricing) else { continue };
+            let verdict = run.auditor.judge_counted(&entry, &pricing.context(entry.time), &mut past);
+            let names = run.redaction.names(&entry);
+            summary.add_finding_of_counted(Finding::new(entry.place, Some(&names.put_into(&entry)), verdict));
+        }
     }
 }
 

@@ -136,10 +136,8 @@ pub trait Visitor {
         0
     }
 
-    /// Takes a row as it was read, if it need not be visited any more; whether it does.
-    fn keeps(&mut self, _row: &Row) -> bool {
-        false
-    }
+    /// Told that there are no more rows; those that it took by itself can be read again.
+    fn end(&mut self, _rows: &mut dyn ReadRows, _pricing: &Pricing) {}
 }
 
 /// Who wants to see each row.
@@ -232,7 +230,6 @@ impl<'c> Logs<'c> {
             row.place.input = number;
             match next {
                 Next::End => break,
-                Next::Row if visitor.keeps(&row) => {}
                 Next::Row => self.visit_row(&row, &pricing, &info, visitor)?,
                 Next::Malformed(error) => {
                     visitor.visit(ReadRow { place: row.place, entry: Err(error), pricing: &pricing, info: &info })?;
@@ -242,6 +239,7 @@ impl<'c> Logs<'c> {
             self.progress.borrow_mut().see(info.rows, || input.rows.bytes());
         }
         info.bytes = input.rows.bytes();
+        visitor.end(&mut *input.rows, &pricing);
         self.progress.borrow_mut().end_input(info.rows, info.bytes);
         Ok((info, pricing))
     }

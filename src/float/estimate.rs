@@ -256,7 +256,7 @@ fn near_of_block(weights: &[f32x8], counts: &[f32; PARTS], near: Near) -> u8 {
 impl Amount {
     /// The nearest whole number, or one next to it.
     pub fn whole(self) -> i64 {
-        (self.0 + 0.5).floor() as i64
+        (self.0 + 0.5) as i64
     }
 }
 

@@ -300,6 +300,20 @@ pub struct Terms {
 /// 500 000 points for 1 USD.
 pub const QUOTA_PER_UNIT: Ratio = Ratio::new(500_000, 0);
 
+/// The terms of one of many charges that differ in their tokens alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlikeTerms {
+    /// Without any tokens.
+    pub bare: Arc<Terms>,
+    pub usage: PerClass<i64>,
+}
+
+impl AlikeTerms {
+    pub fn whole(&self) -> Terms {
+        Terms { usage: self.usage, ..(*self.bare).clone() }
+    }
+}
+
 impl Terms {
     /// Token-priced terms of the new-api family, without usage.
     pub fn tokens(model_ratio: Ratio, group_ratio: Ratio) -> Terms {

@@ -104,7 +104,7 @@ impl ReadRows for CellReader {
             self.window.more();
         }
         let bytes = Some(self.window.bytes()).filter(|bytes| !bytes.is_empty())?;
-        Some(Ahead { bytes, offset: self.window.offset(), layout: &self.layout })
+        Some(Ahead { bytes, offset: self.window.offset(), line: self.window.line(), layout: &self.layout })
     }
 
     fn read_ahead(&mut self, threads: usize, scout: Arc<dyn Scout>) {
@@ -113,6 +113,11 @@ impl ReadRows for CellReader {
 
     fn pass(&mut self, bytes: usize, lines: u64) {
         self.window.consume_lines(bytes, lines);
+    }
+
+    fn again(&mut self, bytes: &[u8], line: u64, row: &mut Row) -> Next {
+        self.window = Window::of(bytes, line);
+        self.next(row)
     }
 
     fn bytes(&self) -> u64 {

@@ -160,7 +160,8 @@ impl ReadRows for CsvReader {
             return None;
         }
         self.window.skip(is_line_end)?;
-        Some(Ahead { bytes: self.window.bytes(), offset: self.window.offset(), layout: &self.header.layout })
+        let (offset, line) = (self.window.offset(), self.window.line());
+        Some(Ahead { bytes: self.window.bytes(), offset, line, layout: &self.header.layout })
     }
 
     fn read_ahead(&mut self, threads: usize, scout: Arc<dyn Scout>) {
@@ -169,6 +170,13 @@ impl ReadRows for CsvReader {
 
     fn pass(&mut self, bytes: usize, lines: u64) {
         self.window.consume_lines(bytes, lines);
+    }
+
+    fn again(&mut self, bytes: &[u8], line: u64, row: &mut Row) -> Next {
+        self.window = Window::of(bytes, line);
+        self.records.core.reset();
+        (self.reported, self.done) = (0, false);
+        self.next(row)
     }
 
     fn bytes(&self) -> u64 {

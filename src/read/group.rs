@@ -14,10 +14,7 @@ pub(super) struct WithGroups(pub Box<dyn ReadRows + Send>);
 impl ReadRows for WithGroups {
     fn next(&mut self, row: &mut Row) -> Next {
         let next = self.0.next(row);
-        if next == Next::Row {
-            name_group(row);
-        }
-        next
+        named(next, row)
     }
 
     fn ahead(&mut self) -> Option<Ahead<'_>> {
@@ -32,9 +29,21 @@ impl ReadRows for WithGroups {
         self.0.pass(bytes, lines);
     }
 
+    fn again(&mut self, bytes: &[u8], line: u64, row: &mut Row) -> Next {
+        let next = self.0.again(bytes, line, row);
+        named(next, row)
+    }
+
     fn bytes(&self) -> u64 {
         self.0.bytes()
     }
+}
+
+fn named(next: Next, row: &mut Row) -> Next {
+    if next == Next::Row {
+        name_group(row);
+    }
+    next
 }
 
 fn name_group(row: &mut Row) {

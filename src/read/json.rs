@@ -393,7 +393,7 @@ impl ReadRows for JsonReader {
         }
         let of_rows = || json_layout::layout(self.window.bytes(), &mut self.keys);
         let layout = self.layout.get_or_insert_with(of_rows).as_ref()?;
-        Some(Ahead { bytes: self.window.bytes(), offset: self.window.offset(), layout })
+        Some(Ahead { bytes: self.window.bytes(), offset: self.window.offset(), line: self.window.line(), layout })
     }
 
     fn read_ahead(&mut self, threads: usize, scout: Arc<dyn Scout>) {
@@ -402,6 +402,12 @@ impl ReadRows for JsonReader {
 
     fn pass(&mut self, bytes: usize, lines: u64) {
         self.window.consume_lines(bytes, lines);
+    }
+
+    fn again(&mut self, bytes: &[u8], line: u64, row: &mut Row) -> Next {
+        self.window = Window::of(bytes, line);
+        self.state = State::Top;
+        self.next(row)
     }
 
     fn bytes(&self) -> u64 {

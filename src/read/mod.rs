@@ -56,6 +56,11 @@ pub trait ReadRows {
     /// Passes over so many of the bytes at hand, with so many line ends in them: whole rows that need not be read any more.
     fn pass(&mut self, _bytes: usize, _lines: u64) {}
 
+    /// Reads a row again that was passed, from its bytes and the line that it began on. Only at the end: what was not read yet is given up.
+    fn again(&mut self, _bytes: &[u8], _line: u64, _row: &mut Row) -> Next {
+        Next::End
+    }
+
     /// Bytes consumed so far, as they lie in the file.
     fn bytes(&self) -> u64;
 }
@@ -66,6 +71,8 @@ pub struct Ahead<'w> {
     pub bytes: &'w [u8],
     /// How many bytes of the text are before them.
     pub offset: u64,
+    /// The line that they begin on.
+    pub line: u64,
     pub layout: &'w Layout,
 }
 

@@ -36,6 +36,12 @@ impl Window {
         Window { source: Source::Stream(source), block, start: 0, line: 1, offset: 0 }
     }
 
+    /// Bytes that begin on a line, with nothing behind them.
+    pub fn of(bytes: &[u8], line: u64) -> Window {
+        let block = Block { buffer: bytes.to_vec(), length: bytes.len(), is_last: true, failure: None };
+        Window { source: Source::Stream(Box::new(std::io::empty())), block, start: 0, line, offset: 0 }
+    }
+
     pub fn bytes(&self) -> &[u8] {
         &self.block.buffer[self.start..self.block.length]
     }

@@ -11,7 +11,7 @@ use crate::audit::cause::Causes;
 use crate::audit::diagnose::earned::{self, Wrong};
 use crate::audit::pairs;
 use crate::exact::{Charged, Points};
-use crate::pricing::{PerClass, Terms};
+use crate::pricing::{AlikeTerms, PerClass, Terms};
 
 /// Rows with a definite cause that were not asked for numbers. None is kept once there are too many.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,9 +31,7 @@ pub struct Unasked {
 /// A wrong charge, whose numbers can be sought.
 #[derive(Clone, Debug, PartialEq)]
 struct Charge {
-    /// Without their tokens, so that many rows share them.
-    terms: Arc<Terms>,
-    usage: PerClass<i64>,
+    terms: AlikeTerms,
     written: Charged,
     charged: Points,
 }
@@ -73,22 +71,23 @@ impl From<AsideAsked> for Aside {
 pub const MOST_ASIDE: usize = 50;
 
 impl Aside {
-    pub fn add(&mut self, own: Causes, (terms, written, charged): (&Terms, &Charged, Points), told: Told) {
+    pub fn add(&mut self, own: Causes, charge: impl FnOnce(&Aside) -> (AlikeTerms, Charged, Points), told: Told) {
         self.see(1);
         if !self.is_full() {
-            let (usage, bare) = (terms.usage, Terms { usage: PerClass::default(), ..terms.clone() });
-            let charge = Charge { terms: self.shared(bare), usage, written: written.clone(), charged };
+            let (terms, written, charged) = charge(self);
+            let charge = Charge { terms, written, charged };
             self.rows.push(Unasked { numbers: Numbers::Unsought(Box::new(charge)), own, told });
         }
     }
 
-    /// The same terms of another row, where there are any.
-    fn shared(&self, terms: Terms) -> Arc<Terms> {
+    /// Terms that share with those of another row what they can.
+    pub fn alike(&self, terms: &Terms) -> AlikeTerms {
+        let bare = Terms { usage: PerClass::default(), ..terms.clone() };
         let known = self.rows.iter().rev().find_map(|row| match &row.numbers {
-            Numbers::Unsought(charge) if *charge.terms == terms => Some(&charge.terms),
+            Numbers::Unsought(charge) if *charge.terms.bare == bare => Some(&charge.terms.bare),
             _ => None,
         });
-        known.map_or_else(|| Arc::new(terms), Arc::clone)
+        AlikeTerms { bare: known.map_or_else(|| Arc::new(bare), Arc::clone), usage: terms.usage }
     }
 
     pub fn merge(&mut self, other: Aside) {
@@ -124,7 +123,7 @@ impl Unasked {
         match &self.numbers {
             Numbers::Sought(shared) => shared.clone(),
             Numbers::Unsought(charge) => {
-                let terms = Terms { usage: charge.usage, ..(*charge.terms).clone() };
+                let terms = charge.terms.whole();
                 let wrong = Wrong { terms: &terms, written: &charge.written, charged: charge.charged };
                 Shared::numbered(&earned::numbers(wrong)).collect()
             }

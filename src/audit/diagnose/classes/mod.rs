@@ -23,7 +23,7 @@ use super::{CauseSet, Diagnosis};
 use crate::audit::cause::{Cause, Causes, Kind};
 use crate::audit::{Judged, pairs};
 use crate::exact::{Charged, Points, Ratio};
-use crate::pricing::{Slot, Terms};
+use crate::pricing::{AlikeTerms, Slot, Terms};
 use agreement::Agreement;
 use aside::Aside;
 use causes::Chosen;
@@ -95,7 +95,7 @@ impl Classes {
         };
         let Some(class) = self.count(key, diagnosis, told, ranges) else { return };
         if let Some(terms) = judged.terms.as_ref().filter(|_| diagnosis.numbers_unsought && before <= MOST_CLASSES) {
-            class.aside.add(own, (terms, &judged.written, judged.charged), told.clone());
+            class.aside.add(own, |aside| (aside.alike(terms), judged.written.clone(), judged.charged), told.clone());
         }
         if before > MOST_CLASSES {
             class.aside.see(MOST_ASIDE + 1);
@@ -136,10 +136,10 @@ impl Classes {
     }
 
     /// Keeps a row aside that is [counted with others](Classes::add_alike), as long as there are few.
-    pub fn keep_aside(&mut self, key: &ClassKey, causes: CauseSet, charge: (Terms, Points), told: Told) {
+    pub fn keep_aside(&mut self, key: &ClassKey, causes: CauseSet, (terms, charged): (AlikeTerms, Points), told: Told) {
         let keeps_aside = self.keeps_aside();
         let (Some(class), Some(own)) = (self.classes.get_mut(key).filter(|_| keeps_aside), causes.iter().next()) else { return };
-        class.aside.add(own, (&charge.0, &Charged::Points(charge.1), charge.1), told);
+        class.aside.add(own, |_| (terms, Charged::Points(charged), charged), told);
     }
 
     /// Counts rows with the same definite causes. A wrong row must have been [added](Classes::add) to their class before.

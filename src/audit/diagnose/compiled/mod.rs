@@ -9,6 +9,7 @@
 mod others;
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::changes::{self, Changing, Counted, Make, To};
 use super::{Case, Diagnosis, Look};
@@ -16,7 +17,7 @@ use crate::audit::cause::{Cause, Causes, Kind};
 use crate::exact::{Charged, Points, Ratio};
 use crate::float::estimate::{self, Amount, Near, Steps, Sums, Weights};
 use crate::float::gateway::Advance;
-use crate::pricing::{Class, Compiled, Formula, PerClass, Ruled, Terms, price};
+use crate::pricing::{AlikeTerms, Class, Compiled, Formula, PerClass, Ruled, Terms, price};
 use crate::profile::{Related, RelatedModel, Shape};
 use others::Others;
 
@@ -30,8 +31,8 @@ type Prices = Ruled<{ estimate::CLASSES }>;
 /// The definite causes of rows that have tokens of the same classes, and else the same terms.
 #[derive(Clone, Debug)]
 pub struct CompiledCauses {
-    /// Any terms of the kind, kept apart: few rows need them, and what all need lies close together.
-    terms: Box<Terms>,
+    /// The terms of the kind without any tokens, kept apart: few rows need them, and what all need lies close together.
+    terms: Arc<Terms>,
     /// The estimates in floats know of no rate of input.
     has_input_rate: bool,
     right: Prices,
@@ -124,7 +125,7 @@ impl CompiledCauses {
         let sums: Vec<Weights> = changes.iter().map(|change| change.to.weights(nearly)).collect();
         let others = if with_others { Others::of(case, &changes, nearly) } else { Others::Unasked };
         Some(CompiledCauses {
-            terms: Box::new(terms.clone()),
+            terms: Arc::new(Terms { usage: PerClass::default(), ..terms.clone() }),
             has_input_rate: terms.rates[Class::Input] != Ratio::ONE,
             right,
             nearly,
@@ -176,8 +177,8 @@ impl CompiledCauses {
     }
 
     /// What the charge of a row with so many tokens should follow from.
-    pub fn terms(&self, tokens: &Tokens) -> Terms {
-        Terms { usage: usage(tokens), ..(*self.terms).clone() }
+    pub fn terms(&self, tokens: &Tokens) -> AlikeTerms {
+        AlikeTerms { bare: Arc::clone(&self.terms), usage: usage(tokens) }
     }
 
     /// What tokens come to by the formula alone; none where another rule makes their charge.
@@ -244,7 +245,7 @@ impl CompiledCauses {
 
     /// Whether the general way finds the charge among the points of a cause.
     fn is_shown(&self, row: Row<'_>, (cause, make): (Cause, Changing)) -> bool {
-        let terms = self.terms(row.tokens);
+        let terms = self.terms(row.tokens).whole();
         let (expected, written) = (price(&terms), Charged::Points(row.charged));
         let case = Case::new(&terms, None, &expected, (&written, row.charged), row.prompt, &Blind);
         let mut is_shown = false;
