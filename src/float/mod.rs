@@ -8,6 +8,7 @@
 pub mod estimate;
 pub mod expr;
 pub mod gateway;
+pub mod squares;
 pub mod tiered;
 
 use std::fmt;

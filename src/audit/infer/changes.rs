@@ -1,7 +1,7 @@
 //! Group ratios that changed: from a time on all rows of a group show another ratio, whatever their model, and other groups show the old prices.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::interval::Interval;
 use super::sample::{Cell, Sample};
@@ -12,11 +12,12 @@ use crate::exact::Ratio;
 type Said<'s> = Vec<(&'s Sample, i64, Interval)>;
 
 /// A time for which a group has one ratio.
-struct Part {
+struct Part<'s> {
     from: i64,
     last: i64,
     shared: Interval,
     rows: usize,
+    users: BTreeSet<&'s str>,
 }
 
 /// A ratio that fewer rows show is none of its own.
@@ -24,13 +25,14 @@ const LEAST_ROWS: usize = 3;
 /// Ratios do not change more often within one log.
 const MOST_PARTS: usize = 4;
 
-impl Part {
-    fn of(time: i64, interval: &Interval) -> Part {
-        Part { from: time, last: time, shared: interval.clone(), rows: 1 }
+impl<'s> Part<'s> {
+    fn of((sample, time, interval): &(&'s Sample, i64, Interval)) -> Part<'s> {
+        let users = BTreeSet::from([sample.user.as_str()]);
+        Part { from: *time, last: *time, shared: interval.clone(), rows: 1, users }
     }
 
     /// Takes a row that the ratio may give; whether it may.
-    fn take(&mut self, time: i64, interval: &Interval) -> bool {
+    fn take(&mut self, (sample, time, interval): &(&'s Sample, i64, Interval)) -> bool {
         let meets = self.shared.meets(interval);
         if meets {
             let shared = &self.shared;
@@ -38,7 +40,8 @@ impl Part {
                 low: shared.low.clone().max(interval.low.clone()),
                 high: shared.high.clone().min(interval.high.clone()),
             };
-            self.last = self.last.max(time);
+            self.last = self.last.max(*time);
+            self.users.insert(&sample.user);
             self.rows += 1;
         }
         meets
@@ -54,7 +57,7 @@ impl Inferred {
     pub(super) fn group_changes(&self, samples: &Samples) -> BTreeMap<String, Vec<i64>> {
         let by_group = self.said_of_groups(samples);
         let parted = by_group.iter().filter_map(|(group, said)| Some((*group, parts(said).filter(|parts| parts.len() > 1)?)));
-        let parted: BTreeMap<&str, Vec<Part>> = parted.collect();
+        let parted: BTreeMap<&str, Vec<Part<'_>>> = parted.collect();
         let stays = |group: &str, from: i64| {
             let others = by_group.iter().filter(|(other, _)| **other != group && !parted.contains_key(**other));
             others.flat_map(|(_, said)| said).any(|(_, time, _)| *time >= from)
@@ -86,25 +89,28 @@ impl Inferred {
 }
 
 /// The times with a ratio each; none where they are not clear. A row that neither its neighbours nor their ratio agree with is wrong by itself.
-fn parts(said: &Said<'_>) -> Option<Vec<Part>> {
-    let mut parts: Vec<Part> = Vec::new();
-    let mut now: Option<Part> = None;
-    for (row, (_, time, interval)) in said.iter().enumerate() {
+fn parts<'s>(said: &Said<'s>) -> Option<Vec<Part<'s>>> {
+    let mut parts: Vec<Part<'s>> = Vec::new();
+    let mut now: Option<Part<'s>> = None;
+    for (at, row) in said.iter().enumerate() {
         let Some(part) = &mut now else {
-            now = Some(Part::of(*time, interval));
+            now = Some(Part::of(row));
             continue;
         };
-        if part.take(*time, interval) {
+        if part.take(row) {
             continue;
         }
-        let next = &said[row + 1..];
+        let next = &said[at + 1..];
         let is_new = next.len() + 1 >= LEAST_ROWS && next[..LEAST_ROWS - 1].iter().all(|(_, _, next)| !part.shared.meets(next));
         if is_new || part.rows < LEAST_ROWS {
-            parts.extend(now.replace(Part::of(*time, interval)).filter(|part| part.rows >= LEAST_ROWS));
+            parts.extend(now.replace(Part::of(row)).filter(|part| part.rows >= LEAST_ROWS));
         }
     }
     parts.extend(now.filter(|part| part.rows >= LEAST_ROWS));
-    let is_clear = |pair: &[Part]| pair[0].last < pair[1].from && pair[0].ratio() != pair[1].ratio();
+    // Where nobody has rows before and after, it is the users whose ratios differ.
+    let is_clear = |pair: &[Part<'_>]| {
+        pair[0].last < pair[1].from && pair[0].ratio() != pair[1].ratio() && !pair[0].users.is_disjoint(&pair[1].users)
+    };
     let are_known = parts.len() <= MOST_PARTS && parts.iter().all(|part| part.ratio().is_some());
     (are_known && parts.windows(2).all(is_clear)).then_some(parts)
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fit::{ModelFit, Solved, most_wrong};
+use super::fit::{ModelFit, Solved};
 use super::interval::Interval;
 use super::sample::{Cell, Sample};
 use super::{Inferred, Samples};
@@ -30,6 +30,8 @@ pub struct Groups {
     printed: BTreeMap<Cell, BTreeSet<Ratio>>,
 }
 
+/// Of so many rows of a user one may be of a model whose price is not right yet.
+const MOST_OTHERS: usize = 5;
 /// A special ratio of a user rests on at least so many rows.
 const LEAST_ROWS: usize = 3;
 
@@ -57,12 +59,31 @@ impl Groups {
     }
 }
 
+impl Samples {
+    /// The ratios of the cells of which all rows that print theirs print the same one, to all its digits.
+    pub(super) fn printed_groups(&self) -> BTreeMap<Cell, Ratio> {
+        let mut printed: BTreeMap<&Cell, Option<Ratio>> = BTreeMap::new();
+        let samples = self.by_model.values().flat_map(BTreeMap::values).flat_map(|thinned| &thinned.rows);
+        for (sample, hints) in samples.filter_map(|sample| Some((sample, sample.hints.as_ref()?))) {
+            let own = Some(hints.group).filter(|_| hints.are_whole);
+            let known = printed.entry(&sample.cell).or_insert(own);
+            *known = known.filter(|ratio| own == Some(*ratio));
+        }
+        printed.into_iter().filter_map(|(cell, ratio)| Some((cell.clone(), ratio?))).collect()
+    }
+}
+
 impl Inferred {
     /// Takes all products apart.
     pub(super) fn separate(&mut self, samples: &Samples) {
         for (_, rows) in samples.in_order() {
             for (sample, hints) in rows.iter().filter_map(|sample| Some((sample, sample.hints.as_ref()?))) {
                 self.groups.printed.entry(sample.cell.clone()).or_default().insert(hints.group);
+            }
+        }
+        for (cell, ratio) in samples.printed_groups() {
+            if !self.groups.ratios.contains_key(&cell) {
+                self.groups.set(cell, ratio, Said::Solved);
             }
         }
         loop {
@@ -86,11 +107,11 @@ impl Inferred {
         }
     }
 
-    /// What models say of the groups that are not known yet: those whose own ratio is known, or all of enough rows.
-    fn parts(&self, known_only: bool) -> BTreeMap<Cell, Parts> {
+    /// What models say of the groups that are not known yet, by what is known of the ratio of each.
+    fn parts(&self, range: Range) -> BTreeMap<Cell, Parts> {
         let mut parts: BTreeMap<Cell, Parts> = BTreeMap::new();
-        for fit in self.fits().filter(|fit| known_only || fit.is_bounding()) {
-            let Some(model) = range(fit, known_only) else { continue };
+        for fit in self.fits() {
+            let Some(model) = range(fit) else { continue };
             for (cell, (interval, rows)) in fit.products.iter().filter(|(cell, _)| !self.groups.ratios.contains_key(*cell)) {
                 if let Some(interval) = interval.over(&model) {
                     parts.entry(cell.clone()).or_default().push((interval, *rows));
@@ -103,7 +124,7 @@ impl Inferred {
     /// Solves for the groups that the known models determine.
     fn solve_groups(&mut self) -> bool {
         let mut any = false;
-        for (cell, parts) in self.parts(true) {
+        for (cell, parts) in self.parts(sure) {
             let Some((interval, rows)) = Interval::shared(&parts) else { continue };
             let Some(value) = interval.one_of(&self.groups.hints(&cell), rows) else { continue };
             self.groups.ratios.insert(cell, (Solved { value: Some(value), interval, rows }, Said::Solved));
@@ -114,8 +135,8 @@ impl Inferred {
 
     /// Takes the simplest number for the group that most rows bound.
     fn take_simplest(&mut self) -> bool {
-        let bounded = [true, false].into_iter().find_map(|known_only| {
-            let parts = self.parts(known_only).into_iter();
+        let bounded = [sure, bounded, likely].into_iter().find_map(|range: Range| {
+            let parts = self.parts(range).into_iter();
             let shared = parts.filter_map(|(cell, parts)| Some((cell, Interval::shared(&parts)?)));
             shared.max_by_key(|(_, (_, rows))| *rows)
         });
@@ -125,13 +146,15 @@ impl Inferred {
         true
     }
 
-    /// Takes 1 for the group with most models whose ratio is open; of several that with most rows, then the first.
+    /// Takes 1 for the group whose rows print that, else for that with most models whose ratio is open; of several that with most rows, then the
+    /// first.
     fn take_one(&mut self) -> bool {
-        let mut counts: BTreeMap<&Cell, (usize, usize)> = BTreeMap::new();
+        let mut counts: BTreeMap<&Cell, (bool, usize, usize)> = BTreeMap::new();
         for (cell, (_, rows)) in self.fits().filter(|fit| fit.ratio.is_none()).flat_map(|fit| &fit.products) {
             if !self.groups.ratios.contains_key(cell) {
                 let count = counts.entry(cell).or_default();
-                *count = (count.0 + 1, count.1 + rows);
+                let prints_one = self.groups.hints(cell) == BTreeSet::from([Ratio::ONE]);
+                *count = (prints_one, count.1 + 1, count.2 + rows);
             }
         }
         let Some(cell) = counts.into_iter().rev().max_by_key(|(_, count)| *count).map(|(cell, _)| cell.clone()) else {
@@ -145,7 +168,7 @@ impl Inferred {
         true
     }
 
-    /// Users whose rows in a group (nearly) all have another ratio than the group, where the rows do not say so themselves.
+    /// Users whose rows in a group (nearly all) have another ratio than the group, where the rows do not say so themselves.
     pub(super) fn special(&self, samples: &Samples) -> BTreeSet<(String, String)> {
         let mut by_user: BTreeMap<(&str, &str), Parts> = BTreeMap::new();
         for (model, rows) in samples.in_order() {
@@ -158,7 +181,7 @@ impl Inferred {
         let is_special = |group: &str, parts: &Parts| {
             let ratio = self.groups.ratio(&Cell::of_group(group))?;
             let (interval, rows) = Interval::shared(parts)?;
-            let is_nearly_all = (parts.len() - rows) as u64 <= most_wrong(parts.len() as u64);
+            let is_nearly_all = (parts.len() - rows) * MOST_OTHERS <= parts.len();
             let agree = is_nearly_all && rows >= LEAST_ROWS && interval.determined(rows).is_some();
             Some(agree && !interval.holds(&ratio.into()))
         };
@@ -173,11 +196,20 @@ impl Inferred {
     }
 }
 
-/// The ratio of a model, or the numbers that it may be.
-fn range(fit: &ModelFit, known_only: bool) -> Option<Interval> {
-    let solved = fit.ratio.as_ref()?;
-    match solved.value {
-        Some(value) => Some(Interval::point(value)),
-        None => Some(solved.interval.clone()).filter(|_| !known_only),
-    }
+/// What is known of the ratio of a model; none where that is too little.
+type Range = fn(&ModelFit) -> Option<Interval>;
+
+fn sure(fit: &ModelFit) -> Option<Interval> {
+    fit.sure_ratio().map(Interval::point)
+}
+
+/// What enough rows leave of it.
+fn bounded(fit: &ModelFit) -> Option<Interval> {
+    let solved = fit.ratio.as_ref().filter(|_| fit.is_bounding())?;
+    Some(solved.value.map_or_else(|| solved.interval.clone(), Interval::point))
+}
+
+/// A number that hangs on rates that too few rows show.
+fn likely(fit: &ModelFit) -> Option<Interval> {
+    fit.ratio.as_ref()?.value.map(Interval::point)
 }

@@ -14,6 +14,9 @@ pub struct Interval {
 /// A number with this many digits is seldom somebody's choice.
 const SIMPLE_DIGITS: u32 = 6;
 const MIDDLE_PLACES: u32 = 15;
+/// What is less may as well be nothing; and the least rate of a class beside nothing.
+const NOTHING: Ratio = Ratio::new(3, -2);
+const LEAST_RATE: Ratio = Ratio::new(1, -2);
 /// Digits to which ends are divided.
 const PLACES: u32 = 24;
 
@@ -61,7 +64,7 @@ impl Interval {
     /// The decimal with the fewest digits, and the unit of its last digit.
     pub fn simplest(&self) -> Option<(Ratio, Exact)> {
         if self.holds(&Exact::zero()) {
-            return Some((Ratio::ZERO, Exact::from(1)));
+            return Some((Ratio::ZERO, NOTHING.into()));
         }
         (-3..=16).find_map(|places: i16| {
             let unit = Ratio::new(1, -places);
@@ -78,6 +81,13 @@ impl Interval {
         let width = self.high.clone() - self.low.clone();
         let digits = value.mantissa().unsigned_abs().checked_ilog10().map_or(1, |digits| digits + 1);
         (width * Interval::units_apart(rows, digits) <= unit).then_some(value)
+    }
+
+    /// The simplest number, where no other one within is as simple.
+    pub fn only(&self) -> Option<Ratio> {
+        let (value, unit) = self.simplest()?;
+        let unit = if value.is_zero() { LEAST_RATE.into() } else { unit };
+        (self.high.clone() - self.low.clone() < unit).then_some(value)
     }
 
     /// By how much the unit of the last digit must exceed the interval: the fewer rows and the more digits, the likelier is chance.

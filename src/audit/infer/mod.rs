@@ -11,6 +11,7 @@ mod changes;
 mod fit;
 mod groups;
 mod interval;
+mod joint;
 mod rates;
 mod sample;
 
@@ -102,8 +103,12 @@ impl Samples {
         self.by_model.values().flat_map(BTreeMap::values).all(|rows| rows.rows.is_empty())
     }
 
-    /// Solves for all ratios. `known` are the group ratios that are taken as given.
-    pub fn infer(mut self, known: &BTreeMap<String, Ratio>) -> Inferred {
+    /// Solves for all ratios. `known` are the group ratios that are taken as given; where there are none, that of `default` is taken as 1,
+    /// unless its rows print another one.
+    pub fn infer(mut self, known: Option<&BTreeMap<String, Ratio>>) -> Inferred {
+        let is_printed = self.printed_groups().contains_key(&Cell::of_group("default"));
+        let gauge = Some(("default".to_owned(), Ratio::ONE)).filter(|_| !is_printed).into_iter().collect();
+        let known = known.unwrap_or(&gauge);
         let mut inferred = Inferred::default();
         for _ in 0..ROUNDS {
             inferred = self.solve(&inferred.groups, known, &|_| Parting::Whole);
@@ -249,10 +254,6 @@ mod tests {
         &stretch.fit
     }
 
-    fn default_is_one() -> BTreeMap<String, Ratio> {
-        BTreeMap::from([("default".to_owned(), Ratio::ONE)])
-    }
-
     fn add(samples: &mut Samples, model: &str, group: &str, tokens: [i64; 3], rates: [&str; 4]) {
         let [model_ratio, completion, cache, group_ratio] = rates.map(ratio);
         let mut terms = Terms::tokens(model_ratio, group_ratio);
@@ -275,7 +276,7 @@ mod tests {
             add(&mut samples, "m", "vip", tokens, ["1.25", "4", "0.1", "0.85"]);
             add(&mut samples, "n", "vip", tokens, ["0.075", "3.5", "0.5", "0.85"]);
         }
-        let found = samples.infer(&default_is_one());
+        let found = samples.infer(None);
         let model = |name: &str| fit(&found, name).ratio.clone().unwrap().value;
         let rate = |name: &str, class| fit(&found, name).rates[&class].value;
         assert_eq!((model("m"), model("n")), (Some(ratio("1.25")), Some(ratio("0.075"))));
@@ -288,7 +289,7 @@ mod tests {
     fn a_small_charge_leaves_its_ratio_open() {
         let mut samples = Samples::default();
         add(&mut samples, "m", "default", [62, 0, 0], ["1.25", "1", "1", "1"]);
-        let found = samples.infer(&default_is_one());
+        let found = samples.infer(None);
         assert_eq!(fit(&found, "m").ratio.as_ref().unwrap().value, None);
     }
 
@@ -302,7 +303,7 @@ mod tests {
         for (tokens, completion) in [30_007, 90_011].into_iter().zip(completions) {
             add(&mut samples, "m", "default", [tokens / 3, tokens, 0], ["1.25", completion, "1", "1"]);
         }
-        let found = samples.infer(&default_is_one());
+        let found = samples.infer(None);
         assert_eq!(fit(&found, "m").rates[&Class::Output].is_sure(), expected, "{completions:?}");
     }
 
@@ -321,7 +322,7 @@ mod tests {
             terms.add(Class::Input, tokens, Ratio::ONE);
             observe(&mut samples, "m", "default", Points(20_000), &terms);
         }
-        let found = samples.infer(&default_is_one());
+        let found = samples.infer(None);
         let fit = fit(&found, "m");
         assert!(fit.per_call);
         assert_eq!(fit.ratio.as_ref().unwrap().value, Some(ratio("0.04")));

@@ -39,7 +39,7 @@ pub(super) fn best_rate(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class
 }
 
 /// How many rows of a class agree under a rate.
-fn rows_at(value: Ratio, rates: &PerClass<Ratio>, class: Class, cells: &Cells<'_>, groups: &Groups) -> usize {
+pub(super) fn rows_at(value: Ratio, rates: &PerClass<Ratio>, class: Class, cells: &Cells<'_>, groups: &Groups) -> usize {
     let mut rates = *rates;
     rates[class] = value;
     let product = |sample: &Sample| sample.product(&rates, groups.ratio(&sample.cell));
@@ -120,6 +120,80 @@ pub(super) fn rate_within(sample: &Sample, rates: &PerClass<Ratio>, class: Class
     let slope = one - none.clone();
     let is_straight = at(other) == none.clone() + slope.clone() * other;
     tokens.minus(&none).divided_by(&slope).filter(|_| is_straight)
+}
+
+/// A row whose charge is a straight line of a rate: what it comes to without the class and what the class adds, at ratios of 1, and its amount.
+struct Line {
+    rest: Exact,
+    slope: Exact,
+    amount: Interval,
+}
+
+impl Line {
+    fn of(sample: &Sample, rates: &PerClass<Ratio>, class: Class, group: Option<Ratio>) -> Option<Line> {
+        let mut rates = *rates;
+        rates[class] = Ratio::ZERO;
+        let rest = sample.weight(&rates);
+        rates[class] = Ratio::ONE;
+        let slope = sample.weight(&rates) - rest.clone();
+        Some(Line { rest, slope, amount: sample.by_tokens(group)? })
+    }
+
+    /// The products of model and group ratio at a rate; none where nothing is charged by it.
+    fn product(&self, rate: &Exact) -> Option<Interval> {
+        self.amount.divided_by(&(self.rest.clone() + self.slope.clone() * rate.clone()))
+    }
+}
+
+/// The simplest rate that all rows which agree allow, where they allow no other one as simple.
+pub(super) fn only_rate(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class, groups: &Groups) -> Option<Ratio> {
+    range(cells, rates, class, groups)?.only()
+}
+
+/// What the rows of all cells that agree leave of a rate, whatever the product of each cell is, if the other rates are right.
+fn range(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class, groups: &Groups) -> Option<Interval> {
+    let product = |sample: &Sample| sample.product(rates, groups.ratio(&sample.cell));
+    let cells = thinned(cells);
+    let shared = products(&cells, &product).0;
+    let mut all = Interval { low: Exact::zero(), high: MOST_RATE.into() };
+    for (cell, samples) in &cells {
+        let Some((of_cell, _)) = shared.get(cell) else { continue };
+        let agree = samples.iter().filter(|sample| product(sample).is_some_and(|own| of_cell.meets(&own)));
+        let lines: Vec<Line> = agree.filter_map(|sample| Line::of(sample, rates, class, groups.ratio(cell))).collect();
+        all.low = all.low.max(end(&lines, Exact::zero(), rates[class].into())?);
+        all.high = all.high.min(end(&lines, MOST_RATE.into(), rates[class].into())?);
+    }
+    Some(all)
+}
+
+/// No rate is above this.
+const MOST_RATE: Ratio = Ratio::new(1, 3);
+/// Each step leaves a pair of rows behind that do not agree, so that few are taken.
+const STEPS: usize = 60;
+
+/// From a rate on towards one that all rows agree on: the first on the way that they agree on.
+fn end(lines: &[Line], from: Exact, to: Exact) -> Option<Exact> {
+    let mut rate = from;
+    for _ in 0..STEPS {
+        let at = |line: &Line| line.product(&rate);
+        let least = lines.iter().filter_map(|line| Some((at(line)?.low, line))).max_by(|one, other| one.0.cmp(&other.0));
+        let most = lines.iter().filter_map(|line| Some((at(line)?.high, line))).min_by(|one, other| one.0.cmp(&other.0));
+        let (Some((low, one)), Some((high, other))) = (least, most) else { return Some(rate) };
+        if low <= high {
+            return Some(rate);
+        }
+        // Where the product that one row asks for at least is what the other one allows at most.
+        let (low, high) = (&one.amount.low, &other.amount.high);
+        let above = high.clone() * one.rest.clone() - low.clone() * other.rest.clone();
+        let below = low.clone() * other.slope.clone() - high.clone() * one.slope.clone();
+        let next = (!below.is_zero()).then(|| above.divided_by(&below, 24))?;
+        let is_nearer = (rate < next && next <= to) || (to <= next && next < rate);
+        if !is_nearer {
+            return Some(rate);
+        }
+        rate = next;
+    }
+    Some(rate)
 }
 
 /// Every so manieth row, so that no more than the limit are left.

@@ -55,6 +55,8 @@ pub struct Sample {
     /// What is charged beside the tokens at a group ratio of 1.
     beside: Exact,
     amount: Interval,
+    /// The same for a price per call, of which no gateway takes a point at least.
+    by_call: Interval,
     /// The row's own numbers, where they give its charge.
     pub hints: Option<Hints>,
     /// The gateway keeps the rates of cached and written tokens as prices by themselves. Here they are relative to the input all the same.
@@ -69,6 +71,8 @@ pub struct Hints {
     pub model: Ratio,
     pub per_call: bool,
     pub group: Ratio,
+    /// To all their digits.
+    pub are_whole: bool,
 }
 
 impl Sample {
@@ -93,7 +97,9 @@ impl Sample {
         if has_absolute {
             terms.surcharges.clear();
         }
-        let amount = amounts(whole, row.charged, &terms);
+        let by_call = amounts(whole, row.charged, &terms);
+        let is_in_points = matches!(row.charged, Charged::Points(_));
+        let amount = if is_in_points { with_minimum(whole, &by_call, &terms) } else { by_call.clone() };
         let terms = if has_absolute { linear(terms) } else { terms };
         (whole >= 0 && !is_held).then(|| Sample {
             time: row.time,
@@ -103,6 +109,7 @@ impl Sample {
             special: row.special,
             beside: pricing::price(&Terms { usage: PerClass::default(), ..terms.clone() }).amount,
             amount,
+            by_call,
             has_absolute,
             hints: row.printed.and_then(|printed| Hints::of(printed, points)),
             terms,
@@ -148,7 +155,11 @@ impl Sample {
 
     /// The amounts that are charged by token, where the group ratio is known or does not matter.
     pub fn by_tokens(&self, group: Option<Ratio>) -> Option<Interval> {
-        if self.has_tools() { Some(self.amount.minus(&(self.beside.clone() * group?))) } else { Some(self.amount.clone()) }
+        self.beside_tools(&self.amount, group)
+    }
+
+    fn beside_tools(&self, amount: &Interval, group: Option<Ratio>) -> Option<Interval> {
+        if self.has_tools() { Some(amount.minus(&(self.beside.clone() * group?))) } else { Some(amount.clone()) }
     }
 
     /// The products of model and group ratio that give the charge.
@@ -158,7 +169,7 @@ impl Sample {
 
     /// The products of a price per call and the group ratio that give the charge.
     pub fn call(&self, group: Option<Ratio>) -> Option<Interval> {
-        let mut amount = self.by_tokens(group)?;
+        let mut amount = self.beside_tools(&self.by_call, group)?;
         if self.terms.formula != Formula::Decimal {
             // Gateways that compute in float64 cut a price per call.
             amount.high = amount.high.max(amount.low.clone() + Exact::from(Ratio::new(15, -1)));
@@ -178,7 +189,7 @@ impl Hints {
         let is_laisky = printed.formula == Formula::Sum(Sum::Laisky);
         let printed_at_one = printed.with_model_ratio(Ratio::ONE);
         let rates = if is_laisky { linear(printed_at_one).rates } else { printed_at_one.rates };
-        (pricing::price(printed).points == points).then_some(Hints { rates, model, per_call, group: printed.group_ratio })
+        (pricing::price(printed).points == points).then_some(Hints { rates, model, per_call, group: printed.group_ratio, are_whole: printed.open.is_empty() })
     }
 }
 
@@ -202,32 +213,37 @@ fn points_of_tools(terms: &Terms) -> i64 {
 /// Above nothing, and below every amount.
 const LEAST_AMOUNT: Ratio = Ratio::new(1, -15);
 
-/// The amounts that a charge may have had before it was rounded.
-fn amounts(points: i64, charged: &Charged, terms: &Terms) -> Interval {
+/// The amounts that a charge may have had before it was rounded. `whole` are its points, with what was taken before or beside it.
+fn amounts(whole: i64, charged: &Charged, terms: &Terms) -> Interval {
     let (below, above) = match pricing::price(terms).rounding {
         Rounding::HalfAway => (Ratio::new(5, -1), Ratio::new(5, -1)),
         Rounding::Truncate => (Ratio::ZERO, Ratio::ONE),
         Rounding::Ceil => (Ratio::ONE, Ratio::ZERO),
     };
-    let digits = match charged {
-        Charged::Points(_) => Exact::zero(),
-        // Half of the last digit that is written.
+    // What money says beyond whole points, and half of the last digit that is written.
+    let (fraction, digits) = match charged {
+        Charged::Points(_) => (Exact::zero(), Exact::zero()),
         Charged::Money { amount, per_usd } => {
+            let in_points = |money: Exact| (money * terms.quota_per_unit).divided_by(&Exact::from(*per_usd), 12);
             let unit = Ratio::new(5, i16::try_from(amount.decimals()).map_or(0, |places| -places - 1));
-            (Exact::from(unit) * terms.quota_per_unit).divided_by(&Exact::from(*per_usd), 12)
+            let points = charged.points(terms.quota_per_unit);
+            (in_points(amount.clone()) - Exact::from(points), in_points(unit.into()))
         }
     };
-    let widest = |half: Ratio| Exact::from(half).max(digits.clone());
-    let low = Exact::from(points) - widest(below);
-    let high = Exact::from(points) + widest(above);
-    // A charge of one point may be the minimum. Where that holds for whatever is not free, a charge of nothing is of what is free, and one of
-    // a point is not.
+    let middle = Exact::from(whole) + fraction;
+    let low = (middle.clone() - below.into() - digits.clone()).max(Exact::zero());
+    // A charge of one point may be the minimum.
+    Interval { low: if whole <= 1 { Exact::zero() } else { low }, high: middle + above.into() + digits }
+}
+
+/// The same where a gateway takes a point at least. Where that holds for whatever is not free, a charge of nothing is of what is free, and one of a
+/// point is not.
+fn with_minimum(whole: i64, amount: &Interval, terms: &Terms) -> Interval {
     let has_minimum = |amount: Ratio| pricing::price(&terms.with_model_ratio(amount)).points == Points(1);
     let is_never_nothing = terms.minimum.after_rounding && has_minimum(LEAST_AMOUNT);
-    match points {
+    match whole {
         0 if is_never_nothing => Interval::point(Ratio::ZERO),
-        1 if is_never_nothing && !terms.minimum.for_free_groups => Interval { low: LEAST_AMOUNT.into(), high },
-        0 | 1 => Interval { low: Exact::zero(), high },
-        _ => Interval { low, high },
+        1 if is_never_nothing && !terms.minimum.for_free_groups => Interval { low: LEAST_AMOUNT.into(), ..amount.clone() },
+        _ => amount.clone(),
     }
 }

@@ -92,8 +92,7 @@ impl InferCommand {
         let mut notes = Notes { quota_per_unit: self.common.quota_per_unit(&logs.chosen.config), ..Notes::default() };
         let known = known_groups(&logs.chosen.config);
         notes.is_gauge_given = known.is_some();
-        let gauge = known.unwrap_or_else(|| BTreeMap::from([("default".to_owned(), Ratio::ONE)]));
-        let Solved { inferred, notes, .. } = self.best(&logs, notes, &gauge)?;
+        let Solved { inferred, notes, .. } = self.best(&logs, notes, known.as_ref())?;
         if let Some(text) = unfit_text(&notes).filter(|_| !self.common.quiet) {
             writeln!(err, "{text}")?;
         }
@@ -105,7 +104,7 @@ impl InferCommand {
     }
 
     /// What is solved by the gateway that was named. Where none was, and no row says which, by the one whose formula gives most rows.
-    fn best(&self, logs: &Logs<'_>, notes: Notes, gauge: &BTreeMap<String, Ratio>) -> Result<Solved, Failure> {
+    fn best(&self, logs: &Logs<'_>, notes: Notes, gauge: Option<&BTreeMap<String, Ratio>>) -> Result<Solved, Failure> {
         let named = self.common.profile(&logs.chosen.config)?;
         let mut best = self.solved(logs, notes.clone(), gauge, named)?;
         if named.is_some() || best.is_marked || self.is_read_once() {
@@ -129,7 +128,7 @@ impl InferCommand {
         &self,
         logs: &Logs<'_>,
         mut notes: Notes,
-        gauge: &BTreeMap<String, Ratio>,
+        gauge: Option<&BTreeMap<String, Ratio>>,
         profile: Option<Profile>,
     ) -> Result<Solved, Failure> {
         let (samples, rater) = self.samples(logs, &mut notes, profile)?;
@@ -201,9 +200,9 @@ impl InferCommand {
         })?;
         for (channel, (samples, group)) in by_channel {
             let ratio = inferred.groups.ratio(&Cell::of_group(&group));
-            let known = ratio.map(|ratio| (group, ratio)).into_iter().collect();
+            let known: BTreeMap<String, Ratio> = ratio.map(|ratio| (group, ratio)).into_iter().collect();
             let models = samples.models.clone();
-            let found = samples.infer(&known);
+            let found = samples.infer(Some(&known));
             notes.channels.insert(channel, ChannelNotes { models, found, ..ChannelNotes::default() });
         }
         Ok(())

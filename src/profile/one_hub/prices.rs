@@ -3,7 +3,6 @@
 use super::usage::{CLASSES, unpriced};
 use crate::config::{Config, ListedPrice, Map, MapName, ModelPrices, Number};
 use crate::exact::{Exact, Ratio};
-use crate::float;
 use crate::pricing::{Class, PerClass};
 use crate::profile::tables::{Known, Tables};
 
@@ -77,7 +76,8 @@ fn of_maps(model: &str, tables: &Tables<'_>) -> Option<Price> {
         return Some(call(price, Ratio::new(500, 0)));
     }
     let Some(input) = number(MapName::ModelRatio) else { return Some(fallback()) };
-    let output = number(MapName::CompletionRatio).and_then(|completion| float::product(input, completion)).unwrap_or(input);
+    // The gateway's own list has a price of the output, which is a short decimal: a product of floats may not be.
+    let output = number(MapName::CompletionRatio).map_or(input, |completion| ratio_of(Exact::from(input) * completion));
     let mut classes = unpriced();
     for (class, map) in [
         (Class::Cached, MapName::CacheRatio),

@@ -154,7 +154,10 @@ fn group_line(cell: &Cell, solved: &Solved, said: Said, notes: &Notes) -> Option
 
 /// A table for each time from which on a group had another ratio; the ratio before is that of the whole.
 fn write_group_periods(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
-    let mut changed = inferred.groups.ratios.iter().filter(|(cell, _)| cell.user.is_none() && cell.since.is_some()).peekable();
+    let mut cells: Vec<(&Cell, &(Solved, Said))> = inferred.groups.ratios.iter().filter(|(cell, _)| cell.user.is_none()).collect();
+    // A price that changed may look like a group ratio that did, until it is known.
+    cells.dedup_by(|(cell, (solved, _)), (before, (known, _))| cell.group == before.group && solved.value == known.value);
+    let mut changed = cells.into_iter().filter(|(cell, _)| cell.since.is_some()).peekable();
     while let Some((cell, (solved, said))) = changed.next() {
         let until = changed.peek().filter(|(next, _)| next.group == cell.group).and_then(|(next, _)| next.since);
         write_times(cell.since, until, out)?;
