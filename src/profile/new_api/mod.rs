@@ -20,7 +20,7 @@ pub use calculate::{Overrides, Request, calculate};
 pub use names::Names;
 pub use quote::points_of_a_dollar;
 pub use shape::{Counts, Shape};
-pub use tools::built_in as tool_prices;
+pub use tools::{built_in as tool_prices, in_force as tool_prices_in_force};
 
 use crate::config::Config;
 use crate::defaults;
