@@ -14,7 +14,7 @@ use crate::details::Details;
 use crate::exact::{Exact, Ratio};
 use crate::float::expr::Expression;
 use crate::log::{Field, LogEntry, Reading, Row};
-use crate::pricing::{Formula, Multiplier, Reason, Terms};
+use crate::pricing::{Multiplier, Reason, Terms};
 
 /// A request to be priced. The prompt includes cached and written tokens.
 #[derive(Clone, Debug, Default)]
@@ -82,13 +82,10 @@ pub fn calculate(
         quote => quote?,
     };
     apply(&mut quote, overrides, quota_per_unit);
-    let is_empty = usage.prompt.saturating_add(usage.completion) == 0;
     let mut terms = match expression_of(&asked, overrides, config)? {
         Some(priced) => expression::terms(&as_expression_sees(usage), &quote, &priced, quota_per_unit)?,
         None => terms::of(&usage, &quote, rules, quota_per_unit),
     };
-    // A request without tokens is free; one that is priced by call is priced without its tokens, which nobody types then.
-    terms.no_usage = rules.zero_rule && terms.formula == Formula::Decimal && is_empty;
     terms.multipliers.extend(request.multipliers.iter().map(|(name, value)| Multiplier { name: name.clone(), value: *value }));
     Ok(terms)
 }
@@ -137,6 +134,9 @@ fn usage(request: &Request) -> Usage<'_> {
         image_input: request.image_input,
         audio_within: (request.audio_input, request.audio_output),
         split_priced: true,
+        no_usage: request.prompt.saturating_add(request.completion) == 0,
+        // Nobody types the tokens of a call.
+        untold: true,
         tools: tools.collect(),
         ..Usage::default()
     }

@@ -36,6 +36,7 @@ fn add_call(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote, price: Ratio) {
     terms.formula = Formula::DecimalPrice;
     terms.price = price;
     terms.minimum = Minimum::NONE;
+    terms.no_usage &= !usage.untold;
     add_image_count(terms, usage, usage.image.map_or(1, |image| image.count));
     add_tools(terms, usage, quote);
 }
