@@ -1,5 +1,6 @@
 //! The file of `--balances`: JSON or CSV with user, before and after, in points.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde_json::Value;
@@ -15,7 +16,21 @@ pub fn load(path: &Path) -> Result<Vec<Opening>, Failure> {
     };
     let text = std::fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
     let openings = if text.trim_start().starts_with(['{', '[']) { of_json(&text) } else { of_csv(&text) };
-    openings.map_err(problem)
+    openings.and_then(once).map_err(problem)
+}
+
+/// Each user once: who is listed twice must have the same balances.
+fn once(openings: Vec<Opening>) -> Result<Vec<Opening>, String> {
+    let mut users: HashMap<(String, String), Opening> = HashMap::new();
+    let mut found = Vec::new();
+    for opening in openings {
+        match users.insert((opening.user.clone(), opening.user_id.clone()), opening.clone()) {
+            None => found.push(opening),
+            Some(other) if other == opening => {}
+            Some(_) => return Err(format!("user `{}` is listed twice, with different balances", opening.user)),
+        }
+    }
+    Ok(found)
 }
 
 fn of_json(text: &str) -> Result<Vec<Opening>, String> {
@@ -67,4 +82,16 @@ fn of_csv(text: &str) -> Result<Vec<Opening>, String> {
         });
     }
     Ok(openings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_listed_once() {
+        let read = |text: &str| of_csv(text).and_then(once);
+        assert_eq!(read("user,before,after\nann,1,2\nann,1,2\nbob,1,2\n").unwrap().len(), 2);
+        assert!(read("user,before,after\nann,1,2\nann,2,3\n").unwrap_err().contains("`ann` is listed twice"));
+    }
 }
