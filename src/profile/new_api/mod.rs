@@ -123,7 +123,7 @@ fn terms_of(asked: &Asked<'_, '_>, quote: &Quote, rules: &Rules) -> Result<Terms
     let (usage, quota_per_unit) = (asked.usage, asked.quota_per_unit);
     let mut terms = match &quote.expression {
         Some(Err(reason)) => return Err(*reason),
-        Some(Ok(priced)) => expression::terms(usage, quote, priced, quota_per_unit)?,
+        Some(Ok(priced)) => expression::terms(usage, expression::seen(usage), quote, priced, quota_per_unit)?,
         None if asked.entry.is_channel_test() => special::test_terms(usage, quote, quota_per_unit),
         None => terms::of(usage, quote, rules, quota_per_unit),
     };

@@ -193,23 +193,26 @@ fn is_default(group: &str) -> bool {
 
 /// The prices that the config gives; `own` are the row's, which stand in where the config's source cannot carry a number.
 pub fn of_config(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rules: &Rules) -> Result<Quote, Reason> {
+    in_group(of_model(asked, tables, own, rules)?, asked, tables, own)
+}
+
+/// The prices of the model alone.
+pub fn of_model(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rules: &Rules) -> Result<Quote, Reason> {
+    match tables.config.model_prices.get(asked.names.bare) {
+        Some(prices) => Ok(of_price_list(prices, asked.quota_per_unit)),
+        None => of_maps(asked, tables, own, rules),
+    }
+}
+
+/// With the ratio of the group, and the prices of tools.
+pub fn in_group(quote: Quote, asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>) -> Result<Quote, Reason> {
     let group = super::group::of_config(asked, tables, own.map(|quote| quote.group.value))?;
-    let mut quote = match tables.config.model_prices.get(asked.names.bare) {
-        Some(prices) => of_price_list(prices, asked.quota_per_unit),
-        None => of_maps(asked, tables, own, rules)?,
-    };
-    quote.group = group.figure;
-    quote.other_groups = group.others;
-    quote.tools = asked
-        .usage
-        .tools
-        .iter()
-        .map(|tool| match tools::price(tables, &tool.name, asked.names.bare) {
-            Some(price) if !tool.fixed_price => Figure::sure(price),
-            configured => tool.price.or(configured).map_or(Figure::any(Ratio::ZERO, Reason::UnknownModel), Figure::sure),
-        })
-        .collect();
-    Ok(quote)
+    let tools = asked.usage.tools.iter();
+    let tools = tools.map(|tool| match tools::price(tables, &tool.name, asked.names.bare) {
+        Some(price) if !tool.fixed_price => Figure::sure(price),
+        configured => tool.price.or(configured).map_or(Figure::any(Ratio::ZERO, Reason::UnknownModel), Figure::sure),
+    });
+    Ok(Quote { group: group.figure, other_groups: group.others, tools: tools.collect(), ..quote })
 }
 
 fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rules: &Rules) -> Result<Quote, Reason> {

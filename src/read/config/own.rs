@@ -171,6 +171,11 @@ fn model(reader: &mut Reader<'_>, key: &Key, table: &Table) {
         let message = format!("`{}`: more than one of per_second, per_image, per_call", shorten(&key.name));
         reader.error(Code::BadValue, &key.span, message, "keep the one that the model is billed by");
     }
+    let is_by_token = prices.of_a_call().is_none() && prices != ModelPrices::default();
+    if is_by_token && prices.input.is_none() {
+        let message = format!("`{}`: no price of `input`, and what is not said is not free", shorten(&key.name));
+        reader.error(Code::BadValue, &key.span, message, "write `input`, 0 where it is free");
+    }
     if let Some(node) = find(table, "expression")
         && let Some(text) = reader.words(node, "expression")
     {
