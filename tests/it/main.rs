@@ -5,6 +5,7 @@
 mod alike;
 mod balances;
 mod baseline;
+mod calc;
 mod cases;
 mod charges;
 mod compare;
