@@ -150,7 +150,7 @@ impl CalcCommand {
         }
         self.tell_groups(config, err)?;
         let calculations = self.calculations(config, profile)?;
-        self.tell_classes(&calculations, profile, err)?;
+        self.tell_classes(&calculations, err)?;
         let extras = Extras { currency: self.currency(config)?, bonus: self.bonus.or(config.bonus) };
         match self.format {
             Format::Json => write_json(&calculations, out)?,
@@ -192,7 +192,7 @@ impl CalcCommand {
     }
 
     /// Classes that the gateway does not tell apart are priced as what they are within.
-    fn tell_classes(&self, calculations: &[Calculation], profile: Profile, err: &mut dyn Write) -> io::Result<()> {
+    fn tell_classes(&self, calculations: &[Calculation], err: &mut dyn Write) -> io::Result<()> {
         let holds = |classes: &[Class]| {
             let by_token =
                 |terms: &Terms| terms.formula.mode() != Mode::Tokens || classes.iter().any(|class| terms.usage[*class] != 0);
@@ -207,7 +207,7 @@ impl CalcCommand {
             ("--audio-output", self.audio_output, &[Class::AudioOutput]),
         ];
         for (flag, _, _) in typed.into_iter().filter(|(_, tokens, classes)| *tokens != 0 && !self.common.quiet && !holds(classes)) {
-            writeln!(err, "note: {profile} has no price of its own for `{flag}`: such tokens count as what they are within")?;
+            writeln!(err, "note: no price of its own is known for `{flag}`: such tokens count as what they are within")?;
         }
         Ok(())
     }
@@ -233,11 +233,12 @@ impl CalcCommand {
     fn tell_groups(&self, config: &Config, err: &mut dyn Write) -> io::Result<()> {
         let mut known = known_groups(config);
         known.extend(config.groups.keys().cloned());
-        let unknown = |group: &&String| *group != "all" && *group != "default" && !known.contains(group);
-        for group in self.group.iter().filter(unknown).filter(|_| !self.common.quiet) {
+        let groups = self.groups(config);
+        let unknown = |group: &&String| !known.contains(group) && self.group_ratio.is_none();
+        for group in groups.iter().filter(unknown).filter(|_| !self.common.quiet) {
             writeln!(err, "note: no group `{group}` is known, so that its ratio is 1; known are {}", known.join(", "))?;
         }
-        for group in self.groups(config).iter().filter(|_| !self.common.quiet) {
+        for group in groups.iter().filter(|_| !self.common.quiet) {
             for model in self.model.iter().filter(|model| !is_held(group, model, "", config)) {
                 writeln!(err, "note: group `{group}` does not hold `{model}`")?;
             }

@@ -91,7 +91,11 @@ fn what_the_gateway_does_not_tell_apart_is_said() {
     let flags = ["--profile", "one-api", "--model", "gpt-4o", "--prompt", "1000", "--cached", "200"];
     check(&flags, 2500);
     let done = calc(&flags);
-    assert!(done.err.contains("a fresh one-api") && done.err.contains("no price of its own for `--cached`"), "{}", done.err);
+    assert!(
+        done.err.contains("a fresh one-api") && done.err.contains("no price of its own is known for `--cached`"),
+        "{}",
+        done.err
+    );
 }
 
 #[test]
@@ -101,4 +105,24 @@ fn a_model_that_the_group_does_not_hold_is_said() {
     let flags = ["--config", &moleapi, "--config", &config, "--group", "k", "--model", "gpt-4o", "--input", "1000"];
     check(&flags, 625);
     assert!(calc(&flags).err.contains("note: group `k` does not hold `gpt-4o`"));
+}
+
+/// A real charge of a gateway: 130 tokens of audio at 1 USD per 1M, beside images at 5/3.
+#[test]
+fn audio_is_priced_as_the_gateway_does() {
+    let (_folder, config) = config(
+        "[group_ratio]\ntie = 1.15\n[cache_ratio]\n\"gemini-2.5-flash\" = 0.25\n[image_ratio]\n\"gemini-2.5-flash\" = 1.6666667\n",
+    );
+    let usage = ["--prompt", "395", "--cached", "131", "--audio-input", "130", "--image-input", "38", "--output", "15552"];
+    check(&[&["--config", &config, "--model", "gemini-2.5-flash", "--group", "tie"], &usage[..]].concat(), 22_464);
+}
+
+#[test]
+fn audio_without_a_price_is_text() {
+    // (1000 + 10 · 4) · 1.25
+    check(&["--model", "gpt-4o", "--input", "970", "--audio-input", "30", "--audio-output", "10"], 1300);
+    check(&["--input-price", "2.5", "--output-price", "10", "--input", "970", "--audio-input", "30", "--audio-output", "10"], 1300);
+    let (_folder, config) = config("[model.m]\ninput = 2.5\noutput = 10\naudio_input = 40\naudio_output = 80\n");
+    // 1000 · 1.25 + 30 · 20 + 10 · 40
+    check(&["--config", &config, "--model", "m", "--input", "1000", "--audio-input", "30", "--audio-output", "10"], 2250);
 }

@@ -180,6 +180,7 @@ fn bare(overrides: &Overrides) -> Result<Quote, Reason> {
         image: one,
         audio: one,
         audio_completion: one,
+        audio_as_text: true,
         separate_audio: None,
         group: one,
         other_groups: Vec::new(),
