@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::outcome::Failure;
 use crate::audit::Opening;
+use crate::log::whole;
 
 /// Reads the balances.
 pub fn load(path: &Path) -> Result<Vec<Opening>, Failure> {
@@ -53,15 +54,16 @@ fn opening(name: Option<&str>, row: &Value) -> Result<Opening, String> {
         || ["user", "username", "name"].map(text).into_iter().find(|n| !n.is_empty()).unwrap_or_default(),
         str::to_owned,
     );
-    let points = |key: &str| match row.get(key).and_then(Value::as_i64) {
-        Some(points) => Ok(points),
-        None => Err(format!("user `{user}`: `{key}` is no whole number of points")),
-    };
+    let points = |key: &str| whole(&text(key)).ok_or_else(|| format!("user `{user}`: `{key}` is no whole number of points"));
     Ok(Opening { before: points("before")?, after: points("after")?, user_id: text("user_id"), user })
 }
 
 fn of_csv(text: &str) -> Result<Vec<Opening>, String> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+    let text = text.trim_start_matches('\u{feff}');
+    let head = text.lines().next().unwrap_or("");
+    let delimiter = [b',', b';', b'\t'].into_iter().max_by_key(|mark| head.bytes().filter(|byte| byte == mark).count());
+    let mut reader = csv::ReaderBuilder::new();
+    let mut reader = reader.delimiter(delimiter.unwrap_or(b',')).trim(csv::Trim::All).from_reader(text.as_bytes());
     let header = reader.headers().map_err(|error| error.to_string())?.clone();
     let column = |names: &[&str]| header.iter().position(|name| names.contains(&name.to_lowercase().as_str()));
     let needed = |names: &[&str]| column(names).ok_or_else(|| format!("no column `{}`", names[0]));
@@ -72,7 +74,7 @@ fn of_csv(text: &str) -> Result<Vec<Opening>, String> {
         let record = record.map_err(|error| error.to_string())?;
         let cell = |index: usize| record.get(index).unwrap_or("");
         let points = |index: usize| {
-            cell(index).parse().map_err(|_| format!("user `{}`: `{}` is no whole number of points", cell(user), cell(index)))
+            whole(cell(index)).ok_or_else(|| format!("user `{}`: `{}` is no whole number of points", cell(user), cell(index)))
         };
         openings.push(Opening {
             user: cell(user).to_owned(),
@@ -87,6 +89,21 @@ fn of_csv(text: &str) -> Result<Vec<Opening>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_and_columns_are_as_spreadsheets_write_them() {
+        for text in
+            ["user,before,after\nann,\"1,000\",2\n", "user;before;after\nann;1000;2\n", "user\tbefore\tafter\nann\t1e3\t2.0\n"]
+        {
+            let openings = of_csv(text).unwrap();
+            assert_eq!((openings[0].before, openings[0].after), (1000, 2), "{text}");
+        }
+        assert_eq!(of_json(r#"[{"user": "ann", "before": "1,000", "after": 2}]"#).unwrap()[0].before, 1000);
+        assert!(
+            of_csv("user,before,after\nann,1.5,2\n").is_err()
+                && of_json(r#"[{"user": "ann", "before": null, "after": 2}]"#).is_err()
+        );
+    }
 
     #[test]
     fn a_user_is_listed_once() {
