@@ -335,7 +335,7 @@ mod tests {
         let tables = "CREATE TABLE options (key text, value text); CREATE TABLE channels (id integer, type integer, name text); INSERT INTO channels VALUES (3, 33, 'one')";
         rusqlite::Connection::open(&path).unwrap().execute_batch(tables).unwrap();
         let (code, _, err) = run(&["show", path.to_str().unwrap()]);
-        assert_eq!((code, err.as_str()), (0, "note: not shown, since quota's own words cannot say it: 1 channels\n"));
+        assert_eq!((code, err.as_str()), (0, "note: not shown, since quota's own words cannot say it: channels (1)\n"));
     }
 
     #[test]

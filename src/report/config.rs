@@ -55,7 +55,7 @@ pub fn omitted(config: &Config) -> Vec<String> {
         ("compiled-in prices that are more than ratios", tariffs.filter(|tariff| has_more(tariff)).count()),
         ("charges of tasks", config.task_charges.len()),
     ];
-    parts.into_iter().filter(|(_, count)| *count > 0).map(|(part, count)| format!("{count} {part}")).collect()
+    parts.into_iter().filter(|(_, count)| *count > 0).map(|(part, count)| format!("{part} ({count})")).collect()
 }
 
 fn table(config: &Config) -> Table {
