@@ -429,12 +429,15 @@ impl<'r> Cell<'r> {
 /// The token name and the content of a test of a channel.
 const TEST: &str = "模型测试";
 
-/// A whole number; thousands separators (`1,234`) and an idle fraction (`12.0`) are allowed.
-fn whole(text: &str) -> Option<i64> {
+/// A whole number; thousands separators (`1,234`), an idle fraction (`12.0`) and an exponent (`1e3`) are allowed.
+pub fn whole(text: &str) -> Option<i64> {
     if let Ok(number) = text.parse() {
         return Some(number);
     }
     let text = ungrouped(text);
+    if text.contains(['e', 'E']) {
+        return text.parse::<Ratio>().ok()?.whole();
+    }
     match text.split_once('.') {
         Some((whole, zeros)) if !zeros.is_empty() && zeros.bytes().all(|b| b == b'0') => whole.parse().ok(),
         Some(_) => None,
@@ -541,9 +544,18 @@ mod tests {
 
     #[test]
     fn numbers_may_carry_thousands_separators() {
-        for (text, number) in
-            [("1,234", Some(1234)), ("12.0", Some(12)), ("1,5", None), ("12.5", None), ("-1,000,000", Some(-1_000_000))]
-        {
+        for (text, number) in [
+            ("1,234", Some(1234)),
+            ("12.0", Some(12)),
+            ("1,5", None),
+            ("12.5", None),
+            ("-1,000,000", Some(-1_000_000)),
+            ("1e3", Some(1000)),
+            ("-1.5E+05", Some(-150_000)),
+            ("1.5e0", None),
+            ("1e400", None),
+            ("e", None),
+        ] {
             assert_eq!(whole(text), number, "{text}");
         }
     }

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 
 use super::Judged;
+use super::policy::Policy;
+use super::watch::{group_of, is_held};
 use crate::config::{Config, Found, MapName};
 use crate::defaults;
 use crate::details::Details;
@@ -138,6 +140,9 @@ impl Comparison {
         let terms = match &self.target {
             Target::Group(group) => in_group(group, entry, judged, context)?,
             Target::Model(model) => {
+                if !is_held(group_of(entry), model, "", context.config) {
+                    return Err(Policy::ModelNotInGroup.word());
+                }
                 let other = LogEntry { model, upstream_model: "", ..entry.clone() };
                 let context = Context { basis: Basis::Config, ..*context };
                 rated(&other, profile, &context, &mut self.memory)?
@@ -155,11 +160,14 @@ impl Comparison {
     }
 }
 
-/// The row's own terms at another group's ratio. Console tests have no group.
+/// The row's own terms at the ratio of another group that holds its model. Console tests have no group.
 fn in_group(group: &str, entry: &LogEntry<'_>, judged: &Judged, context: &Context<'_>) -> Result<Terms, &'static str> {
     let terms = judged.terms.clone().ok_or("no-ratios")?;
     if matches!(judged.quirk, Some((Quirk::ChannelTest, _))) {
         return Ok(terms);
+    }
+    if !is_held(group, entry.model, entry.content, context.config) {
+        return Err(Policy::ModelNotInGroup.word());
     }
     let ratio = group_ratio(group, entry, context.config).ok_or("ratio-unknown")?;
     Ok(terms.with(Slot::GroupRatio, ratio))

@@ -27,7 +27,8 @@ impl Filter {
             && names(&self.users, entry.user)
     }
 
-    fn admits_time(&self, time: Option<i64>) -> bool {
+    /// Whether a row of that time is looked at, whatever it is.
+    pub fn admits_time(&self, time: Option<i64>) -> bool {
         match time {
             Some(time) => self.since.is_none_or(|since| since <= time) && self.until.is_none_or(|until| time < until),
             None => self.since.is_none() && self.until.is_none(),

@@ -35,7 +35,7 @@ pub use redact::{Hides, Names, Redaction};
 pub use repeats::{Hint, Repeats, RequestKey};
 pub use summary::{DriftKey, Plain, PlainWrong, QuirkKey, Summary};
 pub use totals::{By, CaseTally, Cases, Span, Tally, Totals};
-pub use watch::Watch;
+pub use watch::{Watch, is_held};
 
 use std::borrow::Cow;
 

@@ -76,10 +76,10 @@ impl Watch {
         let names = self.redaction.names(entry);
         let named = names.put_into(entry);
         let group = group_of(entry);
+        if !is_held(group, entry.model, entry.content, config) {
+            seen.push(Policy::ModelNotInGroup);
+        }
         if let Some(rules) = config.groups.get(group) {
-            if !holds(rules, entry, config) {
-                seen.push(Policy::ModelNotInGroup);
-            }
             self.limits.count(&named, group, rules);
         }
         if !by_backup && self.routes.is_by_fallback(&named, group, config) {
@@ -114,12 +114,14 @@ pub fn who(entry: &LogEntry<'_>) -> String {
     }
 }
 
-/// Whether the group holds the model: by the name that was asked for, or by the wildcard that the gateway folds it to.
-fn holds(rules: &GroupRules, entry: &LogEntry<'_>, config: &Config) -> bool {
-    let names = Names::of(entry.model, entry.content);
+/// Whether the group holds the model: by the name that was asked for, or by the wildcard that the gateway folds it to. `content` is
+/// that of the row.
+pub fn is_held(group: &str, model: &str, content: &str, config: &Config) -> bool {
+    let Some(rules) = config.groups.get(group) else { return true };
+    let names = Names::of(model, content);
     let lists = |rules: &GroupRules| [names.bare, names.folded].into_iter().any(|name| rules.lists(name));
     let is_listed = || config.groups.values().any(|other| other.listed_only && lists(other));
-    entry.model.is_empty() || lists(rules) || (rules.listed_only && !is_listed())
+    model.is_empty() || lists(rules) || (rules.listed_only && !is_listed())
 }
 
 /// Whose requests are counted together.

@@ -16,7 +16,9 @@ use super::redact::RedactArgs;
 use super::statements::Statements;
 use super::{Chosen, Common};
 use crate::alike::{Alike, Largest};
-use crate::audit::{Asked, Auditor, Balances, Class, Filter, Finding, Past, Policy, Redaction, Repeats, Span, Summary, Verdict};
+use crate::audit::{
+    Asked, Auditor, Balances, Class, Filter, Finding, Opening, Past, Policy, Redaction, Repeats, Span, Summary, Verdict,
+};
 use crate::details::Details;
 use crate::log::{LogEntry, Place, Row};
 use crate::partial::{PartInput, Partial, Settings};
@@ -171,7 +173,7 @@ impl<'c> Run<'c> {
             by: self.command.by.by(),
         };
         let books = match &self.command.balances {
-            Some(path) => Balances::new(super::balances::load(path)?),
+            Some(path) => Balances::new(self.watched(super::balances::load(path)?)),
             None => Balances::default(),
         };
         let mut past = Past::new(Repeats::among(self.command.logs.files.len()));
@@ -193,6 +195,12 @@ impl<'c> Run<'c> {
         report.summary.policy.merge(kept.past.watch.close());
         let books = if self.redaction.is_on() { self.renamed(kept.books) } else { kept.books };
         Ok(Audited { report, pricings, books })
+    }
+
+    /// The balances of the users whose charges are looked at.
+    fn watched(&self, openings: Vec<Opening>) -> Vec<Opening> {
+        let users = &self.auditor.filter.users;
+        openings.into_iter().filter(|opening| users.is_empty() || users.contains(&opening.user)).collect()
     }
 
     fn renamed(&self, books: Balances) -> Balances {
@@ -320,7 +328,8 @@ impl Visitor for Rows<'_, '_> {
         if let Some(alike) = &mut self.alike {
             alike.learn(entry, &verdict, lesson.filter(|_| counts_wrong || verdict.class == Class::Matched));
         }
-        if !self.kept.books.is_empty() && verdict.skip != Some(Skip::Repeated) {
+        let is_left_out = matches!(verdict.skip, Some(Skip::Repeated | Skip::Filtered));
+        if !self.kept.books.is_empty() && !is_left_out && self.run.auditor.filter.admits_time(entry.time) {
             book(entry, &context, &mut self.kept.books);
         }
         self.run.note(row.place, Some(entry), verdict, row.info, self.report, self.outputs)

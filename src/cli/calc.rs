@@ -7,13 +7,14 @@ use clap::{Args, ValueEnum};
 
 use super::outcome::Failure;
 use super::{Common, number, positive};
+use crate::audit::is_held;
 use crate::config::{Config, Currency, Map, MapName};
 use crate::defaults;
 use crate::exact::Ratio;
 use crate::float::expr::Expression;
-use crate::pricing::Reason;
-use crate::profile::Profile;
+use crate::pricing::{Allowed, Class, Mode, Reason, Slot, Terms};
 use crate::profile::new_api::{Overrides, Request, Rules, calculate};
+use crate::profile::{Basis, Context, Profile, is_veloera, of_request};
 use crate::report::calc::{Calculation, Extras, write_json, write_table};
 use crate::report::issues;
 
@@ -138,19 +139,18 @@ impl CalcCommand {
     /// Prices the request; the exit code.
     pub fn run(self, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
         let chosen = self.common.load(err)?;
+        let config = &chosen.config;
+        let profile = self.profile(config)?;
         if !chosen.given && !self.common.quiet && self.needs_prices() {
+            let gateway = if profile == Profile::Exact { Profile::NewApi } else { profile };
             writeln!(
                 err,
-                "note: priced with the built-in defaults of a fresh new-api (`quota config defaults`); `--config` names your own"
+                "note: priced with the built-in defaults of a fresh {gateway} (`quota config defaults`); `--config` names your own"
             )?;
         }
-        let config = &chosen.config;
         self.tell_groups(config, err)?;
-        let rules = match self.common.profile(config)? {
-            Some(Profile::Exact) => Rules::DOCUMENT,
-            _ => Rules::OF_2026,
-        };
-        let calculations = self.calculations(config, &rules)?;
+        let calculations = self.calculations(config, profile)?;
+        self.tell_classes(&calculations, err)?;
         let extras = Extras { currency: self.currency(config)?, bonus: self.bonus.or(config.bonus) };
         match self.format {
             Format::Json => write_json(&calculations, out)?,
@@ -159,13 +159,66 @@ impl CalcCommand {
         Ok(0)
     }
 
+    /// Whose rules price the request: without a word of it those that an audit takes for a plain log.
+    fn profile(&self, config: &Config) -> Result<Profile, Failure> {
+        let asked = self.common.profile(config)?;
+        let flags = self.flags_of_new_api();
+        let profile = match asked {
+            Some(profile) => profile,
+            None if flags.is_empty() && is_veloera(config) => Profile::Veloera,
+            None => Profile::NewApi,
+        };
+        if flags.is_empty() || matches!(profile, Profile::NewApi | Profile::Exact) {
+            return Ok(profile);
+        }
+        let hint = "write the prices into a config, or take `--profile new-api`".to_owned();
+        Err(Failure::usage(format!("the rules of {profile} do not take {}", flags.join(", ")), Some(hint)))
+    }
+
+    /// The flags that were typed and only the rules of new-api take.
+    fn flags_of_new_api(&self) -> Vec<&'static str> {
+        let flags = [
+            ("`--tool`", !self.tool.is_empty()),
+            ("`--multiplier`", !self.multiplier.is_empty()),
+            ("`--expr`", self.expr.is_some()),
+            ("`--model-ratio`", self.model_ratio.is_some()),
+            ("`--completion-ratio`", self.completion_ratio.is_some()),
+            ("`--cache-ratio`", self.cache_ratio.is_some()),
+            ("`--model-price`", self.model_price.is_some()),
+            ("`--input-price`", self.input_price.is_some()),
+            ("`--output-price`", self.output_price.is_some()),
+        ];
+        flags.into_iter().filter(|(_, is_typed)| *is_typed).map(|(flag, _)| flag).collect()
+    }
+
+    /// Classes that the gateway does not tell apart are priced as what they are within.
+    fn tell_classes(&self, calculations: &[Calculation], err: &mut dyn Write) -> io::Result<()> {
+        let holds = |classes: &[Class]| {
+            let by_token =
+                |terms: &Terms| terms.formula.mode() != Mode::Tokens || classes.iter().any(|class| terms.usage[*class] != 0);
+            calculations.iter().all(|calculation| by_token(&calculation.terms))
+        };
+        let typed: [(&str, i64, &[Class]); 6] = [
+            ("--cached", self.cached, &[Class::Cached, Class::CacheRead]),
+            ("--cache-write", self.cache_write, &[Class::CacheWrite, Class::CacheWrite5m]),
+            ("--cache-write-1h", self.cache_write_1h, &[Class::CacheWrite, Class::CacheWrite1h]),
+            ("--image-input", self.image_input, &[Class::ImageInput]),
+            ("--audio-input", self.audio_input, &[Class::AudioInput]),
+            ("--audio-output", self.audio_output, &[Class::AudioOutput]),
+        ];
+        for (flag, _, _) in typed.into_iter().filter(|(_, tokens, classes)| *tokens != 0 && !self.common.quiet && !holds(classes)) {
+            writeln!(err, "note: no price of its own is known for `{flag}`: such tokens count as what they are within")?;
+        }
+        Ok(())
+    }
+
     /// Whether anything of the price comes from the config or the defaults.
     fn needs_prices(&self) -> bool {
         let priced = self.expr.is_some() || self.model_price.is_some() || self.model_ratio.or(self.input_price).is_some();
         !priced || !self.model.is_empty()
     }
 
-    fn calculations(&self, config: &Config, rules: &Rules) -> Result<Vec<Calculation>, Failure> {
+    fn calculations(&self, config: &Config, profile: Profile) -> Result<Vec<Calculation>, Failure> {
         if self.model.is_empty() && self.needs_prices() && self.output_price.is_none() {
             let hint = "name a model with `--model`, or prices with `--input-price` and `--output-price`".to_owned();
             return Err(Failure::usage("nothing to price".to_owned(), Some(hint)));
@@ -173,16 +226,22 @@ impl CalcCommand {
         let models = if self.model.is_empty() { vec![String::new()] } else { self.model.clone() };
         let groups = self.groups(config);
         let pairs = models.iter().flat_map(|model| groups.iter().map(move |group| (model, group)));
-        pairs.map(|(model, group)| self.calculation(config, rules, model, group)).collect()
+        pairs.map(|(model, group)| self.calculation(config, profile, model, group)).collect()
     }
 
     /// A group that the config does not name counts as 1, which may be a slip of the pen.
     fn tell_groups(&self, config: &Config, err: &mut dyn Write) -> io::Result<()> {
         let mut known = known_groups(config);
         known.extend(config.groups.keys().cloned());
-        let unknown = |group: &&String| *group != "all" && *group != "default" && !known.contains(group);
-        for group in self.group.iter().filter(unknown).filter(|_| !self.common.quiet) {
+        let groups = self.groups(config);
+        let unknown = |group: &&String| !known.contains(group) && self.group_ratio.is_none();
+        for group in groups.iter().filter(unknown).filter(|_| !self.common.quiet) {
             writeln!(err, "note: no group `{group}` is known, so that its ratio is 1; known are {}", known.join(", "))?;
+        }
+        for group in groups.iter().filter(|_| !self.common.quiet) {
+            for model in self.model.iter().filter(|model| !is_held(group, model, "", config)) {
+                writeln!(err, "note: group `{group}` does not hold `{model}`")?;
+            }
         }
         Ok(())
     }
@@ -194,8 +253,17 @@ impl CalcCommand {
         if self.group.iter().any(|group| group == "all") { known_groups(config) } else { self.group.clone() }
     }
 
-    fn calculation(&self, config: &Config, rules: &Rules, model: &str, group: &str) -> Result<Calculation, Failure> {
+    fn calculation(&self, config: &Config, profile: Profile, model: &str, group: &str) -> Result<Calculation, Failure> {
         let request = self.request(model, group);
+        let terms = match profile {
+            Profile::NewApi => self.by_new_api(&request, config, &Rules::OF_2026),
+            Profile::Exact => self.by_new_api(&request, config, &Rules::DOCUMENT),
+            profile => self.by_gateway(&request, config, profile),
+        }?;
+        Ok(Calculation { model: model.to_owned(), group: group.to_owned(), terms, requests: self.requests })
+    }
+
+    fn by_new_api(&self, request: &Request, config: &Config, rules: &Rules) -> Result<Terms, Failure> {
         let overrides = Overrides {
             expression: self.expression()?,
             model_ratio: self.model_ratio,
@@ -207,18 +275,44 @@ impl CalcCommand {
             output_price: self.output_price,
         };
         let quota_per_unit = self.common.quota_per_unit(config);
-        let terms = calculate(&request, &overrides, config, quota_per_unit, rules).map_err(|_| no_price(config, model))?;
-        if let Some(open) = terms.open.first() {
+        let terms = calculate(request, &overrides, config, quota_per_unit, rules);
+        let terms = terms.map_err(|_| self.no_price(config, &request.model))?;
+        match terms.open.first() {
+            None => Ok(terms),
             // The model has a price, or there were no terms.
-            if open.reason == Reason::UnknownModel {
+            Some(open) if open.reason == Reason::UnknownModel => {
                 let tools: Vec<String> = self.tool.iter().map(|(name, _)| format!("`{name}`")).collect();
                 let hint = "a config names prices of tools under `[tool_price]`".to_owned();
-                return Err(Failure::unpriced(format!("no price for a tool of {}", tools.join(", ")), Some(hint)));
+                Err(Failure::unpriced(format!("no price for a tool of {}", tools.join(", ")), Some(hint)))
             }
-            let message = format!("the price of `{model}` in group `{group}` is not known: {}", open.reason.word());
-            return Err(Failure::unpriced(message, Some("name the missing ratio with a flag, or another config".to_owned())));
+            Some(open) => Err(unknown(request, open.reason, "name the missing ratio with a flag, or another config")),
         }
-        Ok(Calculation { model: model.to_owned(), group: group.to_owned(), terms, requests: self.requests })
+    }
+
+    /// By the rules of another gateway, as its rows are priced. What only a row can tell is presumed.
+    fn by_gateway(&self, request: &Request, config: &Config, profile: Profile) -> Result<Terms, Failure> {
+        let hint = "it may hang on what only a row tells, such as its channel; another config may say more";
+        let veloera = profile == Profile::Veloera;
+        let quota_per_unit = self.common.quota_per_unit(config);
+        let context = Context { config, basis: Basis::Config, quota_per_unit, veloera, other_mode: false };
+        let terms = of_request(profile, request, &context).map_err(|reason| match reason {
+            Reason::UnknownModel => self.no_price(config, &request.model),
+            reason => unknown(request, reason, hint),
+        })?;
+        let open = terms.open.iter().find(|open| matches!(open.allowed, Allowed::Any | Allowed::Presumed));
+        match (open, self.group_ratio) {
+            (Some(open), _) => Err(unknown(request, open.reason, hint)),
+            (None, Some(ratio)) => Ok(terms.with(Slot::GroupRatio, ratio)),
+            (None, None) => Ok(terms),
+        }
+    }
+
+    fn no_price(&self, config: &Config, model: &str) -> Failure {
+        if model.is_empty() && self.output_price.is_some() {
+            let hint = "name it with `--input-price`, 0 where it is free".to_owned();
+            return Failure::unpriced("no price for input".to_owned(), Some(hint));
+        }
+        no_price(config, model)
     }
 
     fn expression(&self) -> Result<Option<Arc<Expression>>, Failure> {
@@ -258,6 +352,12 @@ impl CalcCommand {
             }
         }
     }
+}
+
+fn unknown(request: &Request, reason: Reason, hint: &str) -> Failure {
+    let of_model = if request.model.is_empty() { String::new() } else { format!(" of `{}`", request.model) };
+    let message = format!("the price{of_model} in group `{}` is not known: {}", request.group, reason.word());
+    Failure::unpriced(message, Some(hint.to_owned()))
 }
 
 /// The groups of the config, or those of a fresh gateway.

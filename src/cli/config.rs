@@ -211,6 +211,10 @@ impl Show {
         let comments: Vec<String> =
             sources.map(|source| format!("source: {} ({}, sha256 {})", source.name, source.format, source.sha256)).collect();
         print(out, &config, &comments, self.format)?;
+        let omitted = report::config::omitted(&config);
+        if !omitted.is_empty() {
+            writeln!(messages.err, "note: not shown, since quota's own words cannot say it: {}", omitted.join(", "))?;
+        }
         Ok(0)
     }
 }
@@ -307,6 +311,14 @@ mod tests {
         let (code, out, err) = run(&["check", &good]);
         assert_eq!((code, err.as_str()), (0, ""));
         assert!(out.ends_with("good.json: groups, 2 group_ratio; 0 errors, 0 warnings\n"), "{out}");
+        let broken = write(
+            "broken.toml",
+            "[billing_expr]\nm = \"tier(\"\n[[period]]\nfrm = 2026-01-01\n[period.model.m]\ninput_price = 3\n",
+        );
+        let (code, out, err) = run(&["check", &broken]);
+        assert_eq!(code, 1);
+        assert!(out.ends_with("1 error, 2 warnings\n"), "{out}");
+        assert!(err.contains("did you mean `from`?") && err.contains("did you mean `input`?"), "{err}");
         let (code, _, err) = run(&["check", &odd]);
         assert_eq!(code, 0);
         assert!(err.contains("did you mean `model_ratio`?"), "{err}");
@@ -314,6 +326,16 @@ mod tests {
         assert_eq!(run(&["check", &good, &bad, &odd]).0, 1);
         assert_eq!(run(&["check", &bad, "no/such/file"]).0, 2);
         assert_eq!(run(&["show", &bad]).0, 2);
+    }
+
+    #[test]
+    fn show_says_what_it_leaves_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("one-api.db");
+        let tables = "CREATE TABLE options (key text, value text); CREATE TABLE channels (id integer, type integer, name text); INSERT INTO channels VALUES (3, 33, 'one')";
+        rusqlite::Connection::open(&path).unwrap().execute_batch(tables).unwrap();
+        let (code, _, err) = run(&["show", path.to_str().unwrap()]);
+        assert_eq!((code, err.as_str()), (0, "note: not shown, since quota's own words cannot say it: channels (1)\n"));
     }
 
     #[test]

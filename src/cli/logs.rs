@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -18,6 +18,7 @@ use crate::config::{Config, Source, Timeline};
 use crate::exact::Ratio;
 use crate::log::{LogEntry, Place, Reading, Row, RowError};
 use crate::profile::{self, Basis, Context};
+use crate::read::config::sqlite;
 use crate::read::input::{self, Format as InputFormat, Input, OpenOptions};
 use crate::read::time::TimeReader;
 use crate::read::{Next, ReadRows, vocabulary};
@@ -284,12 +285,18 @@ impl<'c> Logs<'c> {
         self.hashes.iter().flat_map(RefCell::take).map(|hash| hash.text()).collect()
     }
 
+    /// What a database says of prices and users itself.
+    fn own_config(&self, path: &Path) -> Result<Config, Failure> {
+        let color = self.common.color.for_stream(io::stderr().is_terminal());
+        let own = sources::load_own(path).map_err(|error| Failure::config(error, color))?;
+        Ok(own.map_or_else(Config::default, |loaded| loaded.config))
+    }
+
     /// What an input is priced with: the options of a database for its own rows, and the config over them.
     fn pricing(&self, path: &Path, input: &Input) -> Result<Pricing, Failure> {
-        let own = if input.format == InputFormat::Sqlite.word() { sources::load_one(path).ok() } else { None };
-        let mut config = own.map_or_else(Config::default, |loaded| loaded.config);
+        let mut config = if input.format == InputFormat::Sqlite.word() { self.own_config(path)? } else { Config::default() };
         let own_sources = config.sources.clone();
-        let given = self.chosen.given || !config.is_empty();
+        let given = self.chosen.given || own_sources.iter().any(|source| source.format == sqlite::PRICES);
         config.overlay(self.chosen.config.clone());
         let basis = match self.args.basis {
             Some(BasisChoice::Config) if !given => {

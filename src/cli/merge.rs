@@ -67,11 +67,7 @@ impl MergeCommand {
         for path in &self.parts {
             parts.extend(read_parts(path)?);
         }
-        let none = || {
-            let hint = "`quota audit --partial` makes them".to_owned();
-            Failure::usage("there is no part in the input".to_owned(), Some(hint))
-        };
-        merge(parts, self.allow_duplicates)?.ok_or_else(none)
+        merge(parts, self.allow_duplicates)?.ok_or_else(|| no_part("the input"))
     }
 
     /// Says so where more findings are asked for than the parts list.
@@ -88,6 +84,11 @@ pub fn write_partial(partial: &Partial, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(partial.to_line()?.as_bytes())
 }
 
+/// Nothing where a part should be: what was to make it may have failed.
+fn no_part(place: &str) -> Failure {
+    Failure::usage(format!("there is no part in {place}"), Some("`quota audit --partial` makes them".to_owned()))
+}
+
 /// The parts of a file, each with the name that messages give it.
 fn read_parts(path: &Path) -> Result<Vec<(String, Partial)>, Failure> {
     let name = path.display().to_string();
@@ -99,6 +100,9 @@ fn read_parts(path: &Path) -> Result<Vec<(String, Partial)>, Failure> {
         text = std::fs::read_to_string(path).map_err(unreadable)?;
     }
     let lines: Vec<(usize, &str)> = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()).collect();
+    if lines.is_empty() {
+        return Err(no_part(&name));
+    }
     let label = |line: usize| if lines.len() > 1 { format!("{name}:{line}") } else { name.clone() };
     lines.iter().map(|(line, part)| Ok((label(*line), Partial::parse(&label(*line), part)?))).collect()
 }

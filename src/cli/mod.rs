@@ -21,11 +21,12 @@ mod redact;
 pub mod sources;
 mod statements;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::builder::Resettable;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::config::Config;
 use crate::config::issue::Issue;
@@ -192,6 +193,13 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
+/// A variable without a text is not set.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|text| text.is_empty());
+    let unset = |arg: clap::Arg| if arg.get_env().is_some_and(is_empty) { arg.env(Resettable::Reset) } else { arg };
+    command.mut_args(unset).mut_subcommands(without_empty_variables)
+}
+
 /// Runs the program: the exit code.
 pub fn main() -> u8 {
     run(std::env::args_os(), &mut io::stdout().lock(), &mut io::stderr().lock())
@@ -199,7 +207,8 @@ pub fn main() -> u8 {
 
 /// Runs a command line. Results go to `out`, everything else to `err`.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let cli = match Cli::try_parse_from(arguments) {
+    let matches = without_empty_variables(command()).try_get_matches_from(arguments);
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             let code = u8::try_from(error.exit_code()).unwrap_or(2);

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;
-use crate::config::issue::Issue;
+use crate::config::issue::{Code, Issue};
 use crate::read::config::{self, Loaded};
 
 /// The files of the current folder that are taken without being named.
@@ -99,6 +99,14 @@ pub fn load_one(path: &Path) -> Result<Loaded, LoadError> {
     }
     file.read_to_end(&mut bytes).map_err(open)?;
     config::read(&name, &bytes).map_err(LoadError::Issues)
+}
+
+/// What a database with a log says of prices itself; none where it is no gateway's.
+pub fn load_own(path: &Path) -> Result<Option<Loaded>, LoadError> {
+    match load_one(path) {
+        Err(LoadError::Issues(issues)) if issues.iter().any(|issue| issue.code == Code::NotAConfig) => Ok(None),
+        loaded => loaded.map(Some),
+    }
 }
 
 /// The hash of a file that may be larger than memory.

@@ -39,7 +39,7 @@ pub use open::{Allowed, Open, Reason, Slot, bounds};
 pub use price::{Adjustment, Charge, Rounding, outcome, price, weighted};
 pub use ready::Ready;
 pub use terms::{
-    After, AlikeTerms, Factor, FloatRounding, Formula, Minimum, Mode, Multiplier, OneHubRules, Per, Product, QUOTA_PER_UNIT, Sum, Surcharge,
-    Terms, Tiered,
+    After, AlikeTerms, Factor, FloatRounding, Formula, Minimum, Mode, Multiplier, OneHubRules, Per, Product, QUOTA_PER_UNIT, Sum,
+    Surcharge, Terms, Tiered,
 };
 pub use usage::{Class, PerClass};

@@ -13,6 +13,7 @@ pub mod one_hub;
 mod quirk;
 mod recognise;
 mod related;
+mod request;
 mod tables;
 
 use std::fmt;
@@ -25,6 +26,7 @@ pub use new_api::{Counts, Shape};
 pub use quirk::{Departure, Quirk};
 pub use recognise::{is_undecided, is_veloera, is_veloera_row, recognise};
 pub use related::{Related, RelatedModel, by_mode, is_priced_as_mapped, models, related, tiers, upstream_of};
+pub use request::of_request;
 
 use crate::config::Config;
 use crate::details::Details;

@@ -221,7 +221,11 @@ fn quantity(line: &ChargeLine) -> String {
 /// All digits of an amount, at least two decimals.
 fn exact_usd(amount: &Exact) -> String {
     let amount = amount.clone().normalized();
-    if amount.decimals() <= 6 { usd_text(&amount) } else { format!("${amount}") }
+    match amount.is_negative() {
+        _ if amount.decimals() <= 6 => usd_text(&amount),
+        true => format!("-${}", -amount),
+        false => format!("${amount}"),
+    }
 }
 
 /// The total in the second currency, and what it costs in money really paid where a recharge gives a bonus.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::config::{
     ChannelPrice, ChannelPrices, Config, EffectiveCompletion, GroupRules, ListedPrice, Map, MapName, ModelPrices, Number, Provider,
-    Rates, User,
+    Rates, Tariff, User,
 };
 use crate::exact::Ratio;
 
@@ -40,6 +40,22 @@ pub fn json(config: &Config) -> String {
     write_json(&mut out, &Value::Table(table(config)), 0);
     out.push('\n');
     out
+}
+
+/// What quota's own words cannot say of a config, as its parts with how many there are.
+pub fn omitted(config: &Config) -> Vec<String> {
+    let has_more = |tariff: &Tariff| {
+        let Rates { input, completion, .. } = tariff.rates;
+        *tariff != Tariff { extent: tariff.extent, rates: Rates { input, completion, ..Rates::default() }, ..Tariff::default() }
+    };
+    let tariffs = config.compiled_in.values().flat_map(|compiled_in| compiled_in.tariffs.values());
+    let parts = [
+        ("channels", config.channels.len()),
+        ("models as the gateway displays their prices", config.displayed.len()),
+        ("compiled-in prices that are more than ratios", tariffs.filter(|tariff| has_more(tariff)).count()),
+        ("charges of tasks", config.task_charges.len()),
+    ];
+    parts.into_iter().filter(|(_, count)| *count > 0).map(|(part, count)| format!("{part} ({count})")).collect()
 }
 
 fn table(config: &Config) -> Table {

@@ -17,7 +17,7 @@ use crate::defaults;
 use crate::exact::{Exact, Ratio};
 use crate::pricing::{QUOTA_PER_UNIT, Unit, lines};
 use crate::profile::Profile;
-use crate::profile::new_api::{Overrides, Request, Rules, calculate};
+use crate::profile::new_api::{Overrides, Request, Rules, calculate, tool_prices_in_force};
 
 /// What became of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -50,6 +50,7 @@ impl Change {
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Model,
+    Tool,
     Group,
     Setting,
 }
@@ -58,6 +59,7 @@ impl Kind {
     fn word(self) -> &'static str {
         match self {
             Kind::Model => "model",
+            Kind::Tool => "tool",
             Kind::Group => "group",
             Kind::Setting => "setting",
         }
@@ -184,9 +186,9 @@ fn of_name((kind, name): &(Kind, String), old: Option<&Parts>, new: Option<&Part
     differences.collect()
 }
 
-/// Whether the other parts say it already: cache prices follow that of input, a name that comes or goes is told by its price.
+/// Whether the other parts say it already: other prices follow that of input, a name that comes or goes is told by its price.
 fn is_said(kind: Kind, part: &str, follows: bool) -> bool {
-    follows && kind == Kind::Model && part.starts_with("cache")
+    follows && kind == Kind::Model && ["cache", "image", "audio"].iter().any(|start| part.starts_with(start))
 }
 
 fn change(kind: Kind, old: Option<&Figure>, new: Option<&Figure>) -> Change {
@@ -224,6 +226,10 @@ fn figures(config: &Config) -> Figures {
             parts.insert(part, Figure::Number(Exact::from(number.ratio) * unit, word));
         }
     }
+    for (name, price) in tool_prices_in_force(config.map(MapName::ToolPrice)) {
+        let price = Figure::Number(Exact::from(price), "USD per 1000 calls");
+        figures.insert((Kind::Tool, name), Parts::from([("price".to_owned(), price)]));
+    }
     groups(config, &mut figures);
     settings(config, &mut figures);
     figures
@@ -247,7 +253,17 @@ fn prices(config: &Config, model: &str) -> Parts {
     if let Some(text) = config.expressions.get(model) {
         return Parts::from([("expression".to_owned(), Figure::Text(text.clone()))]);
     }
-    let whole = Request { prompt: 4, cached: 1, writes_5m: 1, writes_1h: 1, completion: 1, ..Request::default() };
+    let whole = Request {
+        prompt: 6,
+        cached: 1,
+        writes_5m: 1,
+        writes_1h: 1,
+        image_input: 1,
+        audio_input: 1,
+        completion: 2,
+        audio_output: 1,
+        ..Request::default()
+    };
     let plain = Request { prompt: 1, completion: 1, ..Request::default() };
     [whole, plain]
         .into_iter()
@@ -430,15 +446,24 @@ mod tests {
             *config.map_mut(map) = Map::Given(Default::default());
         }
         for (map, numbers) in maps {
-            let number = |text: &str| Number { ratio: text.parse().unwrap(), origin: Default::default() };
-            *config.map_mut(*map) = Map::Given(numbers.iter().map(|(name, text)| ((*name).to_owned(), number(text))).collect());
+            *config.map_mut(*map) = self::numbers(numbers);
         }
         config
     }
 
+    fn numbers(numbers: &[(&str, &str)]) -> Map {
+        let number = |text: &str| Number { ratio: text.parse().unwrap(), origin: Default::default() };
+        Map::Given(numbers.iter().map(|(name, text)| ((*name).to_owned(), number(text))).collect())
+    }
+
     #[track_caller]
     fn check(old: &[(MapName, &[(&str, &str)])], new: &[(MapName, &[(&str, &str)])], expected: &[&str]) {
-        let diff = Diff::of(&config(old), &config(new));
+        check_configs(&config(old), &config(new), expected);
+    }
+
+    #[track_caller]
+    fn check_configs(old: &Config, new: &Config, expected: &[&str]) {
+        let diff = Diff::of(old, new);
         let lines: Vec<String> =
             diff.differences.iter().map(|difference| cells(difference).join(" ").trim_end().to_owned()).collect();
         assert_eq!(lines, expected);
@@ -458,6 +483,34 @@ mod tests {
             &[(ModelRatio, &[("x-1", "1")]), (CacheRatio, &[("x-1", "0.5")])],
             &[(ModelRatio, &[("x-1", "1")]), (CacheRatio, &[("x-1", "0.1")])],
             &["cheaper model x-1 cached, USD per 1M 1 0.2 -80 %"],
+        );
+    }
+
+    #[test]
+    fn images_audio_and_tools_have_prices_of_their_own() {
+        use MapName::{AudioCompletionRatio, AudioRatio, ImageRatio, ModelRatio, ToolPrice};
+        let prices = |image, audio, audio_completion, tool| {
+            let mut config = config(&[(ModelRatio, &[("m", "1")])]);
+            for (map, name, text) in [
+                (ImageRatio, "m", image),
+                (AudioRatio, "m", audio),
+                (AudioCompletionRatio, "m", audio_completion),
+                (ToolPrice, "web_search", tool),
+            ] {
+                *config.map_mut(map) = numbers(&[(name, text)]);
+            }
+            config
+        };
+        // Audio output: 2 · 3 · 2 = 12 and 2 · 3.5 · 2 = 14.
+        check_configs(
+            &prices("2", "3", "2", "10"),
+            &prices("2.5", "3.5", "2", "11"),
+            &[
+                "dearer model m audio_input, USD per 1M 6 7 +16.67 %",
+                "dearer model m audio_output, USD per 1M 12 14 +16.67 %",
+                "dearer model m image_input, USD per 1M 4 5 +25 %",
+                "dearer tool web_search price, USD per 1000 calls 10 11 +10 %",
+            ],
         );
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Drift and findings beside the charges stand in suites of their own, where there are any.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 use super::Format;
@@ -31,7 +32,8 @@ impl Format for Junit {
             ("charges", view.cases.iter().map(|case| charge_case(case, view)).collect()),
             ("drift", drift(view)),
             ("beside the charges", policy(view)),
-        ];
+        ]
+        .map(|(name, cases)| (name, apart(cases)));
         let kept = suites.iter().filter(|(name, cases): &&(&str, Vec<Case>)| *name == "charges" || !cases.is_empty());
         let all = || suites.iter().flat_map(|(_, cases)| cases);
         writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
@@ -41,6 +43,19 @@ impl Format for Junit {
         }
         writeln!(out, "</testsuites>")
     }
+}
+
+/// Cases of the same name, told apart by a number: readers take them for one.
+fn apart(mut cases: Vec<Case>) -> Vec<Case> {
+    let mut seen: HashMap<(String, String), usize> = HashMap::new();
+    for case in &mut cases {
+        let count = seen.entry((case.class.clone(), case.name.clone())).or_default();
+        *count += 1;
+        if *count > 1 {
+            case.name = format!("{} ({count})", case.name);
+        }
+    }
+    cases
 }
 
 fn counts<'c>(cases: impl Iterator<Item = &'c Case> + Clone, skipped: bool) -> String {
@@ -165,4 +180,16 @@ fn policy(view: &View<'_>) -> Vec<Case> {
         Case { class: part.finding.to_owned(), name: shown(part.detail), outcome }
     });
     cases.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_cases_have_one_name() {
+        let case = |name: &str| Case { class: "m".to_owned(), name: name.to_owned(), outcome: Outcome::Passed };
+        let names: Vec<String> = apart(["a", "b", "a"].map(case).into()).into_iter().map(|case| case.name).collect();
+        assert_eq!(names, ["a", "b", "a (2)"]);
+    }
 }

@@ -49,6 +49,24 @@ fn a_model_without_a_price_is_counted_and_never_free() {
 }
 
 #[test]
+fn a_group_that_does_not_hold_a_model_has_no_price_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let config = "[model_ratio]\nm = 1.25\nzz1 = 1\n[group_ratio]\ndefault = 1\n[group.k]\nratio = 0.5\nmodels = [\"zz*\"]\n[group.j]\nratio = 0.8\n";
+    std::fs::write(path("config.toml"), config).unwrap();
+    std::fs::write(path("log.csv"), "model,group,prompt_tokens,quota\nm,default,1000,1250\nzz1,k,1000,500\n").unwrap();
+    let targets = ["--group", "all", "--model", "m", "--config", &path("config.toml"), "--format", "json"];
+    let done = quota(&[&["compare", &path("log.csv")], &targets[..]].concat());
+    let document: Value = serde_json::from_str(&done.out).unwrap();
+    let of =
+        |name: &str| document["targets"].as_array().unwrap().iter().find(|target| target["name"] == name).unwrap()["total"].clone();
+    for name in ["k", "m"] {
+        assert_eq!((&of(name)["rows"], &of(name)["unpriced"]), (&1.into(), &serde_json::json!({"model-not-in-group": 1})));
+    }
+    assert_eq!(document["cheapest_group"], "j", "among those that price both");
+}
+
+#[test]
 fn a_group_that_is_in_no_config_is_an_error() {
     let path = fixture("logs/plain/moleapi.csv");
     let done = quota(&["compare", path.to_str().unwrap(), "--group", "nowhere"]);

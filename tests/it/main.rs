@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 mod alike;
+mod balances;
 mod baseline;
+mod calc;
 mod cases;
 mod charges;
 mod compare;
 mod corpus;
+mod databases;
 mod disputes;
 mod docs;
 mod explain;

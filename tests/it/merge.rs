@@ -248,6 +248,7 @@ fn what_is_no_part_of_this_version_is_refused() {
     let line = &cut.partials("1000")[0];
     let check = |text: &str, message: &str| check_refused(&[cut.file("x.json", text)], &[], message);
     check("", "there is no part");
+    check_refused(&[cut.file("good.json", line), cut.file("failed.json", "")], &[], "there is no part");
     check("{", "no part of an audit");
     check("id,quota\n1,2\n", "no part of an audit");
     check(&line.replace("quota.partial/1", "quota.partial/2"), "expected schema `quota.partial/1`, found `quota.partial/2`");

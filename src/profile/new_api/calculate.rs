@@ -1,20 +1,21 @@
 //! What one request would cost: usage and prices that were typed, by the rules of the family.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Rules;
-use super::expression::{self, Priced};
+use super::expression::{self, Priced, Seen};
 use super::names::Names;
 use super::quote::{self, Asked, Fallback, Figure, Quote, points_of_a_dollar};
 use super::terms;
-use super::usage::{Audio, Tool, Usage};
+use super::usage::{Tool, Usage};
 use crate::config::Config;
 use crate::details::Details;
 use crate::exact::{Exact, Ratio};
-use crate::float::expr::Expression;
+use crate::float::expr::{Class as Name, Expression};
 use crate::log::{Field, LogEntry, Reading, Row};
-use crate::pricing::{Formula, Multiplier, Reason, Terms};
+use crate::pricing::{Class, Multiplier, PerClass, Reason, Terms};
 
 /// A request to be priced. The prompt includes cached and written tokens.
 #[derive(Clone, Debug, Default)]
@@ -77,18 +78,19 @@ pub fn calculate(
     let asked = Asked::new(&entry, &details, &usage, names, quota_per_unit);
     let tables = super::tables_of(config);
     let typed = overrides.has_price();
-    let mut quote = match quote::of_config(&asked, &tables, None, rules) {
-        Err(_) if typed => bare(&asked),
-        quote => quote?,
+    let prices = match quote::of_model(&asked, &tables, None, rules) {
+        Err(_) if typed => bare(overrides)?,
+        prices => prices?,
     };
+    let mut quote = quote::in_group(prices, &asked, &tables, None)?;
     apply(&mut quote, overrides, quota_per_unit);
-    let is_empty = usage.prompt.saturating_add(usage.completion) == 0;
     let mut terms = match expression_of(&asked, overrides, config)? {
-        Some(priced) => expression::terms(&as_expression_sees(usage), &quote, &priced, quota_per_unit)?,
+        Some(priced) => {
+            let seen = seen(request, &priced.expression.variables());
+            expression::terms(&usage, seen, &quote, &priced, quota_per_unit)?
+        }
         None => terms::of(&usage, &quote, rules, quota_per_unit),
     };
-    // A request without tokens is free; one that is priced by call is priced without its tokens, which nobody types then.
-    terms.no_usage = rules.zero_rule && terms.formula == Formula::Decimal && is_empty;
     terms.multipliers.extend(request.multipliers.iter().map(|(name, value)| Multiplier { name: name.clone(), value: *value }));
     Ok(terms)
 }
@@ -105,18 +107,32 @@ fn expression_of(asked: &Asked<'_, '_>, overrides: &Overrides, config: &Config) 
     Ok(Some(Priced { expression, matched: None, audio_is_told: true }))
 }
 
-/// Cache writes by how long they are kept are Claude's: there the prompt excludes what is cached and written.
-fn as_expression_sees(mut usage: Usage<'_>) -> Usage<'_> {
-    if usage.writes != 0 {
-        usage.prompt = usage.prompt.saturating_sub(usage.cached).saturating_sub(usage.writes);
-        usage.excludes_cache = true;
-        usage.anthropic = true;
+/// What an expression sees of a request. Cache writes by how long they are kept are Claude's: there the prompt excludes what is cached
+/// and written, whether the expression names it or not. Of other classes, those that it does not name are input and output.
+fn seen(request: &Request, names: &BTreeSet<Name>) -> Seen {
+    let excludes_cache = request.writes_5m != 0 || request.writes_1h != 0;
+    let named = |name: Name, tokens: i64| if excludes_cache && !names.contains(&name) { 0 } else { tokens };
+    let beside = [
+        request.cached,
+        request.writes_5m,
+        request.writes_1h,
+        named(Name::Img, request.image_input),
+        named(Name::Ai, request.audio_input),
+    ];
+    let mut tokens = PerClass::default();
+    for (class, count) in [
+        (Class::Input, beside.into_iter().fold(request.prompt, i64::saturating_sub)),
+        (Class::Cached, request.cached),
+        (Class::CacheWrite5m, request.writes_5m),
+        (Class::CacheWrite1h, request.writes_1h),
+        (Class::ImageInput, request.image_input),
+        (Class::AudioInput, request.audio_input),
+        (Class::Output, request.completion.saturating_sub(named(Name::Ao, request.audio_output))),
+        (Class::AudioOutput, request.audio_output),
+    ] {
+        tokens[class] = count;
     }
-    let (input, output) = usage.audio_within;
-    if input != 0 || output != 0 {
-        usage.audio = Some(Audio { audio_input: input, audio_output: output, ..Audio::default() });
-    }
-    usage
+    Seen { tokens, len: request.prompt, excludes_cache }
 }
 
 fn usage(request: &Request) -> Usage<'_> {
@@ -137,15 +153,21 @@ fn usage(request: &Request) -> Usage<'_> {
         image_input: request.image_input,
         audio_within: (request.audio_input, request.audio_output),
         split_priced: true,
+        no_usage: request.prompt.saturating_add(request.completion) == 0,
+        // Nobody types the tokens of a call.
+        untold: true,
         tools: tools.collect(),
         ..Usage::default()
     }
 }
 
-/// A model that no table knows: everything is priced like input until a flag says otherwise.
-fn bare(asked: &Asked<'_, '_>) -> Quote {
+/// A model that no table knows: everything is priced like input until a flag says otherwise. A price of output says nothing of input.
+fn bare(overrides: &Overrides) -> Result<Quote, Reason> {
+    if overrides.output_price.is_some() && overrides.model_ratio.or(overrides.input_price).is_none() {
+        return Err(Reason::UnknownModel);
+    }
     let one = Figure::sure(Ratio::ONE);
-    Quote {
+    Ok(Quote {
         expression: None,
         price: None,
         model: one,
@@ -158,13 +180,14 @@ fn bare(asked: &Asked<'_, '_>) -> Quote {
         image: one,
         audio: one,
         audio_completion: one,
+        audio_as_text: true,
         separate_audio: None,
         group: one,
         other_groups: Vec::new(),
-        tools: asked.usage.tools.iter().map(|tool| Figure::sure(tool.price.unwrap_or_default())).collect(),
+        tools: Vec::new(),
         fallback: Fallback::No,
         ignored_completion: None,
-    }
+    })
 }
 
 fn apply(quote: &mut Quote, overrides: &Overrides, quota_per_unit: Ratio) {

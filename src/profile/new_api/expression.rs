@@ -7,7 +7,7 @@ use super::usage::Usage;
 use crate::config::MapName;
 use crate::exact::Ratio;
 use crate::float::expr::{Class as Name, EvalError, Expression};
-use crate::pricing::{Allowed, Class, Formula, Minimum, Open, Per, Reason, Surcharge, Terms, Tiered, outcome};
+use crate::pricing::{Allowed, Class, Formula, Minimum, Open, Per, PerClass, Reason, Surcharge, Terms, Tiered, outcome};
 use crate::profile::tables::{Known, Tables};
 use crate::profile::{Departure, Quirk};
 
@@ -26,14 +26,25 @@ pub fn is_audio_told(tables: &Tables<'_>, name: &str) -> bool {
     [MapName::AudioRatio, MapName::AudioCompletionRatio].iter().any(|map| matches!(tables.get(*map, name), Known::Number(_)))
 }
 
+/// What an expression sees.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub tokens: PerClass<i64>,
+    /// The whole prompt.
+    pub len: i64,
+    /// The prompt excludes the cache: classes that the expression does not name are not counted with it.
+    pub excludes_cache: bool,
+}
+
 /// The terms of an expression, or why it has no value.
-pub fn terms(usage: &Usage<'_>, quote: &Quote, priced: &Priced, quota_per_unit: Ratio) -> Result<Terms, Reason> {
+pub fn terms(usage: &Usage<'_>, seen: Seen, quote: &Quote, priced: &Priced, quota_per_unit: Ratio) -> Result<Terms, Reason> {
     let mut terms = Terms::tokens(Ratio::ONE, quote.group.value);
     terms.quota_per_unit = quota_per_unit;
     terms.minimum = Minimum::NONE;
     // Without usage only audio is free: an expression with a constant part is charged for an empty answer too.
     terms.no_usage = usage.no_usage && usage.audio.is_some();
-    let (len, excludes_cache) = fill(&mut terms, usage);
+    let Seen { tokens, len, excludes_cache } = seen;
+    terms.usage = tokens;
     terms.formula = Formula::Expression(Box::new(Tiered {
         expression: Arc::clone(&priced.expression),
         named: priced.expression.variables(),
@@ -51,9 +62,16 @@ pub fn terms(usage: &Usage<'_>, quote: &Quote, priced: &Priced, quota_per_unit: 
     }
 }
 
+/// What an expression sees of a row.
+pub fn seen(usage: &Usage<'_>) -> Seen {
+    let mut tokens = PerClass::default();
+    let (len, excludes_cache) = fill(&mut tokens, usage);
+    Seen { tokens, len, excludes_cache }
+}
+
 /// Fills the classes; gives the whole prompt, and whether the prompt excludes the cache.
-fn fill(terms: &mut Terms, usage: &Usage<'_>) -> (i64, bool) {
-    let mut set = |class: Class, tokens: i64| terms.usage[class] = tokens;
+fn fill(tokens: &mut PerClass<i64>, usage: &Usage<'_>) -> (i64, bool) {
+    let mut set = |class: Class, count: i64| tokens[class] = count;
     set(Class::Output, usage.completion);
     if let Some(audio) = usage.audio {
         if audio.realtime {

@@ -20,7 +20,7 @@ pub use calculate::{Overrides, Request, calculate};
 pub use names::Names;
 pub use quote::points_of_a_dollar;
 pub use shape::{Counts, Shape};
-pub use tools::built_in as tool_prices;
+pub use tools::{built_in as tool_prices, in_force as tool_prices_in_force};
 
 use crate::config::Config;
 use crate::defaults;
@@ -123,7 +123,7 @@ fn terms_of(asked: &Asked<'_, '_>, quote: &Quote, rules: &Rules) -> Result<Terms
     let (usage, quota_per_unit) = (asked.usage, asked.quota_per_unit);
     let mut terms = match &quote.expression {
         Some(Err(reason)) => return Err(*reason),
-        Some(Ok(priced)) => expression::terms(usage, quote, priced, quota_per_unit)?,
+        Some(Ok(priced)) => expression::terms(usage, expression::seen(usage), quote, priced, quota_per_unit)?,
         None if asked.entry.is_channel_test() => special::test_terms(usage, quote, quota_per_unit),
         None => terms::of(usage, quote, rules, quota_per_unit),
     };

@@ -73,6 +73,8 @@ pub struct Quote {
     pub image: Figure,
     pub audio: Figure,
     pub audio_completion: Figure,
+    /// Audio of the model has no price of its own: it counts as text.
+    pub audio_as_text: bool,
     /// USD per 1M tokens of separately priced audio input.
     pub separate_audio: Option<Ratio>,
     pub group: Figure,
@@ -156,6 +158,7 @@ pub fn of_row(asked: &Asked<'_, '_>) -> Result<Option<Quote>, RowError> {
         image: or_one(details.ratio("image_ratio")?),
         audio: or_one(details.ratio("audio_ratio")?),
         audio_completion: or_one(details.ratio("audio_completion_ratio")?),
+        audio_as_text: false,
         separate_audio: asked.usage.separate_audio.and_then(|(_, price)| price),
         group: group_of_row(asked, number("group_ratio", columns.group)?),
         other_groups: Vec::new(),
@@ -193,23 +196,26 @@ fn is_default(group: &str) -> bool {
 
 /// The prices that the config gives; `own` are the row's, which stand in where the config's source cannot carry a number.
 pub fn of_config(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rules: &Rules) -> Result<Quote, Reason> {
+    in_group(of_model(asked, tables, own, rules)?, asked, tables, own)
+}
+
+/// The prices of the model alone.
+pub fn of_model(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rules: &Rules) -> Result<Quote, Reason> {
+    match tables.config.model_prices.get(asked.names.bare) {
+        Some(prices) => Ok(of_price_list(prices, asked.quota_per_unit)),
+        None => of_maps(asked, tables, own, rules),
+    }
+}
+
+/// With the ratio of the group, and the prices of tools.
+pub fn in_group(quote: Quote, asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>) -> Result<Quote, Reason> {
     let group = super::group::of_config(asked, tables, own.map(|quote| quote.group.value))?;
-    let mut quote = match tables.config.model_prices.get(asked.names.bare) {
-        Some(prices) => of_price_list(prices, asked.quota_per_unit),
-        None => of_maps(asked, tables, own, rules)?,
-    };
-    quote.group = group.figure;
-    quote.other_groups = group.others;
-    quote.tools = asked
-        .usage
-        .tools
-        .iter()
-        .map(|tool| match tools::price(tables, &tool.name, asked.names.bare) {
-            Some(price) if !tool.fixed_price => Figure::sure(price),
-            configured => tool.price.or(configured).map_or(Figure::any(Ratio::ZERO, Reason::UnknownModel), Figure::sure),
-        })
-        .collect();
-    Ok(quote)
+    let tools = asked.usage.tools.iter();
+    let tools = tools.map(|tool| match tools::price(tables, &tool.name, asked.names.bare) {
+        Some(price) if !tool.fixed_price => Figure::sure(price),
+        configured => tool.price.or(configured).map_or(Figure::any(Ratio::ZERO, Reason::UnknownModel), Figure::sure),
+    });
+    Ok(Quote { group: group.figure, other_groups: group.others, tools: tools.collect(), ..quote })
 }
 
 fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rules: &Rules) -> Result<Quote, Reason> {
@@ -238,6 +244,9 @@ fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rule
         image: number(MapName::ImageRatio, bare, Ratio::ONE, own.map(|own| own.image.value)),
         audio: number(MapName::AudioRatio, folded, Ratio::ONE, own.map(|own| own.audio.value)),
         audio_completion: number(MapName::AudioCompletionRatio, folded, Ratio::ONE, own.map(|own| own.audio_completion.value)),
+        audio_as_text: [MapName::AudioRatio, MapName::AudioCompletionRatio]
+            .iter()
+            .all(|map| tables.get(*map, folded) == Known::Absent),
         separate_audio: tools::audio_input_price(bare).or(own.and_then(|own| own.separate_audio)),
         group: Figure::sure(Ratio::ONE),
         other_groups: Vec::new(),
@@ -350,6 +359,7 @@ fn of_price_list(prices: &ModelPrices, quota_per_unit: Ratio) -> Quote {
     let input = ratio(prices.input).unwrap_or(Ratio::ZERO);
     let or_input = |number: Option<Number>| Figure::sure(ratio(number).unwrap_or(input));
     let write = ratio(prices.cache_write).unwrap_or_else(|| float::product(input, WRITE).unwrap_or(input));
+    let audio = ratio(prices.audio_input).unwrap_or(input);
     Quote {
         expression: None,
         price: ratio(prices.of_a_call()),
@@ -361,8 +371,9 @@ fn of_price_list(prices: &ModelPrices, quota_per_unit: Ratio) -> Quote {
         write_5m: Figure::sure(write),
         write_1h: Figure::sure(ratio(prices.cache_write_1h).unwrap_or_else(|| of_hour(write))),
         image: or_input(prices.image_input),
-        audio: or_input(prices.audio_input),
-        audio_completion: Figure::sure(Ratio::ONE),
+        audio: Figure::sure(audio),
+        audio_completion: audio_completion(prices, audio),
+        audio_as_text: prices.audio_input.or(prices.audio_output).is_none(),
         separate_audio: None,
         group: Figure::sure(Ratio::ONE),
         other_groups: Vec::new(),
@@ -370,6 +381,17 @@ fn of_price_list(prices: &ModelPrices, quota_per_unit: Ratio) -> Quote {
         fallback: Fallback::No,
         ignored_completion: None,
     }
+}
+
+/// What audio output costs relative to audio input. A quotient that does not end is cut far behind all digits that count.
+fn audio_completion(prices: &ModelPrices, audio: Ratio) -> Figure {
+    let Some(output) = prices.audio_output else { return Figure::sure(Ratio::ONE) };
+    if audio.is_zero() {
+        let is_free = output.ratio.is_zero();
+        return if is_free { Figure::sure(Ratio::ONE) } else { Figure::any(Ratio::ONE, Reason::RatioUnknown) };
+    }
+    let quotient = Exact::from(output.ratio).divided_by(&Exact::from(audio), 16).normalized();
+    Figure::sure(quotient.to_string().parse().unwrap_or(Ratio::ONE))
 }
 
 /// The points of 1 USD per 1M tokens for one token.

@@ -36,6 +36,7 @@ fn add_call(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote, price: Ratio) {
     terms.formula = Formula::DecimalPrice;
     terms.price = price;
     terms.minimum = Minimum::NONE;
+    terms.no_usage &= !usage.untold;
     add_image_count(terms, usage, usage.image.map_or(1, |image| image.count));
     add_tools(terms, usage, quote);
 }
@@ -74,8 +75,11 @@ fn add_tokens(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote, rules: &Rules
 }
 
 fn fill_classes(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote, rules: &Rules, excludes: bool, split: bool) {
-    let (audio_input, audio_output) = usage.audio_within;
-    let separate = quote.separate_audio.and(usage.separate_audio).map_or(0, |(tokens, _)| tokens);
+    let separate = separate_audio(usage, quote).map_or(0, |(tokens, _)| tokens);
+    let (audio_input, audio_output) = match quote.audio_as_text {
+        true => (0, 0),
+        false => usage.audio_within,
+    };
     let apart = [usage.image_input, separate, audio_input].into_iter().fold(0, i64::saturating_add);
     let shape = Shape { excludes, split, clamps: rules.clamps, ..Shape::WHOLE };
     let tokens = shape.all_tokens(&Counts::of(usage), apart);
@@ -90,8 +94,14 @@ fn fill_classes(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote, rules: &Rul
     terms.add(Class::AudioOutput, audio_output, quote.audio_completion.value);
 }
 
+/// Tokens of audio input that have a price of their own, and that price. Models with audio ratios have none.
+fn separate_audio(usage: &Usage<'_>, quote: &Quote) -> Option<(i64, Ratio)> {
+    let within = || (quote.audio_as_text && usage.audio_within.0 != 0).then_some(usage.audio_within.0);
+    Some((usage.separate_audio.map(|(tokens, _)| tokens).or_else(within)?, quote.separate_audio?))
+}
+
 fn add_separate_audio(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote) {
-    if let (Some((count, _)), Some(price)) = (usage.separate_audio, quote.separate_audio) {
+    if let Some((count, price)) = separate_audio(usage, quote) {
         let name = "audio_input".to_owned();
         terms.surcharges.push(Surcharge { name, count, price, per: Per::Million, multiplied: true });
     }

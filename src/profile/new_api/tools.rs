@@ -22,6 +22,15 @@ pub fn built_in() -> impl Iterator<Item = (&'static str, Ratio)> {
     BUILT_IN.into_iter()
 }
 
+/// The built-in prices with those of the map over them.
+pub fn in_force(map: &Map) -> HashMap<String, Ratio> {
+    let mut prices: HashMap<String, Ratio> = built_in().map(|(key, price)| (key.to_owned(), price)).collect();
+    if let Map::Given(numbers) = map {
+        prices.extend(numbers.iter().map(|(key, number)| (key.clone(), number.ratio)));
+    }
+    prices
+}
+
 /// USD per 1000 calls of a tool by a model; the longest model prefix wins. None where nobody prices the tool.
 pub fn price(tables: &Tables<'_>, tool: &str, model: &str) -> Option<Ratio> {
     let given = match tables.config.map(MapName::ToolPrice) {

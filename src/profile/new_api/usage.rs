@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::details::Details;
 use crate::exact::Ratio;
-use crate::log::{Field, LogEntry, RowError};
+use crate::log::{Field, LogEntry, RowError, Tokens};
 
 /// A tool that was called.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +62,8 @@ pub struct Usage<'a> {
     /// Nothing but the split tells the semantics: the other reading is possible.
     pub split_only: bool,
     pub no_usage: bool,
+    /// No column could tell tokens: a price per call holds without them.
+    pub untold: bool,
     pub tools: Vec<Tool<'a>>,
     pub image: Option<Image<'a>>,
     /// The input has no column that could hold cached tokens.
@@ -77,6 +79,7 @@ impl<'a> Usage<'a> {
     pub fn of(entry: &LogEntry<'a>, details: &Details<'a>) -> Result<Usage<'a>, RowError> {
         let mut usage = if details.is_empty() { columns(entry)? } else { of_details(entry, details)? };
         usage.image = image(entry.content);
+        usage.untold = entry.tokens == Tokens::default() && !entry.content.contains(NO_USAGE);
         Ok(usage)
     }
 }

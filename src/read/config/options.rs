@@ -1,13 +1,16 @@
 //! Option maps: as the gateways keep them, and under the same words in quota's own files.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::json;
 use super::node::{Key, Node, Table, Value};
-use super::reader::Reader;
+use super::reader::{Author, Reader};
 use super::words::{self, Word};
 use crate::config::issue::Code;
 use crate::config::{EffectiveCompletion, Map, MapName};
+use crate::float::expr::Expression;
+use crate::log::shorten;
 
 /// The two names of one option map. The gateway keeps them equal in force, but its answer shows the unsaved one as installed.
 const TWINS: [(&str, &str, &str); 2] = [
@@ -69,7 +72,7 @@ pub(super) fn option(reader: &mut Reader<'_>, word: Word, name: &str, key: &Key,
         }
         Word::GroupGroup => with(reader, value, special_ratios),
         Word::BillingMode => with(reader, value, |reader, node| reader.modes = Some(texts(reader, node, &key.name))),
-        Word::BillingExpr => with(reader, value, |reader, node| reader.expressions = texts(reader, node, &key.name)),
+        Word::BillingExpr => with(reader, value, |reader, node| expressions(reader, node, &key.name)),
         Word::CompletionMeta => with(reader, value, completion_meta),
         _ => {}
     }
@@ -120,6 +123,26 @@ fn texts(reader: &mut Reader<'_>, node: &Node, of: &str) -> HashMap<String, Stri
         }
     }
     texts
+}
+
+fn expressions(reader: &mut Reader<'_>, node: &Node, of: &str) {
+    reader.expressions = texts(reader, node, of);
+    for (key, value) in node.table().into_iter().flatten() {
+        if let Some(text) = value.text() {
+            check_expression(reader, &key.name, &value.span, text);
+        }
+    }
+}
+
+/// An expression that cannot be read is an error of who wrote it; what a gateway keeps may be beyond us.
+pub(super) fn check_expression(reader: &mut Reader<'_>, model: &str, span: &Range<usize>, text: &str) {
+    let Err(error) = Expression::parse(text) else { return };
+    let message = format!("`{}`: no price expression: {error}", shorten(model));
+    let way_out = "`quota calc --expr` shows where it cannot be read";
+    match reader.author {
+        Author::Person => reader.error(Code::BadValue, span, message, way_out),
+        Author::Gateway => reader.warn(Code::BadValue, span, message, way_out),
+    }
 }
 
 fn completion_meta(reader: &mut Reader<'_>, node: &Node) {

@@ -11,7 +11,6 @@ use super::words::{self, Word};
 use crate::config::issue::Code;
 use crate::config::{ChannelPrice, ChannelPrices, Config, Currency, GroupRules, Map, MapName, ModelPrices, Number, Period, User};
 use crate::exact::{Exact, Ratio};
-use crate::float::expr::Expression;
 use crate::log::shorten;
 
 const MODEL_KEYS: &[&str] = &[
@@ -53,7 +52,10 @@ fn tables(reader: &mut Reader<'_>, table: Table, in_period: bool) {
     for (key, value) in table {
         match words::find(&key.name) {
             _ if in_period && matches!(key.name.as_str(), "from" | "until") => {}
-            None => unknown_key(reader, &key, words::nearest_key(&key.name)),
+            None => {
+                let bound = words::nearest(&key.name, ["from", "until"]).filter(|_| in_period);
+                unknown_key(reader, &key, bound.or_else(|| words::nearest_key(&key.name)));
+            }
             Some((Word::Period, _)) if in_period => unknown_key(reader, &key, None),
             Some((word, name)) => entry(reader, word, name, &key, value),
         }
@@ -104,7 +106,9 @@ fn unknown_key(reader: &mut Reader<'_>, key: &Key, nearest: Option<&str>) {
 
 fn known_keys(reader: &mut Reader<'_>, table: &Table, known: &'static [&'static str]) {
     for (key, _) in table.iter().filter(|(key, _)| !known.contains(&key.name.as_str())) {
-        unknown_key(reader, key, words::nearest(&key.name, known.iter().copied()));
+        // `input_price` for `input`.
+        let begun = || known.iter().copied().filter(|name| key.name.starts_with(name)).max_by_key(|name| name.len());
+        unknown_key(reader, key, words::nearest(&key.name, known.iter().copied()).or_else(begun));
     }
 }
 
@@ -171,13 +175,15 @@ fn model(reader: &mut Reader<'_>, key: &Key, table: &Table) {
         let message = format!("`{}`: more than one of per_second, per_image, per_call", shorten(&key.name));
         reader.error(Code::BadValue, &key.span, message, "keep the one that the model is billed by");
     }
+    let is_by_token = prices.of_a_call().is_none() && prices != ModelPrices::default();
+    if is_by_token && prices.input.is_none() {
+        let message = format!("`{}`: no price of `input`, and what is not said is not free", shorten(&key.name));
+        reader.error(Code::BadValue, &key.span, message, "write `input`, 0 where it is free");
+    }
     if let Some(node) = find(table, "expression")
         && let Some(text) = reader.words(node, "expression")
     {
-        if let Err(error) = Expression::parse(text) {
-            let message = format!("`{}`: no price expression: {error}", shorten(&key.name));
-            reader.error(Code::BadValue, &node.span, message, "`quota calc --expr` shows where it cannot be read");
-        }
+        options::check_expression(reader, &key.name, &node.span, text);
         reader.config.expressions.insert(key.name.clone(), text.to_owned());
     }
     if is_unknown(reader, table) {

@@ -14,6 +14,10 @@ use super::reader::{Author, Reader};
 use super::{Loaded, finish, options};
 use crate::config::issue::{Code, Issue};
 
+/// The format of a file that says prices; one with users or channels alone is [`USERS`].
+pub const PRICES: &str = "sqlite";
+const USERS: &str = "users";
+
 /// What every SQLite file begins with.
 pub const MAGIC: &[u8] = b"SQLite format 3\0";
 
@@ -49,7 +53,7 @@ pub fn read(name: &str, sha256: String, database: &Connection) -> Result<Loaded,
     match &found {
         Err(error) => {
             let message = format!("the database cannot be read: {error}");
-            reader.error(Code::NotAConfig, &(0..0), message, "copy the file again, with its -wal file");
+            reader.error(Code::Syntax, &(0..0), message, "copy the file again, with its -wal file");
         }
         Ok(rows) if !rows.of_gateway => {
             let found = rows.tables.join(", ");
@@ -58,7 +62,8 @@ pub fn read(name: &str, sha256: String, database: &Connection) -> Result<Loaded,
         }
         Ok(rows) => read_rows(&mut reader, rows),
     }
-    finish(reader, "sqlite", sha256)
+    let has_prices = found.as_ref().is_ok_and(|rows| rows.has_prices);
+    finish(reader, if has_prices { PRICES } else { USERS }, sha256)
 }
 
 /// The rows of a gateway's tables, as text. A table or column that is not there is empty.
@@ -66,6 +71,7 @@ pub fn read(name: &str, sha256: String, database: &Connection) -> Result<Loaded,
 struct Rows {
     tables: Vec<String>,
     of_gateway: bool,
+    has_prices: bool,
     options: Vec<(String, String)>,
     users: Vec<UserRow>,
     channels: Vec<ChannelRow>,
@@ -80,7 +86,8 @@ impl Rows {
         let tables: Vec<String> =
             rows(database, "SELECT name FROM sqlite_master WHERE type = 'table'")?.into_iter().map(|[name]| name).collect();
         let has = |table: &str| tables.iter().any(|name| name == table);
-        let of_gateway = has("options") || has("users") || has("channels") || (has("prices") && has("user_groups"));
+        let has_prices = has("options") || (has("prices") && has("user_groups"));
+        let of_gateway = has_prices || has("users") || has("channels");
         let users = cells(database, &tables, "users", ["id", "username", "group", "setting"])?;
         let channels = cells(database, &tables, "channels", channels::COLUMNS)?;
         let prices = cells(database, &tables, "prices", ["model", "type", "channel_type", "input", "output", "extra_ratios"])?;
@@ -98,6 +105,7 @@ impl Rows {
             groups: groups.iter().map(|[symbol, ratio]| Packed::group(symbol, ratio)).collect(),
             tables,
             of_gateway,
+            has_prices,
             jobs,
         })
     }
