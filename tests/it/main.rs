@@ -19,6 +19,7 @@ mod groups;
 mod hostile;
 mod infer;
 mod infer_gateways;
+mod infer_printed;
 mod laws;
 mod merge;
 mod named;

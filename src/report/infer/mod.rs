@@ -278,10 +278,17 @@ fn why_open(model: &str, fit: &ModelFit, notes: &Notes) -> Option<String> {
         return None;
     }
     Some(match &fit.ratio {
-        Some(solved) if solved.value.is_none() => format!("open, {}", left(solved)),
+        Some(solved) if solved.value.is_none() => format!("open, {}{}", left(solved), taken(fit)),
         Some(solved) => format!("{}, with a rate that too few rows show", left(solved)),
         None => format!("open: its groups are free, or tied to none whose ratio is known ({})", rows(all)),
     })
+}
+
+/// The rates on which what is left of an open ratio hangs, where no row prints them.
+fn taken(fit: &ModelFit) -> String {
+    let rates = fit.rates.iter().filter(|(_, rate)| !rate.is_printed);
+    let words: Vec<String> = rates.map(|(class, rate)| format!("{} {}", class.rate_word(), rate.value)).collect();
+    if words.is_empty() { String::new() } else { format!(" at {}", words.join(", ")) }
 }
 
 /// A table for each time that a model had a price of its own, and for the seconds in which it changed.
