@@ -78,8 +78,6 @@ impl Tokens<'_> {
 
 pub const READS: [Class; 2] = [Class::Cached, Class::CacheRead];
 
-pub const WRITES: [Class; 3] = [Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h];
-
 const CACHE: [Class; 5] = [Class::Cached, Class::CacheRead, Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h];
 
 pub fn used<'t>(terms: &'t Terms, classes: &'t [Class]) -> impl Iterator<Item = Class> + 't {
@@ -110,7 +108,7 @@ pub const CACHE_SUBTRACTED: &[Counted] =
 
 /// All writes, and each kind of them.
 pub const CACHE_WRITE_OMITTED: &[Counted] = &[
-    Counted::Free(&WRITES),
+    Counted::Free(&Class::WRITES),
     Counted::Free(&[Class::CacheWrite]),
     Counted::Free(&[Class::CacheWrite5m]),
     Counted::Free(&[Class::CacheWrite1h]),

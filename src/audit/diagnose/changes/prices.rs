@@ -2,7 +2,7 @@
 //! ratios, tokens are counted as others instead.
 
 use super::super::Case;
-use super::counted::{READS, WRITES, held, tokens_of, used};
+use super::counted::{READS, held, tokens_of, used};
 use super::tools::{is_audio, surcharges};
 use super::{Changes, by_expression, by_tokens};
 use crate::exact::{Exact, Ratio};
@@ -88,19 +88,19 @@ pub fn cache_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_
 pub fn cache_write_ratio_known(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     if by_expression(terms) {
         let others = [Class::Input, Class::Cached, Class::CacheWrite5m, Class::CacheWrite1h];
-        others.into_iter().filter_map(|other| counted_as(terms, &WRITES, other)).for_each(|terms| changes.push(terms));
+        others.into_iter().filter_map(|other| counted_as(terms, &Class::WRITES, other)).for_each(|terms| changes.push(terms));
         return;
     }
-    if used(terms, &WRITES).next().is_none() {
+    if used(terms, &Class::WRITES).next().is_none() {
         return;
     }
     writes_in_proportion(terms).into_iter().for_each(|terms| changes.push(terms));
-    let mut known: Vec<Ratio> = WRITES.iter().chain(&READS).map(|class| terms.rates[*class]).collect();
-    known.extend(used(terms, &WRITES).next().map(|class| terms.rate_of_input(class)));
+    let mut known: Vec<Ratio> = Class::WRITES.iter().chain(&READS).map(|class| terms.rates[*class]).collect();
+    known.extend(used(terms, &Class::WRITES).next().map(|class| terms.rate_of_input(class)));
     known.sort();
     known.dedup();
     for rate in known {
-        for classes in [&WRITES[..], &WRITES[..1], &WRITES[1..2], &WRITES[2..]] {
+        for classes in [&Class::WRITES[..], &Class::WRITES[..1], &Class::WRITES[1..2], &Class::WRITES[2..]] {
             let differs = used(terms, classes).any(|class| terms.rates[class] != rate);
             if let Some(changed) = each(terms, classes, |terms, class| terms.rates[class] = rate).filter(|_| differs) {
                 changes.push_implied(changed, "cache_write_ratio", rate);
@@ -111,14 +111,7 @@ pub fn cache_write_ratio_known(_: &Case<'_>, terms: &Terms, changes: &mut Change
 
 /// Writes for 5 minutes as plain input, those for an hour in the proportion that they have.
 fn writes_in_proportion(terms: &Terms) -> Option<Terms> {
-    let base =
-        [Class::CacheWrite, Class::CacheWrite5m].map(|class| terms.rates[class]).into_iter().find(|rate| *rate != Ratio::ONE)?;
-    let long = Exact::from(terms.rates[Class::CacheWrite1h]);
-    let proportion: Ratio =
-        long.divided_by(&Exact::from(Some(base).filter(|base| !base.is_zero())?), 16).normalized().to_string().parse().ok()?;
-    each(terms, &WRITES, |terms, class| {
-        terms.rates[class] = if class == Class::CacheWrite1h { proportion } else { terms.rate_of_input(class) }
-    })
+    terms.has_write_proportion().then(|| terms.with(Slot::CacheWrites, terms.rate_of_input(Class::CacheWrite5m)))
 }
 
 pub fn separate_audio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
