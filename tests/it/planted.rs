@@ -557,6 +557,40 @@ fn prices_that_changed_after_the_row_are_drift() {
     assert!(causes.len() > 20 && causes.iter().all(is_drift), "{causes:?}");
 }
 
+/// Rows of one-hub in group `default` at 1 as (model, tokens, what else the row says, charge), with the cause of each.
+#[track_caller]
+fn check_one_hub(config: Option<&str>, rows: &[(&str, [i64; 2], &str, i64, &str)]) {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.ndjson");
+    let line = |(model, [prompt, completion], metadata, quota, _): &(&str, [i64; 2], &str, i64, &str)| {
+        let metadata: Value = serde_json::from_str(&format!(r#"{{"group_name":"default","group_ratio":1,{metadata}}}"#)).unwrap();
+        let row = json!({"type": 2, "model_name": model, "prompt_tokens": prompt, "completion_tokens": completion, "quota": quota,
+            "channel_id": 1, "request_time": 20, "source_ip": "", "metadata": metadata});
+        format!("{row}\n")
+    };
+    std::fs::write(&log, rows.iter().map(line).collect::<String>()).unwrap();
+    let mut flags = Vec::new();
+    for (name, text) in config.into_iter().flat_map(|prices| [("prices.json", prices), ("groups.json", ONE_HUB_GROUPS)]) {
+        std::fs::write(folder.path().join(name), text).unwrap();
+        flags.extend(["--config".to_owned(), folder.path().join(name).to_str().unwrap().to_owned()]);
+    }
+    let found = audit(&log, &flags.iter().map(String::as_str).collect::<Vec<_>>()).rows;
+    let causes: Vec<&Value> = found.iter().map(|row| &row["cause"]).collect();
+    assert_eq!(causes, rows.iter().map(|(.., cause)| cause).collect::<Vec<_>>(), "{found:#?}");
+}
+
+const ONE_HUB_GROUPS: &str = r#"{"success":true,"data":{"data":[{"symbol":"default","ratio":1}]}}"#;
+
+#[test]
+fn images_of_one_hub_are_priced_like_text() {
+    let prices = r#"[{"model":"image","type":"tokens","channel_type":1,"input":3.3,"output":7.7,
+        "extra_ratios":{"input_image_tokens":1.25,"output_image_tokens":4}}]"#;
+    let row = r#""price_type":"tokens","input_ratio":3.3,"output_ratio":7.7,"input_image_tokens":1048,"input_image_tokens_ratio":1.25,
+        "output_image_tokens":1650,"output_image_tokens_ratio":4"#;
+    let charged = |points: i64| ("image", [2183, 1650], row, points, "image-ratio-omitted");
+    check_one_hub(Some(prices), &[19_909, 58_024, 20_774].map(charged));
+}
+
 /// Amounts that nothing definite gives: some number of five digits away from the right charge.
 #[test]
 fn random_charges_stay_unexplained() {

@@ -144,7 +144,7 @@ fn other_mode(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>, from: M
 
 pub fn audio_ratio_omitted(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     if by_expression(terms) {
-        audio_as_text(terms).into_iter().for_each(|terms| changes.push(terms));
+        as_text(terms, Class::AudioInput, Class::AudioOutput).into_iter().for_each(|terms| changes.push(terms));
     } else if tokens_of(&terms.usage, &[Class::AudioInput, Class::AudioOutput]) != 0 {
         audio_at_rates(terms).into_iter().flatten().for_each(|terms| changes.push(terms));
     }
@@ -159,10 +159,10 @@ pub fn audio_ratio_omitted(case: &Case<'_>, terms: &Terms, changes: &mut Changes
     }
 }
 
-/// Audio counted as text: both kinds, output alone, input alone.
-fn audio_as_text(terms: &Terms) -> Vec<Terms> {
-    let input = |terms: &Terms| counted_as(terms, &[Class::AudioInput], Class::Input);
-    let output = |terms: &Terms| counted_as(terms, &[Class::AudioOutput], Class::Output);
+/// Classes of input and output counted as text: both kinds, output alone, input alone.
+fn as_text(terms: &Terms, input: Class, output: Class) -> Vec<Terms> {
+    let input = |terms: &Terms| counted_as(terms, &[input], Class::Input);
+    let output = |terms: &Terms| counted_as(terms, &[output], Class::Output);
     let both = input(terms).and_then(|terms| output(&terms));
     [both, output(terms), input(terms)].into_iter().flatten().collect()
 }
@@ -185,7 +185,15 @@ fn audio_at_rates(terms: &Terms) -> [Option<Terms>; 6] {
 }
 
 pub fn image_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    push_like_input(terms, &[Class::ImageInput], changes);
+    const BOTH: [Class; 2] = [Class::ImageInput, Class::ImageOutput];
+    if by_expression(terms) {
+        as_text(terms, Class::ImageInput, Class::ImageOutput).into_iter().for_each(|terms| changes.push(terms));
+        return;
+    }
+    BOTH.iter().for_each(|class| push_like_input(terms, std::slice::from_ref(class), changes));
+    if used(terms, &BOTH).count() > 1 {
+        push_like_input(terms, &BOTH, changes);
+    }
 }
 
 pub fn tier_other(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
