@@ -57,8 +57,11 @@ impl Terms {
         (self.rates[Class::CacheWrite], self.rates[Class::CacheWrite5m]) = (rate, rate);
     }
 
-    /// Puts the gateway's ratio for models without a price; one-hub has one for output, too.
+    /// Puts the gateway's ratio for models without a price; one-hub has one for output, too, and no price of a call.
     pub fn set_fallback(&mut self, ratio: Ratio) {
+        if self.formula == Formula::Sum(Sum::OneHubCall) {
+            (self.formula, self.price) = (Formula::Sum(Sum::OneHub), Ratio::ZERO);
+        }
         self.set_model_ratio(ratio);
         if self.is_absolute(Class::Output) {
             self.rates[Class::Output] = ratio;

@@ -591,6 +591,13 @@ fn images_of_one_hub_are_priced_like_text() {
     check_one_hub(Some(prices), &[19_909, 58_024, 20_774].map(charged));
 }
 
+#[test]
+fn a_call_of_one_hub_falls_back_to_tokens() {
+    let prices = r#"[{"model":"call","type":"times","channel_type":1,"input":1.7,"output":0}]"#;
+    let row = r#""price_type":"times","input_ratio":1.7,"output_ratio":0"#;
+    check_one_hub(Some(prices), &[("call", [1332, 20], row, 40_560, "model-ratio-fallback")]);
+}
+
 /// Amounts that nothing definite gives: some number of five digits away from the right charge.
 #[test]
 fn random_charges_stay_unexplained() {

@@ -6,7 +6,7 @@ use super::counted::{READS, held, tokens_of, used};
 use super::tools::{is_audio, surcharges};
 use super::{Changes, by_expression, by_tokens};
 use crate::exact::{Exact, Ratio};
-use crate::pricing::{Class, Mode, Slot, Terms, tiers};
+use crate::pricing::{Class, Formula, Mode, Slot, Sum, Terms, tiers};
 
 /// The terms with the tokens of some classes counted as another; none where the classes have no tokens.
 fn counted_as(terms: &Terms, classes: &[Class], other: Class) -> Option<Terms> {
@@ -54,8 +54,12 @@ pub fn group_ratio_other(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'
 }
 
 pub fn model_ratio_fallback(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    let Some(fallback) = case.related().fallback.filter(|_| by_tokens(terms)) else { return };
-    if fallback != terms.model_ratio {
+    let Some(fallback) = case.related().fallback else { return };
+    if terms.formula == Formula::Sum(Sum::OneHubCall) {
+        let mut changed = terms.clone();
+        changed.set_fallback(fallback);
+        changes.push_implied(changed, "model_ratio", fallback);
+    } else if by_tokens(terms) && fallback != terms.model_ratio {
         changes.push_with(terms, Some(("model_ratio", &fallback)), |terms| terms.set_fallback(fallback));
     }
 }
