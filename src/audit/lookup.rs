@@ -108,7 +108,7 @@ impl Look for Lookup<'_, '_> {
         (!is_mapped).then_some(self.entry.model)
     }
 
-    fn other_mode(&self, terms: &Terms) -> Option<Terms> {
+    fn other_mode(&self, terms: &Terms) -> Vec<Terms> {
         let other = if terms.formula.mode() == Mode::Call { Mode::Tokens } else { Mode::Call };
         profile::by_mode(other, self.profile, self.entry, self.details, self.context)
     }

@@ -119,21 +119,26 @@ impl<'p, 'a> Pricer<'p, 'a> {
     }
 }
 
-/// The row by tokens, or per call, where the config or the gateway has such a price of it.
-pub fn by_mode(mode: Mode, profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) -> Option<Terms> {
+/// The row by tokens, or per call, where the row, the config or the gateway has such a price of it.
+pub fn by_mode(mode: Mode, profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) -> Vec<Terms> {
     let is_new_api = matches!(profile, Profile::NewApi | Profile::Exact);
     if mode == Mode::Call && is_new_api && !new_api::may_be_by_call(entry, context.config) {
-        return None;
+        return Vec::new();
     }
-    let by_config = |other_mode: bool| {
-        let config = Context { basis: Basis::Config, other_mode, ..*context };
-        match rate(profile, entry, details, &config, &mut Memory::default()) {
+    let by = |basis: Basis, other_mode: bool| {
+        let context = Context { basis, other_mode, ..*context };
+        match rate(profile, entry, details, &context, &mut Memory::default()) {
             Ok(Rating::Charge(rated)) => rated.terms.ok().filter(|terms| terms.formula.mode() == mode),
             _ => None,
         }
     };
+    let by_config = by(Basis::Config, true);
+    if context.basis == Basis::Config {
+        return by_config.into_iter().collect();
+    }
     // A row that carries its own price may be of another mode than the config.
-    by_config(true).or_else(|| if context.basis == Basis::Config { None } else { by_config(false) })
+    let by_config = by_config.or_else(|| by(Basis::Config, false));
+    by(Basis::Logged, true).into_iter().chain(by_config).collect()
 }
 
 /// The row's price in each tier that its model has.

@@ -598,6 +598,17 @@ fn a_call_of_one_hub_falls_back_to_tokens() {
     check_one_hub(Some(prices), &[("call", [1332, 20], row, 40_560, "model-ratio-fallback")]);
 }
 
+#[test]
+fn the_other_billing_mode_of_one_hub_needs_no_config() {
+    let by_tokens = r#""price_type":"tokens","input_ratio":1.25,"output_ratio":5"#;
+    let by_call = r#""price_type":"times","input_ratio":1.7,"output_ratio":0"#;
+    let rows = [
+        ("tokens", [9999, 200], by_tokens, 1_250, "tokens-as-per-call"),
+        ("call", [1332, 20], by_call, 2_265, "per-call-as-tokens"),
+    ];
+    check_one_hub(None, &rows);
+}
+
 /// Amounts that nothing definite gives: some number of five digits away from the right charge.
 #[test]
 fn random_charges_stay_unexplained() {

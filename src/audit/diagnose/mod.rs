@@ -44,7 +44,7 @@ pub struct Case<'c> {
     /// The prompt as the row logs it.
     pub prompt: i64,
     related: OnceCell<Rc<Related>>,
-    other_mode: OnceCell<Option<Terms>>,
+    other_mode: OnceCell<Vec<Terms>>,
     tiers: OnceCell<Vec<RelatedModel>>,
     look: &'c dyn Look,
 }
@@ -64,8 +64,8 @@ pub trait Look {
     /// The model of the row, where its name says how it was priced.
     fn own_model(&self) -> Option<&str>;
 
-    /// The row by the other billing mode, where it has a price of that.
-    fn other_mode(&self, terms: &Terms) -> Option<Terms>;
+    /// The row by the other billing mode, at each price of that which it has.
+    fn other_mode(&self, terms: &Terms) -> Vec<Terms>;
 
     /// The row's price in each tier that its model has, where tiers are no part of the terms.
     fn tiers(&self) -> Vec<RelatedModel> {
@@ -91,8 +91,8 @@ impl<'c> Case<'c> {
         self.related.get_or_init(|| self.look.related(self.terms))
     }
 
-    fn other_mode(&self) -> Option<&Terms> {
-        self.other_mode.get_or_init(|| self.look.other_mode(self.terms)).as_ref()
+    fn other_mode(&self) -> &[Terms] {
+        self.other_mode.get_or_init(|| self.look.other_mode(self.terms))
     }
 
     fn tiers(&self) -> &[RelatedModel] {

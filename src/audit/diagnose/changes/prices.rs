@@ -140,7 +140,7 @@ fn other_mode(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>, from: M
     if terms.formula.mode() != from || is_tried {
         return;
     }
-    if let Some(other) = case.other_mode() {
+    for other in case.other_mode() {
         // In a pair the group ratio may be changed already.
         changes.push(other.with(Slot::GroupRatio, terms.group_ratio));
     }
