@@ -473,6 +473,16 @@ fn a_number_that_a_whole_class_shares_wins_over_a_chance_hit() {
     assert!(found.len() == 2 && found.iter().all(|found| found["cause"] == "output-omitted"), "{found:?}");
 }
 
+#[test]
+fn a_number_of_a_class_takes_small_rows_that_a_chance_hit_explains() {
+    let folder = tempfile::tempdir().unwrap();
+    // At a completion ratio of 1.35; in the last row that is what output costs as input, and many numbers are.
+    let rows = [(10_000, 3_000, 14_050), (20_000, 7_001, 29_451), (33_333, 5_003, 40_087), (4, 1, 5)];
+    for found in plain(folder.path(), &rows) {
+        assert_eq!((&found["cause"], &found["implied"]["completion_ratio"]), (&json!("completion-ratio-differs"), &json!("1.35")));
+    }
+}
+
 /// A log with a number that is in no config, planted by a config that has it.
 #[track_caller]
 fn check_earned(gateway: &Gateway, kind: &'static str, to: f64, cause: &str, implied: (&str, &str)) {

@@ -20,7 +20,7 @@ pub use changes::{Change, To};
 pub use classes::{ClassCauses, ClassKey, Classes, OfRow, Told};
 pub use classes::{MOST_ASIDE, MOST_CLASSES};
 pub use compiled::{CauseSet, CompiledCauses, models_nearly};
-pub use earned::{Interval, Number, Wrong, word};
+pub use earned::{Interval, Number, Range, Wrong, word};
 pub use examples::Examples;
 
 use earned::{Solved, numbers, solve};
@@ -130,6 +130,8 @@ pub struct Diagnosis {
     pub numbers: Vec<Number>,
     /// The numbers were not sought, since a definite cause explains the row. A class may still ask for them.
     pub numbers_unsought: bool,
+    /// What the charge leaves each ratio to be; only of such a row that was written down, which its terms are not.
+    pub ranges: Vec<Range>,
     /// Other models whose price gives the charge; they must be shared by several rows.
     pub models: Vec<String>,
     /// What each ratio would have to be, where nothing explains the row.
@@ -179,14 +181,20 @@ impl Diagnosis {
 impl Judged {
     /// The simple numbers that give a wrong charge, whether they were sought at once or not.
     pub fn numbers(&self) -> Cow<'_, [Number]> {
-        match (&self.diagnosis, &self.terms) {
-            (Some(Diagnosis { numbers_unsought: true, .. }), Some(terms)) => {
-                let wrong = Wrong { terms, written: &self.written, charged: self.charged };
-                Cow::Owned(numbers(wrong))
-            }
-            (Some(diagnosis), _) => Cow::Borrowed(&diagnosis.numbers),
-            (None, _) => Cow::Borrowed(&[]),
-        }
+        let listed = self.diagnosis.as_ref().map_or(&[][..], |diagnosis| &diagnosis.numbers);
+        self.unsought().map_or(Cow::Borrowed(listed), |wrong| Cow::Owned(numbers(wrong)))
+    }
+
+    /// What a wrong charge whose numbers were not sought leaves each ratio to be.
+    pub fn ranges(&self) -> Cow<'_, [Range]> {
+        let written = self.diagnosis.as_ref().map_or(&[][..], |diagnosis| &diagnosis.ranges);
+        self.unsought().map_or(Cow::Borrowed(written), |wrong| Cow::Owned(earned::ranges(wrong)))
+    }
+
+    /// The wrong charge, if its numbers were not sought.
+    fn unsought(&self) -> Option<Wrong<'_>> {
+        let terms = self.terms.as_ref().filter(|_| self.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.numbers_unsought))?;
+        Some(Wrong { terms, written: &self.written, charged: self.charged })
     }
 
     /// The terms by which causes give the charge, where `implied` is the number that they imply: those of the row's own
@@ -217,7 +225,7 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     if causes.is_empty() {
         causes = pairs(case);
     }
-    Diagnosis { causes, numbers, numbers_unsought: false, models, implied, unit }
+    Diagnosis { causes, numbers, models, implied, unit, ..Diagnosis::default() }
 }
 
 /// What explains a charge that no definite cause, no pair and no other model's price gives.

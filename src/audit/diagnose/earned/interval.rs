@@ -32,7 +32,7 @@ impl Within for Interval {
 }
 
 /// What a ratio may be.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Interval {
     low: Exact,
     high: Exact,

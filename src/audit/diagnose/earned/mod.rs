@@ -9,6 +9,8 @@ mod simple;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::Explanation;
 use super::changes::tools;
 use crate::audit::Word;
@@ -225,7 +227,7 @@ pub fn with_implied(terms: &Terms, causes: Causes, implied: &BTreeMap<String, St
 }
 
 /// What a charge leaves a ratio to be, by the rounding of its formula.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Range {
     pub cause: Cause,
     pub word: Word,
