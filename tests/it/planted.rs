@@ -584,7 +584,7 @@ fn check_one_hub(config: Option<&str>, rows: &[(&str, [i64; 2], &str, i64, &str)
         std::fs::write(folder.path().join(name), text).unwrap();
         flags.extend(["--config".to_owned(), folder.path().join(name).to_str().unwrap().to_owned()]);
     }
-    let found = audit(&log, &flags.iter().map(String::as_str).collect::<Vec<_>>()).rows;
+    let found = findings(&log, &flags.iter().map(String::as_str).collect::<Vec<_>>());
     let causes: Vec<&Value> = found.iter().map(|row| &row["cause"]).collect();
     assert_eq!(causes, rows.iter().map(|(.., cause)| cause).collect::<Vec<_>>(), "{found:#?}");
 }
@@ -617,6 +617,29 @@ fn the_other_billing_mode_of_one_hub_needs_no_config() {
         ("call", [1332, 20], by_call, 2_265, "per-call-as-tokens"),
     ];
     check_one_hub(None, &rows);
+}
+
+/// At 1.92, also where a few tokens more or less are cut.
+#[test]
+fn rows_of_one_hub_agree_on_a_cache_ratio() {
+    let prices =
+        r#"[{"model":"m","type":"tokens","channel_type":1,"input":18.816,"output":75.264,"extra_ratios":{"cached_tokens":0.25}}]"#;
+    let of = |cached: i64| {
+        format!(
+            r#""price_type":"tokens","input_ratio":18.816,"output_ratio":75.264,"cached_tokens":{cached},"cached_tokens_ratio":0.25"#
+        )
+    };
+    let rows = [
+        ([3_783, 110], of(1_126), 98_935),
+        ([7_950, 2_757], of(1_768), 387_685),
+        ([18_818, 729], of(1_662), 437_717),
+        ([23, 1_675], of(4), 126_557),
+        ([13, 1], of(9), 471),
+        ([8, 2_544], of(4), 191_679),
+    ];
+    let rows: Vec<_> =
+        rows.iter().map(|(tokens, row, quota)| ("m", *tokens, row.as_str(), *quota, "cache-ratio-differs")).collect();
+    check_one_hub(Some(prices), &rows);
 }
 
 /// Amounts that nothing definite gives: some number of five digits away from the right charge.
