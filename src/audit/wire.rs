@@ -8,7 +8,7 @@ use std::collections::BinaryHeap;
 
 use serde::{Deserialize, Serialize};
 
-use super::diagnose::{Diagnosis, Explanation, Interval, Number, word};
+use super::diagnose::{Diagnosis, Explanation, Interval, Number, Range, word};
 use super::finding::{Figures, Finding, Ranked};
 use super::{Cause, Causes, Class, Difference, Judged, Policy, Verdict, Word};
 use crate::exact::{Charged, Exact, Points, Ratio};
@@ -70,8 +70,9 @@ enum AdjustmentWord {
 struct Explained {
     causes: Vec<(Causes, Vec<(Word, String)>)>,
     numbers: Vec<(Cause, SlotWord, Ratio, (bool, bool))>,
-    /// The numbers count only where the whole class was asked for some.
+    /// The numbers, and what else each may be, count only where the whole class was asked for some.
     numbers_unsought: bool,
+    ranges: Vec<Range>,
     models: Vec<String>,
     unit: Option<Interval>,
     implied: Vec<(SlotWord, Ratio)>,
@@ -100,10 +101,11 @@ impl TryFrom<String> for SlotWord {
 }
 
 impl Explained {
-    fn new(diagnosis: Diagnosis, numbers: Vec<Number>) -> Explained {
+    fn new(diagnosis: Diagnosis, numbers: Vec<Number>, ranges: Vec<Range>) -> Explained {
         let numbers = numbers.into_iter();
         Explained {
             numbers_unsought: diagnosis.numbers_unsought,
+            ranges,
             causes: diagnosis.causes.into_iter().map(|explanation| (explanation.causes, explanation.implied)).collect(),
             numbers: numbers
                 .map(|number| (number.cause, SlotWord(number.slot), number.value, (number.is_earned, number.is_hint)))
@@ -125,6 +127,7 @@ impl From<Explained> for Diagnosis {
                 .map(|(cause, SlotWord(slot), value, (is_earned, is_hint))| Number { cause, slot, value, is_earned, is_hint })
                 .collect(),
             numbers_unsought: explained.numbers_unsought,
+            ranges: explained.ranges,
             models: explained.models,
             unit: explained.unit,
             implied: explained.implied.into_iter().map(|(SlotWord(slot), value)| (slot, value)).collect(),
@@ -133,8 +136,8 @@ impl From<Explained> for Diagnosis {
 }
 
 fn explained(judged: Judged) -> Explained {
-    let numbers = judged.numbers().into_owned();
-    judged.diagnosis.map_or_else(Explained::default, |diagnosis| Explained::new(diagnosis, numbers))
+    let (numbers, ranges) = (judged.numbers().into_owned(), judged.ranges().into_owned());
+    judged.diagnosis.map_or_else(Explained::default, |diagnosis| Explained::new(diagnosis, numbers, ranges))
 }
 
 impl From<Charge> for Expected {

@@ -39,14 +39,29 @@ impl Terms {
     pub fn set_model_ratio(&mut self, ratio: Ratio) {
         let before = std::mem::replace(&mut self.model_ratio, ratio);
         if self.formula == Formula::Sum(Sum::OneHub) && !before.is_zero() {
-            let output = Exact::from(self.rates[Class::Output]) * ratio;
-            let scaled = output.divided_by(&Exact::from(before), 17).normalized();
-            self.rates[Class::Output] = scaled.to_string().parse().unwrap_or(ratio);
+            self.rates[Class::Output] = in_proportion(self.rates[Class::Output], before, ratio);
         }
     }
 
-    /// Puts the gateway's ratio for models without a price; one-hub has one for output, too.
+    /// Whether there are cache writes beside those for 5 minutes, at rates that go with theirs.
+    pub fn has_write_proportion(&self) -> bool {
+        let used = |class: Class| self.usage[class] != 0;
+        let several = used(Class::CacheWrite1h) || (used(Class::CacheWrite) && used(Class::CacheWrite5m));
+        several && !self.is_absolute(Class::CacheWrite5m) && !self.rates[Class::CacheWrite5m].is_zero()
+    }
+
+    /// Puts another rate of cache writes; that of writes for an hour keeps its proportion to it.
+    pub(super) fn set_cache_writes(&mut self, rate: Ratio) {
+        let long = Class::CacheWrite1h;
+        self.rates[long] = in_proportion(self.rates[long], self.rates[Class::CacheWrite5m], rate);
+        (self.rates[Class::CacheWrite], self.rates[Class::CacheWrite5m]) = (rate, rate);
+    }
+
+    /// Puts the gateway's ratio for models without a price; one-hub has one for output, too, and no price of a call.
     pub fn set_fallback(&mut self, ratio: Ratio) {
+        if self.formula == Formula::Sum(Sum::OneHubCall) {
+            (self.formula, self.price) = (Formula::Sum(Sum::OneHub), Ratio::ZERO);
+        }
         self.set_model_ratio(ratio);
         if self.is_absolute(Class::Output) {
             self.rates[Class::Output] = ratio;
@@ -63,6 +78,12 @@ impl Terms {
         self.minimum = other.minimum;
         self.no_usage = other.no_usage;
     }
+}
+
+/// A number that changes as another one does.
+fn in_proportion(number: Ratio, before: Ratio, after: Ratio) -> Ratio {
+    let scaled = (Exact::from(number) * after).divided_by(&Exact::from(before), 17).normalized();
+    scaled.to_string().parse().unwrap_or(after)
 }
 
 /// The same usage in each other tier of a price expression: the tier's name, and terms whose expression is that tier alone.

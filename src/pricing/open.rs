@@ -126,6 +126,8 @@ pub enum Slot {
     GroupRatio,
     Price,
     Rate(Class),
+    /// The rate of all cache writes, to which that of writes for an hour stands in proportion.
+    CacheWrites,
     Multiplier(usize),
     /// USD of a surcharge.
     ToolPrice(usize),
@@ -148,6 +150,7 @@ impl Terms {
             Slot::GroupRatio => self.group_ratio = value,
             Slot::Price => self.price = value,
             Slot::Rate(class) => self.rates[class] = value,
+            Slot::CacheWrites => self.set_cache_writes(value),
             Slot::Multiplier(index) => {
                 if let Some(multiplier) = self.multipliers.get_mut(index) {
                     multiplier.value = value;

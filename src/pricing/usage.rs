@@ -57,6 +57,8 @@ impl Class {
     pub const INPUTS: &'static [Class] = Class::ALL.split_at(Class::Output as usize).0;
     pub const OUTPUTS: &'static [Class] = Class::ALL.split_at(Class::Output as usize).1;
 
+    pub const WRITES: [Class; 3] = [Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h];
+
     /// The classes within the prompt, and within the answer: see [`Class::is_within`].
     pub(super) const WITHIN_INPUT: [Class; Class::INPUTS.len() - 1] = behind_first(Class::INPUTS);
     pub(super) const WITHIN_OUTPUT: [Class; Class::OUTPUTS.len() - 1] = behind_first(Class::OUTPUTS);

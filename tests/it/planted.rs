@@ -473,6 +473,16 @@ fn a_number_that_a_whole_class_shares_wins_over_a_chance_hit() {
     assert!(found.len() == 2 && found.iter().all(|found| found["cause"] == "output-omitted"), "{found:?}");
 }
 
+#[test]
+fn a_number_of_a_class_takes_small_rows_that_a_chance_hit_explains() {
+    let folder = tempfile::tempdir().unwrap();
+    // At a completion ratio of 1.35; in the last row that is what output costs as input, and many numbers are.
+    let rows = [(10_000, 3_000, 14_050), (20_000, 7_001, 29_451), (33_333, 5_003, 40_087), (4, 1, 5)];
+    for found in plain(folder.path(), &rows) {
+        assert_eq!((&found["cause"], &found["implied"]["completion_ratio"]), (&json!("completion-ratio-differs"), &json!("1.35")));
+    }
+}
+
 /// A log with a number that is in no config, planted by a config that has it.
 #[track_caller]
 fn check_earned(gateway: &Gateway, kind: &'static str, to: f64, cause: &str, implied: (&str, &str)) {
@@ -555,6 +565,130 @@ fn prices_that_changed_after_the_row_are_drift() {
     // A row that prints the fallback is one of it first.
     let is_drift = |cause: &&Value| **cause == "ratio-drift" || **cause == "model-ratio-fallback";
     assert!(causes.len() > 20 && causes.iter().all(is_drift), "{causes:?}");
+}
+
+/// Rows of one-hub in group `default` at 1 as (model, tokens, what else the row says, charge), with the cause of each.
+#[track_caller]
+fn check_one_hub(config: Option<&str>, rows: &[(&str, [i64; 2], &str, i64, &str)]) {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.ndjson");
+    let line = |(model, [prompt, completion], metadata, quota, _): &(&str, [i64; 2], &str, i64, &str)| {
+        let metadata: Value = serde_json::from_str(&format!(r#"{{"group_name":"default","group_ratio":1,{metadata}}}"#)).unwrap();
+        let row = json!({"type": 2, "model_name": model, "prompt_tokens": prompt, "completion_tokens": completion, "quota": quota,
+            "channel_id": 1, "request_time": 20, "source_ip": "", "metadata": metadata});
+        format!("{row}\n")
+    };
+    std::fs::write(&log, rows.iter().map(line).collect::<String>()).unwrap();
+    let mut flags = Vec::new();
+    for (name, text) in config.into_iter().flat_map(|prices| [("prices.json", prices), ("groups.json", ONE_HUB_GROUPS)]) {
+        std::fs::write(folder.path().join(name), text).unwrap();
+        flags.extend(["--config".to_owned(), folder.path().join(name).to_str().unwrap().to_owned()]);
+    }
+    let found = findings(&log, &flags.iter().map(String::as_str).collect::<Vec<_>>());
+    let causes: Vec<&Value> = found.iter().map(|row| &row["cause"]).collect();
+    assert_eq!(causes, rows.iter().map(|(.., cause)| cause).collect::<Vec<_>>(), "{found:#?}");
+}
+
+const ONE_HUB_GROUPS: &str = r#"{"success":true,"data":{"data":[{"symbol":"default","ratio":1}]}}"#;
+
+#[test]
+fn images_of_one_hub_are_priced_like_text() {
+    let prices = r#"[{"model":"image","type":"tokens","channel_type":1,"input":3.3,"output":7.7,
+        "extra_ratios":{"input_image_tokens":1.25,"output_image_tokens":4}}]"#;
+    let row = r#""price_type":"tokens","input_ratio":3.3,"output_ratio":7.7,"input_image_tokens":1048,"input_image_tokens_ratio":1.25,
+        "output_image_tokens":1650,"output_image_tokens_ratio":4"#;
+    let charged = |points: i64| ("image", [2183, 1650], row, points, "image-ratio-omitted");
+    check_one_hub(Some(prices), &[19_909, 58_024, 20_774].map(charged));
+}
+
+#[test]
+fn a_call_of_one_hub_falls_back_to_tokens() {
+    let prices = r#"[{"model":"call","type":"times","channel_type":1,"input":1.7,"output":0}]"#;
+    let row = r#""price_type":"times","input_ratio":1.7,"output_ratio":0"#;
+    check_one_hub(Some(prices), &[("call", [1332, 20], row, 40_560, "model-ratio-fallback")]);
+}
+
+#[test]
+fn the_other_billing_mode_of_one_hub_needs_no_config() {
+    let by_tokens = r#""price_type":"tokens","input_ratio":1.25,"output_ratio":5"#;
+    let by_call = r#""price_type":"times","input_ratio":1.7,"output_ratio":0"#;
+    let rows = [
+        ("tokens", [9999, 200], by_tokens, 1_250, "tokens-as-per-call"),
+        ("call", [1332, 20], by_call, 2_265, "per-call-as-tokens"),
+    ];
+    check_one_hub(None, &rows);
+}
+
+/// At 1.92, also where a few tokens more or less are cut.
+#[test]
+fn rows_of_one_hub_agree_on_a_cache_ratio() {
+    let prices =
+        r#"[{"model":"m","type":"tokens","channel_type":1,"input":18.816,"output":75.264,"extra_ratios":{"cached_tokens":0.25}}]"#;
+    let of = |cached: i64| {
+        format!(
+            r#""price_type":"tokens","input_ratio":18.816,"output_ratio":75.264,"cached_tokens":{cached},"cached_tokens_ratio":0.25"#
+        )
+    };
+    let rows = [
+        ([3_783, 110], of(1_126), 98_935),
+        ([7_950, 2_757], of(1_768), 387_685),
+        ([18_818, 729], of(1_662), 437_717),
+        ([23, 1_675], of(4), 126_557),
+        ([13, 1], of(9), 471),
+        ([8, 2_544], of(4), 191_679),
+    ];
+    let rows: Vec<_> =
+        rows.iter().map(|(tokens, row, quota)| ("m", *tokens, row.as_str(), *quota, "cache-ratio-differs")).collect();
+    check_one_hub(Some(prices), &rows);
+}
+
+/// Rows of new-api in a group at 1 as (type, model, tokens, content, `other`, charge), with the causes and what they imply.
+#[track_caller]
+fn check_new_api(config: &Value, rows: &[(i64, &str, [i64; 2], &str, Value, i64)], expected: &[(&str, Value)]) {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, path) = (folder.path().join("log.ndjson"), folder.path().join("config.json"));
+    let line = |(kind, model, [prompt, completion], content, other, quota): &(i64, &str, [i64; 2], &str, Value, i64)| {
+        let row = json!({"type": kind, "model_name": model, "prompt_tokens": prompt, "completion_tokens": completion, "quota": quota,
+            "content": content, "group": "default", "created_at": 1_790_000_000, "other": other.to_string()});
+        format!("{row}\n")
+    };
+    std::fs::write(&log, rows.iter().map(line).collect::<String>()).unwrap();
+    std::fs::write(&path, config.to_string()).unwrap();
+    let found = findings(&log, &["--config", path.to_str().unwrap()]);
+    let told: Vec<_> = found.iter().map(|row| (row["cause"].as_str().unwrap(), row["implied"].clone())).collect();
+    assert_eq!(told, expected, "{found:#?}");
+}
+
+#[test]
+fn a_refund_of_a_task_is_held_against_what_its_submit_says() {
+    let config = json!({"ModelPrice": {"film": 0.3}, "GroupRatio": {"default": 1}});
+    let submit = json!({"is_task": true, "model_price": 0.3, "group_ratio": 1, "request_path": "/v1/videos"});
+    let refund = json!({"model_price": 0.3, "group_ratio": 1, "seconds": 7, "task_id": "task_0", "reason": ""});
+    let rows = [
+        (2, "film", [0, 0], "操作 textGenerate, 计算参数：seconds: 7.00", submit, 1_050_000),
+        (6, "film", [0, 0], "", refund, 150_000),
+    ];
+    check_new_api(&config, &rows, &[("multiplier-omitted", json!({"multiplier": "seconds"}))]);
+}
+
+#[test]
+fn another_models_price_may_be_an_expression() {
+    let (small, large) = ("tier(\"base\", p * 1.25 + c * 10)", "tier(\"base\", p * 3 + c * 15)");
+    let config = json!({"ModelRatio": {"plain": 0.7}, "CompletionRatio": {"plain": 6}, "GroupRatio": {"default": 1},
+        "billing_setting.billing_mode": {"small": "tiered_expr", "large": "tiered_expr"},
+        "billing_setting.billing_expr": {"small": small, "large": large}});
+    let plain = json!({"model_ratio": 0.7, "completion_ratio": 6, "group_ratio": 1, "model_price": -1, "user_group_ratio": -1});
+    let tiered = json!({"billing_mode": "tiered_expr", "expr_b64": "dGllcigiYmFzZSIsIHAgKiAzICsgYyAqIDE1KQ==", "matched_tier": "base",
+        "group_ratio": 1, "user_group_ratio": -1});
+    let check = |model: &'static str, other: &Value, charges: [i64; 2], told: &str| {
+        let rows = [[10_001, 300], [25_003, 777]].into_iter().zip(charges);
+        let rows: Vec<_> = rows.map(|(tokens, quota)| (2, model, tokens, "", other.clone(), quota)).collect();
+        let told = ("model-price-other", json!({"model": told}));
+        check_new_api(&config, &rows, &[told.clone(), told]);
+    };
+    check("large", &tiered, [7_751, 19_512], "small");
+    check("large", &tiered, [8_261, 20_766], "plain");
+    check("plain", &plain, [7_751, 19_512], "small");
 }
 
 /// Amounts that nothing definite gives: some number of five digits away from the right charge.

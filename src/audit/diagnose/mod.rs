@@ -20,7 +20,7 @@ pub use changes::{Change, To};
 pub use classes::{ClassCauses, ClassKey, Classes, OfRow, Told};
 pub use classes::{MOST_ASIDE, MOST_CLASSES};
 pub use compiled::{CauseSet, CompiledCauses, models_nearly};
-pub use earned::{Interval, Number, Wrong, word};
+pub use earned::{Interval, Number, Range, Wrong, word};
 pub use examples::Examples;
 
 use earned::{Solved, numbers, solve};
@@ -29,7 +29,7 @@ use super::cause::{Cause, Causes};
 use super::{Judged, Word};
 use crate::exact::{Charged, Points, Ratio};
 use crate::float::estimate::Sums;
-use crate::pricing::{Charge, Slot, Terms};
+use crate::pricing::{Charge, Mode, Slot, Terms};
 use crate::profile::{Related, RelatedModel};
 
 #[allow(missing_debug_implementations)]
@@ -44,7 +44,7 @@ pub struct Case<'c> {
     /// The prompt as the row logs it.
     pub prompt: i64,
     related: OnceCell<Rc<Related>>,
-    other_mode: OnceCell<Option<Terms>>,
+    other_mode: OnceCell<Vec<Terms>>,
     tiers: OnceCell<Vec<RelatedModel>>,
     look: &'c dyn Look,
 }
@@ -61,11 +61,16 @@ pub trait Look {
         models_nearly(&self.models(terms), terms).map(Arc::new)
     }
 
+    /// The row as if it were one of another model.
+    fn as_model(&self, _: &str) -> Option<Terms> {
+        None
+    }
+
     /// The model of the row, where its name says how it was priced.
     fn own_model(&self) -> Option<&str>;
 
-    /// The row by the other billing mode, where it has a price of that.
-    fn other_mode(&self, terms: &Terms) -> Option<Terms>;
+    /// The row by the other billing mode, at each price of that which it has.
+    fn other_mode(&self, terms: &Terms) -> Vec<Terms>;
 
     /// The row's price in each tier that its model has, where tiers are no part of the terms.
     fn tiers(&self) -> Vec<RelatedModel> {
@@ -91,8 +96,8 @@ impl<'c> Case<'c> {
         self.related.get_or_init(|| self.look.related(self.terms))
     }
 
-    fn other_mode(&self) -> Option<&Terms> {
-        self.other_mode.get_or_init(|| self.look.other_mode(self.terms)).as_ref()
+    fn other_mode(&self) -> &[Terms] {
+        self.other_mode.get_or_init(|| self.look.other_mode(self.terms))
     }
 
     fn tiers(&self) -> &[RelatedModel] {
@@ -130,6 +135,8 @@ pub struct Diagnosis {
     pub numbers: Vec<Number>,
     /// The numbers were not sought, since a definite cause explains the row. A class may still ask for them.
     pub numbers_unsought: bool,
+    /// What the charge leaves each ratio to be; only of such a row that was written down, which its terms are not.
+    pub ranges: Vec<Range>,
     /// Other models whose price gives the charge; they must be shared by several rows.
     pub models: Vec<String>,
     /// What each ratio would have to be, where nothing explains the row.
@@ -179,14 +186,20 @@ impl Diagnosis {
 impl Judged {
     /// The simple numbers that give a wrong charge, whether they were sought at once or not.
     pub fn numbers(&self) -> Cow<'_, [Number]> {
-        match (&self.diagnosis, &self.terms) {
-            (Some(Diagnosis { numbers_unsought: true, .. }), Some(terms)) => {
-                let wrong = Wrong { terms, written: &self.written, charged: self.charged };
-                Cow::Owned(numbers(wrong))
-            }
-            (Some(diagnosis), _) => Cow::Borrowed(&diagnosis.numbers),
-            (None, _) => Cow::Borrowed(&[]),
-        }
+        let listed = self.diagnosis.as_ref().map_or(&[][..], |diagnosis| &diagnosis.numbers);
+        self.unsought().map_or(Cow::Borrowed(listed), |wrong| Cow::Owned(numbers(wrong)))
+    }
+
+    /// What a wrong charge whose numbers were not sought leaves each ratio to be.
+    pub fn ranges(&self) -> Cow<'_, [Range]> {
+        let written = self.diagnosis.as_ref().map_or(&[][..], |diagnosis| &diagnosis.ranges);
+        self.unsought().map_or(Cow::Borrowed(written), |wrong| Cow::Owned(earned::ranges(wrong)))
+    }
+
+    /// The wrong charge, if its numbers were not sought.
+    fn unsought(&self) -> Option<Wrong<'_>> {
+        let terms = self.terms.as_ref().filter(|_| self.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.numbers_unsought))?;
+        Some(Wrong { terms, written: &self.written, charged: self.charged })
     }
 
     /// The terms by which causes give the charge, where `implied` is the number that they imply: those of the row's own
@@ -217,7 +230,7 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     if causes.is_empty() {
         causes = pairs(case);
     }
-    Diagnosis { causes, numbers, numbers_unsought: false, models, implied, unit }
+    Diagnosis { causes, numbers, models, implied, unit, ..Diagnosis::default() }
 }
 
 /// What explains a charge that no definite cause, no pair and no other model's price gives.
@@ -262,14 +275,18 @@ fn is_found(found: &[Explanation], causes: Causes) -> bool {
 /// The models of the config, but the upstream one, whose price gives the charge.
 fn other_models(case: &Case<'_>) -> Vec<String> {
     let models = case.look.models(case.terms);
-    let mut changed = case.terms.clone();
-    let gives = |model: &&RelatedModel| {
-        model.put_into(&mut changed);
-        case.is_given_by(&changed)
-    };
     let own = case.look.own_model();
-    let others = models.iter().filter(|model| own != Some(model.name.as_str()) && model.may_replace(case.terms));
-    others.filter(gives).take(MOST_MODELS).map(|model| model.name.clone()).collect()
+    let others = || models.iter().filter(|model| own != Some(model.name.as_str()));
+    let other = if case.terms.formula.mode() == Mode::Expression { Mode::Tokens } else { Mode::Expression };
+    // The terms of one model hold the numbers, or the expression, of all that are priced alike.
+    let as_other = || others().filter(|model| model.mode() == other).find_map(|model| case.look.as_model(&model.name));
+    let mut changed: Vec<Terms> = [case.terms.clone()].into_iter().chain(as_other()).collect();
+    let gives = |model: &&RelatedModel| {
+        let Some(changed) = changed.iter_mut().find(|terms| model.is_of_mode(terms)) else { return false };
+        model.put_into(changed);
+        case.is_given_by(changed)
+    };
+    others().filter(gives).take(MOST_MODELS).map(|model| model.name.clone()).collect()
 }
 
 /// A charge that more models than this give says nothing of any of them.

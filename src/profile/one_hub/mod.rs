@@ -40,7 +40,7 @@ pub fn rate(entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>, 
     let build = |quote: &Quote| terms::of(&usage, quote, context.quota_per_unit);
     let quote = match (context.basis, &own) {
         (Basis::Config, _) => quote::of_config(entry, &usage, context, own.as_ref()),
-        (Basis::Logged, Some(own)) => Ok(own.clone()),
+        (Basis::Logged, Some(own)) => Ok(Quote { per_call: own.per_call != context.other_mode, ..own.clone() }),
         (Basis::Logged, None) => quote::built_in(entry, &usage, context),
     };
     let terms = quote.as_ref().map(build).map_err(|reason| *reason);

@@ -66,19 +66,17 @@ impl Counted {
 }
 
 impl Tokens<'_> {
-    /// The input without other classes. Of a prompt that holds them they are taken out already: twice means something only where some
-    /// input is left.
+    /// The input without cached tokens and other classes. Of a prompt that holds them they are taken out already: twice means something
+    /// only where some input is left.
     fn input_less(&self, classes: &[Class]) -> Option<i64> {
         let input = self.usage[Class::Input];
         let left = input.saturating_sub(tokens_of(self.usage, classes));
-        let may_be = left > 0 || input >= self.prompt;
+        let may_be = tokens_of(self.usage, &READS) != 0 && (left > 0 || input >= self.prompt);
         (left != input && may_be && !matches!(self.formula, Formula::Sum(Sum::OneHub))).then_some(left)
     }
 }
 
 pub const READS: [Class; 2] = [Class::Cached, Class::CacheRead];
-
-pub const WRITES: [Class; 3] = [Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h];
 
 const CACHE: [Class; 5] = [Class::Cached, Class::CacheRead, Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h];
 
@@ -110,7 +108,7 @@ pub const CACHE_SUBTRACTED: &[Counted] =
 
 /// All writes, and each kind of them.
 pub const CACHE_WRITE_OMITTED: &[Counted] = &[
-    Counted::Free(&WRITES),
+    Counted::Free(&Class::WRITES),
     Counted::Free(&[Class::CacheWrite]),
     Counted::Free(&[Class::CacheWrite5m]),
     Counted::Free(&[Class::CacheWrite1h]),
@@ -119,3 +117,22 @@ pub const CACHE_WRITE_OMITTED: &[Counted] = &[
 pub const OUTPUT_OMITTED: &[Counted] = &[Counted::Without(&[Class::Output]), Counted::Without(Class::OUTPUTS)];
 
 pub const INPUT_OMITTED: &[Counted] = &[Counted::Without(&[Class::Input]), Counted::Without(Class::INPUTS)];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes alone that are not charged are left out, and not taken out of the input.
+    #[test]
+    fn nothing_is_subtracted_where_nothing_was_cached() {
+        let mut usage = PerClass::default();
+        (usage[Class::Input], usage[Class::CacheWrite]) = (4_388, 852);
+        let subtracted = |usage: &PerClass<i64>| {
+            let tokens = Tokens { usage, prompt: 5_240, formula: &Formula::Decimal };
+            CACHE_SUBTRACTED.iter().filter_map(|counted| Some(counted.usage(&tokens)?[Class::Input])).collect::<Vec<_>>()
+        };
+        assert!(subtracted(&usage).is_empty());
+        usage[Class::Cached] = 100;
+        assert_eq!(subtracted(&usage), [4_288, 3_436]);
+    }
+}

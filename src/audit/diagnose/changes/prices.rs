@@ -2,11 +2,11 @@
 //! ratios, tokens are counted as others instead.
 
 use super::super::Case;
-use super::counted::{READS, WRITES, held, tokens_of, used};
+use super::counted::{READS, held, tokens_of, used};
 use super::tools::{is_audio, surcharges};
 use super::{Changes, by_expression, by_tokens};
 use crate::exact::{Exact, Ratio};
-use crate::pricing::{Class, Mode, Slot, Terms, tiers};
+use crate::pricing::{Class, Formula, Mode, Slot, Sum, Terms, tiers};
 
 /// The terms with the tokens of some classes counted as another; none where the classes have no tokens.
 fn counted_as(terms: &Terms, classes: &[Class], other: Class) -> Option<Terms> {
@@ -54,8 +54,12 @@ pub fn group_ratio_other(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'
 }
 
 pub fn model_ratio_fallback(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    let Some(fallback) = case.related().fallback.filter(|_| by_tokens(terms)) else { return };
-    if fallback != terms.model_ratio {
+    let Some(fallback) = case.related().fallback else { return };
+    if terms.formula == Formula::Sum(Sum::OneHubCall) {
+        let mut changed = terms.clone();
+        changed.set_fallback(fallback);
+        changes.push_implied(changed, "model_ratio", fallback);
+    } else if by_tokens(terms) && fallback != terms.model_ratio {
         changes.push_with(terms, Some(("model_ratio", &fallback)), |terms| terms.set_fallback(fallback));
     }
 }
@@ -88,19 +92,19 @@ pub fn cache_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_
 pub fn cache_write_ratio_known(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     if by_expression(terms) {
         let others = [Class::Input, Class::Cached, Class::CacheWrite5m, Class::CacheWrite1h];
-        others.into_iter().filter_map(|other| counted_as(terms, &WRITES, other)).for_each(|terms| changes.push(terms));
+        others.into_iter().filter_map(|other| counted_as(terms, &Class::WRITES, other)).for_each(|terms| changes.push(terms));
         return;
     }
-    if used(terms, &WRITES).next().is_none() {
+    if used(terms, &Class::WRITES).next().is_none() {
         return;
     }
     writes_in_proportion(terms).into_iter().for_each(|terms| changes.push(terms));
-    let mut known: Vec<Ratio> = WRITES.iter().chain(&READS).map(|class| terms.rates[*class]).collect();
-    known.extend(used(terms, &WRITES).next().map(|class| terms.rate_of_input(class)));
+    let mut known: Vec<Ratio> = Class::WRITES.iter().chain(&READS).map(|class| terms.rates[*class]).collect();
+    known.extend(used(terms, &Class::WRITES).next().map(|class| terms.rate_of_input(class)));
     known.sort();
     known.dedup();
     for rate in known {
-        for classes in [&WRITES[..], &WRITES[..1], &WRITES[1..2], &WRITES[2..]] {
+        for classes in [&Class::WRITES[..], &Class::WRITES[..1], &Class::WRITES[1..2], &Class::WRITES[2..]] {
             let differs = used(terms, classes).any(|class| terms.rates[class] != rate);
             if let Some(changed) = each(terms, classes, |terms, class| terms.rates[class] = rate).filter(|_| differs) {
                 changes.push_implied(changed, "cache_write_ratio", rate);
@@ -111,14 +115,7 @@ pub fn cache_write_ratio_known(_: &Case<'_>, terms: &Terms, changes: &mut Change
 
 /// Writes for 5 minutes as plain input, those for an hour in the proportion that they have.
 fn writes_in_proportion(terms: &Terms) -> Option<Terms> {
-    let base =
-        [Class::CacheWrite, Class::CacheWrite5m].map(|class| terms.rates[class]).into_iter().find(|rate| *rate != Ratio::ONE)?;
-    let long = Exact::from(terms.rates[Class::CacheWrite1h]);
-    let proportion: Ratio =
-        long.divided_by(&Exact::from(Some(base).filter(|base| !base.is_zero())?), 16).normalized().to_string().parse().ok()?;
-    each(terms, &WRITES, |terms, class| {
-        terms.rates[class] = if class == Class::CacheWrite1h { proportion } else { terms.rate_of_input(class) }
-    })
+    terms.has_write_proportion().then(|| terms.with(Slot::CacheWrites, terms.rate_of_input(Class::CacheWrite5m)))
 }
 
 pub fn separate_audio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
@@ -143,7 +140,7 @@ fn other_mode(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>, from: M
     if terms.formula.mode() != from || is_tried {
         return;
     }
-    if let Some(other) = case.other_mode() {
+    for other in case.other_mode() {
         // In a pair the group ratio may be changed already.
         changes.push(other.with(Slot::GroupRatio, terms.group_ratio));
     }
@@ -151,7 +148,7 @@ fn other_mode(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>, from: M
 
 pub fn audio_ratio_omitted(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     if by_expression(terms) {
-        audio_as_text(terms).into_iter().for_each(|terms| changes.push(terms));
+        as_text(terms, Class::AudioInput, Class::AudioOutput).into_iter().for_each(|terms| changes.push(terms));
     } else if tokens_of(&terms.usage, &[Class::AudioInput, Class::AudioOutput]) != 0 {
         audio_at_rates(terms).into_iter().flatten().for_each(|terms| changes.push(terms));
     }
@@ -166,10 +163,10 @@ pub fn audio_ratio_omitted(case: &Case<'_>, terms: &Terms, changes: &mut Changes
     }
 }
 
-/// Audio counted as text: both kinds, output alone, input alone.
-fn audio_as_text(terms: &Terms) -> Vec<Terms> {
-    let input = |terms: &Terms| counted_as(terms, &[Class::AudioInput], Class::Input);
-    let output = |terms: &Terms| counted_as(terms, &[Class::AudioOutput], Class::Output);
+/// Classes of input and output counted as text: both kinds, output alone, input alone.
+fn as_text(terms: &Terms, input: Class, output: Class) -> Vec<Terms> {
+    let input = |terms: &Terms| counted_as(terms, &[input], Class::Input);
+    let output = |terms: &Terms| counted_as(terms, &[output], Class::Output);
     let both = input(terms).and_then(|terms| output(&terms));
     [both, output(terms), input(terms)].into_iter().flatten().collect()
 }
@@ -192,7 +189,15 @@ fn audio_at_rates(terms: &Terms) -> [Option<Terms>; 6] {
 }
 
 pub fn image_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    push_like_input(terms, &[Class::ImageInput], changes);
+    const BOTH: [Class; 2] = [Class::ImageInput, Class::ImageOutput];
+    if by_expression(terms) {
+        as_text(terms, Class::ImageInput, Class::ImageOutput).into_iter().for_each(|terms| changes.push(terms));
+        return;
+    }
+    BOTH.iter().for_each(|class| push_like_input(terms, std::slice::from_ref(class), changes));
+    if used(terms, &BOTH).count() > 1 {
+        push_like_input(terms, &BOTH, changes);
+    }
 }
 
 pub fn tier_other(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {

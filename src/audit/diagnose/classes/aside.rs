@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::explained::Told;
 use super::shared::Shared;
 use crate::audit::cause::Causes;
-use crate::audit::diagnose::earned::{self, Wrong};
+use crate::audit::diagnose::earned::{self, Range, Wrong};
 use crate::audit::pairs;
 use crate::exact::{Charged, Points};
 use crate::pricing::{AlikeTerms, PerClass, Terms};
@@ -41,7 +41,7 @@ struct Charge {
 enum Numbers {
     Unsought(Box<Charge>),
     /// Of rows that were written down, which their terms are not.
-    Sought(Vec<Shared>),
+    Sought(Vec<Shared>, Vec<Range>),
 }
 
 /// The rows that were kept aside, asked: so they can be written down.
@@ -49,20 +49,21 @@ enum Numbers {
 struct AsideAsked {
     seen: usize,
     #[serde(with = "pairs")]
-    rows: BTreeMap<(Vec<Shared>, Causes), Told>,
+    rows: BTreeMap<(Vec<Shared>, Vec<Range>, Causes), Told>,
 }
 
 impl From<Aside> for AsideAsked {
     fn from(aside: Aside) -> AsideAsked {
-        let mut rows: BTreeMap<(Vec<Shared>, Causes), Told> = BTreeMap::new();
-        aside.rows.iter().for_each(|row| rows.entry((row.shared(), row.own)).or_default().merge(&row.told));
+        let mut rows: BTreeMap<(Vec<Shared>, Vec<Range>, Causes), Told> = BTreeMap::new();
+        aside.rows.iter().for_each(|row| rows.entry((row.shared(), row.ranges(), row.own)).or_default().merge(&row.told));
         AsideAsked { seen: aside.seen, rows }
     }
 }
 
 impl From<AsideAsked> for Aside {
     fn from(asked: AsideAsked) -> Aside {
-        let rows = asked.rows.into_iter().map(|((shared, own), told)| Unasked { numbers: Numbers::Sought(shared), own, told });
+        let rows = asked.rows.into_iter();
+        let rows = rows.map(|((shared, ranges, own), told)| Unasked { numbers: Numbers::Sought(shared, ranges), own, told });
         Aside { seen: asked.seen, rows: rows.collect() }
     }
 }
@@ -103,16 +104,12 @@ impl Aside {
         }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+    /// The rows that are kept.
+    pub fn rows(&self) -> &[Unasked] {
+        &self.rows
     }
 
-    /// Takes away the rows that are kept.
-    pub fn take_rows(&mut self) -> Vec<Unasked> {
-        std::mem::take(&mut self.rows)
-    }
-
-    pub fn is_full(&self) -> bool {
+    fn is_full(&self) -> bool {
         self.seen > MOST_ASIDE
     }
 }
@@ -121,12 +118,23 @@ impl Unasked {
     /// The numbers that explain the row, for its class.
     pub fn shared(&self) -> Vec<Shared> {
         match &self.numbers {
-            Numbers::Sought(shared) => shared.clone(),
-            Numbers::Unsought(charge) => {
-                let terms = charge.terms.whole();
-                let wrong = Wrong { terms: &terms, written: &charge.written, charged: charge.charged };
-                Shared::numbered(&earned::numbers(wrong)).collect()
-            }
+            Numbers::Sought(shared, _) => shared.clone(),
+            Numbers::Unsought(charge) => charge.ask(|wrong| Shared::numbered(&earned::numbers(wrong)).collect()),
         }
+    }
+
+    /// What its charge leaves each ratio to be.
+    pub fn ranges(&self) -> Vec<Range> {
+        match &self.numbers {
+            Numbers::Sought(_, ranges) => ranges.clone(),
+            Numbers::Unsought(charge) => charge.ask(earned::ranges),
+        }
+    }
+}
+
+impl Charge {
+    fn ask<T>(&self, ask: impl FnOnce(Wrong<'_>) -> T) -> T {
+        let terms = self.terms.whole();
+        ask(Wrong { terms: &terms, written: &self.written, charged: self.charged })
     }
 }

@@ -29,7 +29,7 @@ pub struct Chosen {
     pub shared: Shared,
     /// Other earned causes that explain as many rows.
     pub equals: Vec<Shared>,
-    /// Whether all rows were asked for numbers.
+    /// Whether the rows that were kept aside were asked for numbers.
     pub asked: bool,
     /// All rows without a definite cause agree on it.
     pub agreed: bool,
@@ -91,25 +91,18 @@ impl ClassCauses {
 impl Chosen {
     /// What the class says of a row that it explains.
     fn of(&self, judged: &Judged, diagnosis: &Diagnosis) -> Option<OfRow> {
-        if self.agreed {
-            let is_one = diagnosis.cause().kind != Kind::Definite;
-            return is_one.then(|| OfRow {
-                causes: self.shared.causes,
-                implied: self.shared.implied().into_iter().collect(),
-                also: self.equals.iter().map(|other| other.causes).collect(),
-            });
-        }
+        let agrees = self.agreed && diagnosis.cause().kind != Kind::Definite;
         let asks = self.asked && self.shared.number.is_some();
-        let numbers = match diagnosis.numbers_unsought {
-            true if !asks => Cow::Borrowed(&[][..]),
-            _ => judged.numbers(),
-        };
+        let is_listed = !diagnosis.numbers_unsought || asks;
+        let numbers = if is_listed { judged.numbers() } else { Cow::Borrowed(&[][..]) };
+        let ranges = if diagnosis.numbers_unsought && asks { judged.ranges() } else { Cow::Borrowed(&[][..]) };
         let all: Vec<Shared> = Shared::named(diagnosis).chain(Shared::numbered(&numbers)).collect();
+        let is_of = |shared: &Shared| agrees || shared.is_in(&all) || shared.is_within(&ranges);
         let causes = self.shared.causes;
-        self.shared.is_in(&all).then(|| OfRow {
+        is_of(&self.shared).then(|| OfRow {
             causes,
             implied: self.shared.implied().map_or_else(|| diagnosis.implied_by(causes), |implied| vec![implied]),
-            also: self.equals.iter().filter(|other| other.is_in(&all)).map(|other| other.causes).collect(),
+            also: self.equals.iter().filter(|other| is_of(other)).map(|other| other.causes).collect(),
         })
     }
 }

@@ -220,8 +220,7 @@ impl Classes {
             }
         }
         for (key, class) in &self.classes {
-            let class = if self.keeps_aside() { class.asked() } else { Cow::Borrowed(class) };
-            self.add_class(key, &class, unit.as_ref().map(|(_, unit)| unit), &mut causes);
+            self.add_class(key, &class.asked(), unit.as_ref().map(|(_, unit)| unit), &mut causes);
         }
         causes
     }
@@ -233,12 +232,14 @@ impl Classes {
         let best = class.best().filter(|_| by_unit.is_none());
         let by_best = best.map_or(0, |(shared, explained)| explained.rows() + class.hinted(shared).map_or(0, Explained::rows));
         let agreed = class.agreed(by_best).filter(|_| by_unit.is_none());
+        let asked = class.asks();
         if let Some((shared, equals)) = agreed {
-            for (own, told) in &class.agreement.by_own.0 {
+            let agreeing = class.agreement.by_own.0.iter().map(|(own, told)| (*own, told));
+            for (own, told) in agreeing.chain(class.asked_rows_of(&shared)) {
                 causes.count(shared.causes, key, told, shared.implied());
-                left.take(*own, told);
+                left.take(own, told);
             }
-            causes.chosen.insert(key.clone(), Chosen { shared, equals, asked: false, agreed: true });
+            causes.chosen.insert(key.clone(), Chosen { shared, equals, asked, agreed: true });
         } else if let Some((shared, explained)) = best {
             for explained in [Some(explained), class.hinted(shared)].into_iter().flatten() {
                 for (own, told) in &ExplainedRows::from(explained.clone()).by_own.0 {
@@ -246,7 +247,6 @@ impl Classes {
                     left.take(*own, told);
                 }
             }
-            let asked = self.keeps_aside() && class.is_asked();
             causes.chosen.insert(
                 key.clone(),
                 Chosen { shared: shared.clone(), equals: class.equals(shared, explained), asked, agreed: false },
@@ -280,17 +280,35 @@ impl Class {
         self.explained.entry(shared).or_default().add(own, told);
     }
 
-    /// The class with the numbers of the rows that were kept aside, where they can matter.
+    /// Whether the rows that were kept aside are asked for numbers: where these can matter.
+    fn asks(&self) -> bool {
+        !self.aside.rows().is_empty() && self.by_own.0.iter().any(|(own, _)| own.kind != Kind::Definite)
+    }
+
+    /// The class with what numbers explain of the rows that were kept aside.
     fn asked(&self) -> Cow<'_, Class> {
-        let is_definite = self.by_own.0.iter().all(|(own, _)| own.kind == Kind::Definite);
-        if self.aside.is_empty() || is_definite {
+        if !self.asks() {
             return Cow::Borrowed(self);
         }
         let mut class = self.clone();
-        for row in class.aside.take_rows() {
+        for row in self.aside.rows() {
             row.shared().into_iter().for_each(|shared| class.explain(shared, row.own, &row.told));
         }
+        // A small charge leaves more numbers than it lists.
+        let numbers: Vec<Shared> =
+            class.explained.keys().filter(|shared| shared.number.is_some() && !shared.is_hint).cloned().collect();
+        for row in self.aside.rows() {
+            let (listed, ranges) = (row.shared(), row.ranges());
+            let others = numbers.iter().filter(|number| number.is_within(&ranges) && !number.is_in(&listed));
+            others.for_each(|number| class.explain(number.clone(), row.own, &row.told));
+        }
         Cow::Owned(class)
+    }
+
+    /// The rows that were kept aside, and asked, which a number explains.
+    fn asked_rows_of<'c>(&'c self, number: &'c Shared) -> impl Iterator<Item = (Causes, &'c Told)> {
+        let rows = if self.asks() { self.aside.rows() } else { &[] };
+        rows.iter().filter(|row| number.is_within(&row.ranges()) || number.is_in(&row.shared())).map(|row| (row.own, &row.told))
     }
 
     /// Other earned causes that explain as many rows as an earned one.
@@ -303,11 +321,6 @@ impl Class {
         };
         let others = self.explained.iter().filter(|_| best.causes.kind == Kind::Earned).filter(is_equal);
         others.map(|(shared, _)| shared.clone()).collect()
-    }
-
-    /// Whether the rows that were kept aside have been asked.
-    fn is_asked(&self) -> bool {
-        self.aside.is_empty() && !self.aside.is_full()
     }
 
     /// The number on which all rows without a definite cause agree, where that explains more rows than anything else, with the others on

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::Word;
 use crate::audit::cause::{Cause, Causes, Kind};
 use crate::audit::diagnose::Diagnosis;
-use crate::audit::diagnose::earned::{Number, word};
+use crate::audit::diagnose::earned::{Number, Range, word};
 use crate::exact::Ratio;
 
 /// Something that may explain several rows: causes, and the number or name that they must agree on.
@@ -61,6 +61,13 @@ impl Shared {
     /// Whether it is among what explains a row.
     pub fn is_in(&self, all: &[Shared]) -> bool {
         all.iter().any(|other| (&other.causes, &other.number, &other.name) == (&self.causes, &self.number, &self.name))
+    }
+
+    /// Whether it is a number that lies within what a charge leaves it to be.
+    pub fn is_within(&self, ranges: &[Range]) -> bool {
+        let Some((word, number)) = &self.number else { return false };
+        let is_of = |range: &&Range| range.word == *word && Causes::earned(range.cause) == self.causes;
+        ranges.iter().find(is_of).is_some_and(|range| range.within.holds(*number))
     }
 
     pub fn implied(&self) -> Option<(Word, String)> {

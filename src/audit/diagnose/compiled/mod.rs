@@ -386,8 +386,8 @@ impl Look for Blind {
         None
     }
 
-    fn other_mode(&self, _: &Terms) -> Option<Terms> {
-        None
+    fn other_mode(&self, _: &Terms) -> Vec<Terms> {
+        Vec::new()
     }
 }
 
@@ -420,9 +420,9 @@ mod tests {
             None
         }
 
-        fn other_mode(&self, _: &Terms) -> Option<Terms> {
+        fn other_mode(&self, _: &Terms) -> Vec<Terms> {
             let call = Terms { formula: Formula::DecimalPrice, price: Ratio::new(2, -3), ..Terms::tokens(Ratio::ONE, Ratio::ONE) };
-            self.by_call.then_some(call)
+            self.by_call.then_some(call).into_iter().collect()
         }
     }
 

@@ -32,7 +32,7 @@ impl Within for Interval {
 }
 
 /// What a ratio may be.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Interval {
     low: Exact,
     high: Exact,
@@ -58,7 +58,22 @@ impl Interval {
             // An amount that is whole may have become a little more in float64.
             low += Exact::from(Ratio::new(-1, -20));
         }
-        high.is_positive().then_some(Interval { low, high })
+        let interval = high.is_positive().then_some(Interval { low, high })?;
+        let is_in_steps = counts_in_steps(wrong.terms, slot) && matches!(wrong.written, Charged::Points(_));
+        if is_in_steps && slope.is_positive() { interval.in_steps(wrong, slot) } else { Some(interval) }
+    }
+
+    /// The values within at which the charge itself comes out, where it grows in steps. Both ends are found by halving.
+    fn in_steps(&self, wrong: Wrong<'_>, slot: Slot) -> Option<Interval> {
+        let power = magnitude(&self.width()) - STEP_DIGITS;
+        let (first, last) = self.multiples(power)?.into_inner();
+        // A minimum may have made one point of less.
+        let first = if wrong.charged <= Points(1) { 0 } else { first.max(0) };
+        let points = |count: i64| price(&wrong.terms.with(slot, Ratio::new(count, power))).points;
+        let low = first_of(first..=last, |count| points(count) >= wrong.charged);
+        let high = first_of(low..=last, |count| points(count) > wrong.charged) - 1;
+        let at = |count: i64| Exact::from(Ratio::new(count, power));
+        (low <= high).then(|| Interval { low: at(low) - Exact::from(Ratio::new(1, -20)), high: at(high) })
     }
 
     /// The values of a slot at which an amount is rounded to the charge.
@@ -68,6 +83,9 @@ impl Interval {
         let is_plain = terms.advance == 0 && !terms.credit && matches!(wrong.written, Charged::Points(_));
         let steps = slack(terms, slot) - Exact::from(1);
         let is_told = matches!(terms.formula, Formula::Product(_)) || steps.is_zero();
+        if is_usual && is_plain && counts_in_steps(terms, slot) {
+            return Interval::of(wrong, slot);
+        }
         if !(is_usual && is_plain && is_told) {
             return None;
         }
@@ -136,13 +154,34 @@ impl Interval {
     }
 }
 
+/// The ends of an interval are found to so many digits of its width.
+const STEP_DIGITS: i16 = 5;
+
+/// The first number of a range at which something holds that holds for all behind it; the one behind the range, where it never holds.
+fn first_of(range: RangeInclusive<i64>, holds: impl Fn(i64) -> bool) -> i64 {
+    let (mut low, mut high) = (*range.start(), range.end().saturating_add(1));
+    while low < high {
+        let middle = low.midpoint(high);
+        if holds(middle) { high = middle } else { low = middle + 1 }
+    }
+    low
+}
+
+/// Whether the tokens of a slot's class become a whole number by themselves.
+fn counts_in_steps(terms: &Terms, slot: Slot) -> bool {
+    match (&terms.formula, slot) {
+        (Formula::Sum(Sum::InSteps | Sum::OneApiOf2023), Slot::Rate(_)) => true,
+        (Formula::Sum(Sum::OneHub), Slot::Rate(class)) => class.is_within(),
+        _ => false,
+    }
+}
+
 /// By how much a charge may be off the amount of its terms: a point by rounding, and what steps before that make of it.
 pub fn slack(terms: &Terms, slot: Slot) -> Exact {
     let ratios = || Exact::from(terms.model_ratio) * terms.group_ratio;
     let multipliers = || terms.multipliers.iter().map(|multiplier| Exact::from(multiplier.value));
     let steps = match (&terms.formula, slot) {
-        (Formula::Sum(Sum::InSteps | Sum::OneApiOf2023), Slot::Rate(_)) => ratios(),
-        (Formula::Sum(Sum::OneHub), Slot::Rate(class)) if class.is_within() => ratios(),
+        _ if counts_in_steps(terms, slot) => ratios(),
         (Formula::Sum(Sum::OneHub | Sum::OneHubCall | Sum::Laisky), Slot::QuotaPerUnit) => {
             let calls = terms.surcharges.iter().fold(0, |calls: i64, tool| calls.saturating_add(tool.count));
             Exact::from(calls.saturating_add(1)) * terms.group_ratio.max(Ratio::ONE)
@@ -181,5 +220,25 @@ pub fn magnitude(number: &Exact) -> i16 {
         -i16::try_from(zeros).unwrap_or(i16::MAX) - 1
     } else {
         i16::try_from(whole.len()).unwrap_or(i16::MAX) - 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pricing::Class;
+
+    /// 4 tokens at 1.75 to 2 are cut to 3 more than they are.
+    #[test]
+    fn a_count_that_is_cut_leaves_all_that_is_cut_to_it() {
+        let mut terms = Terms { formula: Formula::Sum(Sum::OneHub), ..Terms::tokens(Ratio::new(18_816, -3), Ratio::ONE) };
+        terms.add(Class::Input, 23, Ratio::ONE);
+        terms.add(Class::Cached, 4, Ratio::new(25, -2));
+        terms.add(Class::Output, 1_675, Ratio::new(75_264, -3));
+        let charged = Points(126_557);
+        let wrong = Wrong { terms: &terms, written: &Charged::Points(charged), charged };
+        let interval = Interval::rounded(wrong, Slot::Rate(Class::Cached)).unwrap();
+        let held: Vec<bool> = [174, 175, 192, 199, 200].map(|rate| interval.holds(Ratio::new(rate, -2))).into();
+        assert_eq!(held, [false, true, true, true, false]);
     }
 }

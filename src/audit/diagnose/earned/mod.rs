@@ -9,6 +9,8 @@ mod simple;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::Explanation;
 use super::changes::tools;
 use crate::audit::Word;
@@ -181,6 +183,7 @@ pub fn word(slot: Slot) -> &'static str {
         Slot::GroupRatio => "group_ratio",
         Slot::Price => "model_price",
         Slot::Rate(class) => class.rate_word(),
+        Slot::CacheWrites => Class::CacheWrite.rate_word(),
         Slot::Multiplier(_) => "multiplier",
         Slot::ToolPrice(_) => "tool_price",
         Slot::QuotaPerUnit => "quota_per_unit",
@@ -197,12 +200,13 @@ fn slots(terms: &Terms) -> Vec<(Cause, Slot)> {
                 (Cause::CompletionRatioDiffers, Class::Output),
                 (Cause::CacheRatioDiffers, Class::Cached),
                 (Cause::CacheRatioDiffers, Class::CacheRead),
-                (Cause::CacheWriteRatioDiffers, Class::CacheWrite),
-                (Cause::CacheWriteRatioDiffers, Class::CacheWrite5m),
-                (Cause::CacheWriteRatioDiffers, Class::CacheWrite1h),
             ];
-            let used = rates.into_iter().filter(|(_, class)| terms.usage[*class] != 0);
-            slots.extend(used.map(|(cause, class)| (cause, Slot::Rate(class))));
+            let writes = Class::WRITES.map(|class| (Cause::CacheWriteRatioDiffers, class));
+            let used = |(_, class): &(Cause, Class)| terms.usage[*class] != 0;
+            let rate = |(cause, class)| (cause, Slot::Rate(class));
+            slots.extend(rates.into_iter().filter(used).map(rate));
+            slots.extend(terms.has_write_proportion().then_some((Cause::CacheWriteRatioDiffers, Slot::CacheWrites)));
+            slots.extend(writes.into_iter().filter(used).map(rate));
         }
         Mode::Call => slots.push((Cause::ModelRatioDiffers, Slot::Price)),
         Mode::Expression | Mode::Free => {}
@@ -217,12 +221,13 @@ fn slots(terms: &Terms) -> Vec<(Cause, Slot)> {
 
 /// The terms with the number that an earned cause implies.
 pub fn with_implied(terms: &Terms, causes: Causes, implied: &BTreeMap<String, String>) -> Option<Terms> {
-    let slot = slots(terms).into_iter().find(|(cause, _)| causes == Causes::earned(*cause)).map(|(_, slot)| slot)?;
+    let is_implied = |(cause, slot): &(Cause, Slot)| causes == Causes::earned(*cause) && implied.contains_key(word(*slot));
+    let (_, slot) = slots(terms).into_iter().find(is_implied)?;
     Some(terms.with(slot, implied.get(word(slot))?.parse().ok()?))
 }
 
 /// What a charge leaves a ratio to be, by the rounding of its formula.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Range {
     pub cause: Cause,
     pub word: Word,
@@ -263,6 +268,20 @@ mod tests {
                 assert_eq!(solved.add_nearly(wrong, cause, slot, &mut terms.clone()), Some(()), "{charged} {slot:?}");
             }
         }
+    }
+
+    #[test]
+    fn all_cache_writes_go_with_one_ratio() {
+        let mut terms = Terms::tokens(Ratio::new(15, -1), Ratio::ONE);
+        terms.add(Class::CacheWrite5m, 6_000, Ratio::new(125, -2));
+        terms.add(Class::CacheWrite1h, 3_000, Ratio::from(2));
+        let rates = [(Class::CacheWrite5m, Ratio::from(3)), (Class::CacheWrite1h, Ratio::new(48, -1))];
+        let charged = price(&rates.iter().fold(terms.clone(), |terms, (class, rate)| terms.with(Slot::Rate(*class), *rate))).points;
+        let found = numbers(Wrong { terms: &terms, written: &Charged::Points(charged), charged });
+        let of_writes: Vec<_> = found.iter().filter(|number| number.cause == Cause::CacheWriteRatioDiffers).collect();
+        assert!(
+            matches!(of_writes[..], [Number { slot: Slot::CacheWrites, value, is_earned: true, .. }, ..] if *value == Ratio::from(3))
+        );
     }
 
     proptest! {

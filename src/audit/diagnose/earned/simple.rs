@@ -15,7 +15,7 @@ const MOST_NUMBERS: usize = 12;
 const TELLING: i64 = 4;
 
 /// A number is earned where one as simple lies in one of so many such intervals.
-const RARE: i64 = 1_000;
+const RARE: i64 = 400;
 
 /// Where a number lies. Answers are none where they are in doubt.
 pub trait Within {
