@@ -1,6 +1,6 @@
 //! What earlier rows said that later ones need: the charges that refunds give back.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::exact::{Points, Ratio};
@@ -31,7 +31,7 @@ pub enum Taken {
 pub struct Memory {
     charges: HashMap<String, Refundable>,
     order: VecDeque<String>,
-    without_multipliers: HashSet<String>,
+    multiplied: HashMap<String, bool>,
     jobs: HashMap<String, Vec<i64>>,
     jobs_held: usize,
     expressions: HashMap<String, Result<Arc<Expression>, ErrorKind>>,
@@ -83,16 +83,18 @@ impl Memory {
         Some(jobs.swap_remove(best))
     }
 
-    /// Remembers that a model's tasks take no multipliers.
-    pub fn remember_without_multipliers(&mut self, model: &str) {
-        if self.without_multipliers.len() < WINDOW {
-            self.without_multipliers.insert(model.to_owned());
+    /// Remembers whether the multipliers of a model's tasks count. One task where they do not is enough.
+    pub fn remember_multiplied(&mut self, model: &str, counts: bool) {
+        if let Some(known) = self.multiplied.get_mut(model) {
+            *known &= counts;
+        } else if self.multiplied.len() < WINDOW {
+            self.multiplied.insert(model.to_owned(), counts);
         }
     }
 
-    /// Whether an earlier row said that the model's tasks take no multipliers.
-    pub fn is_without_multipliers(&self, model: &str) -> bool {
-        self.without_multipliers.contains(model)
+    /// Whether the multipliers of a model's tasks count, where an earlier row said so.
+    pub fn is_multiplied(&self, model: &str) -> Option<bool> {
+        self.multiplied.get(model).copied()
     }
 
     /// A price expression, read once.

@@ -642,6 +642,38 @@ fn rows_of_one_hub_agree_on_a_cache_ratio() {
     check_one_hub(Some(prices), &rows);
 }
 
+/// Type, model, tokens, content, `other` and charge.
+type NewApiRow<'r> = (i64, &'r str, [i64; 2], &'r str, Value, i64);
+
+/// Rows of new-api in a group at 1, with the causes and what they imply.
+#[track_caller]
+fn check_new_api(config: &Value, rows: &[NewApiRow<'_>], expected: &[(&str, Value)]) {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, path) = (folder.path().join("log.ndjson"), folder.path().join("config.json"));
+    let line = |(kind, model, [prompt, completion], content, other, quota): &NewApiRow<'_>| {
+        let row = json!({"type": kind, "model_name": model, "prompt_tokens": prompt, "completion_tokens": completion, "quota": quota,
+            "content": content, "group": "default", "created_at": 1_790_000_000, "other": other.to_string()});
+        format!("{row}\n")
+    };
+    std::fs::write(&log, rows.iter().map(line).collect::<String>()).unwrap();
+    std::fs::write(&path, config.to_string()).unwrap();
+    let found = findings(&log, &["--config", path.to_str().unwrap()]);
+    let told: Vec<_> = found.iter().map(|row| (row["cause"].as_str().unwrap(), row["implied"].clone())).collect();
+    assert_eq!(told, expected, "{found:#?}");
+}
+
+#[test]
+fn a_refund_of_a_task_is_held_against_what_its_submit_says() {
+    let config = json!({"ModelPrice": {"film": 0.3}, "GroupRatio": {"default": 1}});
+    let submit = json!({"is_task": true, "model_price": 0.3, "group_ratio": 1, "request_path": "/v1/videos"});
+    let refund = json!({"model_price": 0.3, "group_ratio": 1, "seconds": 7, "task_id": "task_0", "reason": ""});
+    let rows = [
+        (2, "film", [0, 0], "操作 textGenerate, 计算参数：seconds: 7.00", submit, 1_050_000),
+        (6, "film", [0, 0], "", refund, 150_000),
+    ];
+    check_new_api(&config, &rows, &[("multiplier-omitted", json!({"multiplier": "seconds"}))]);
+}
+
 /// Amounts that nothing definite gives: some number of five digits away from the right charge.
 #[test]
 fn random_charges_stay_unexplained() {

@@ -30,8 +30,9 @@ pub enum Job {
     MidjourneyRefund,
 }
 
-/// The submit says that the multipliers do not count.
+/// The submit says that the multipliers do not count, or what they are.
 const WITHOUT_MULTIPLIERS: &str = "按次计费";
+const MULTIPLIERS: &str = "计算参数：";
 
 impl Job {
     /// What the row is, if it is one of a task.
@@ -189,12 +190,13 @@ fn settle(terms: &mut Terms, asked: &Asked<'_, '_>) -> Result<(), RowError> {
 /// The whole advance. Only the submit shows whether the multipliers counted; without it, both are possible.
 fn give_back(terms: &mut Terms, asked: &Asked<'_, '_>, memory: &Memory) {
     terms.credit = true;
-    if memory.is_without_multipliers(asked.entry.model) {
+    let is_multiplied = memory.is_multiplied(asked.entry.model);
+    if is_multiplied == Some(false) {
         return;
     }
     let bare = terms.clone();
     terms.multipliers = own_multipliers(asked.details);
-    if terms.multipliers.iter().any(|multiplier| multiplier.value != Ratio::ONE) {
+    if is_multiplied.is_none() && terms.multipliers.iter().any(|multiplier| multiplier.value != Ratio::ONE) {
         terms.open.push(Open { reason: Reason::PriceAmbiguous, allowed: Allowed::Readings(vec![bare]) });
     }
 }
@@ -223,7 +225,7 @@ fn add_printed_multipliers(terms: &mut Terms, content: &str) {
     if content.contains(WITHOUT_MULTIPLIERS) {
         return;
     }
-    let Some((_, printed)) = content.split_once("计算参数：") else { return };
+    let Some((_, printed)) = content.split_once(MULTIPLIERS) else { return };
     for (name, text) in printed.split(", ").filter_map(|part| part.split_once(": ")) {
         let Ok(value) = text.trim().parse::<Ratio>() else { continue };
         let known = true_value(name, value);
@@ -253,11 +255,12 @@ fn true_value(name: &str, printed: Ratio) -> Option<Ratio> {
     }
 }
 
-/// Remembers what later rows give back, and which models take no multipliers.
+/// Remembers what later rows give back, and whether the multipliers of a model count.
 fn remember(job: Job, asked: &Asked<'_, '_>, terms: &Result<Terms, Reason>, own: Option<&Terms>, memory: &mut Memory) {
     let content = asked.entry.content;
-    if job == Job::Submit && content.contains(WITHOUT_MULTIPLIERS) {
-        memory.remember_without_multipliers(asked.entry.model);
+    let without = content.contains(WITHOUT_MULTIPLIERS);
+    if job == Job::Submit && (without || content.contains(MULTIPLIERS)) {
+        memory.remember_multiplied(asked.entry.model, !without);
     }
     if let (Job::MidjourneySubmit, Ok(terms), Some((_, id))) = (job, terms, content.rsplit_once("，ID ")) {
         let taken = |terms: &Terms| Taken::Call { price: terms.price, group_ratio: terms.group_ratio };
