@@ -103,6 +103,10 @@ impl Look for Lookup<'_, '_> {
         if is_of_its_own(terms) { find() } else { (*self.known.nearly.get(self.key(terms, None), find)).clone() }
     }
 
+    fn as_model(&self, name: &str) -> Option<Terms> {
+        profile::as_model(name, self.profile, self.entry, self.details, self.context)
+    }
+
     fn own_model(&self) -> Option<&str> {
         let is_mapped = profile::is_priced_as_mapped(self.profile, self.entry, self.details);
         (!is_mapped).then_some(self.entry.model)

@@ -24,7 +24,7 @@ pub use memory::Memory;
 pub use new_api::{Counts, Shape};
 pub use quirk::{Departure, Quirk};
 pub use recognise::{is_undecided, is_veloera, is_veloera_row, recognise};
-pub use related::{Related, RelatedModel, by_mode, is_priced_as_mapped, models, related, tiers, upstream_of};
+pub use related::{Related, RelatedModel, as_model, by_mode, is_priced_as_mapped, models, related, tiers, upstream_of};
 
 use crate::config::Config;
 use crate::details::Details;

@@ -1,5 +1,7 @@
 //! Other prices that the config knows, for the causes of a wrong charge: other groups, other models, the other billing mode.
 
+use std::sync::Arc;
+
 use super::{Basis, Context, Memory, Profile, Rating, laisky, new_api, new_api_old, rate};
 use crate::config::{Config, Map, MapName};
 use crate::details::Details;
@@ -43,14 +45,18 @@ impl RelatedModel {
     }
 
     /// Whether its price is another of the same mode.
-    pub fn may_replace(&self, terms: &Terms) -> bool {
+    fn may_replace(&self, terms: &Terms) -> bool {
         let differs = self.model_ratio != terms.model_ratio || self.rates != terms.rates || self.price != terms.price;
-        differs && self.is_of_mode(terms)
+        (differs || self.mode() == Mode::Expression) && self.is_of_mode(terms)
     }
 
-    /// Whether its price is for the same, and no expression.
+    /// Whether its price is for the same.
     pub fn is_of_mode(&self, terms: &Terms) -> bool {
-        self.formula.mode() == terms.formula.mode() && self.formula.mode() != Mode::Expression
+        self.mode() == terms.formula.mode()
+    }
+
+    pub fn mode(&self) -> Mode {
+        self.formula.mode()
     }
 
     /// Puts its price in the place of the terms' own.
@@ -58,6 +64,10 @@ impl RelatedModel {
         terms.model_ratio = self.model_ratio;
         terms.rates = self.rates;
         terms.price = self.price;
+        if let (Formula::Expression(own), Formula::Expression(tiered)) = (&self.formula, &mut terms.formula) {
+            tiered.expression = Arc::clone(&own.expression);
+            tiered.named.clone_from(&own.named);
+        }
     }
 }
 
@@ -75,6 +85,11 @@ pub fn related(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, co
 /// The prices of the models of the given config, but the upstream one. They do not hang on the row's own model.
 pub fn models(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) -> Vec<RelatedModel> {
     Pricer::new(profile, entry, details, context).models()
+}
+
+/// The row as if it were one of another model of the given config.
+pub fn as_model(name: &str, profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) -> Option<Terms> {
+    Pricer::new(profile, entry, details, context).terms(name)
 }
 
 /// Veloera prices the model that a request was mapped to, whatever the row's own model is.
@@ -100,11 +115,15 @@ impl<'p, 'a> Pricer<'p, 'a> {
         Pricer { profile, entry, details, context: Context { basis: Basis::Config, ..*context }, upstream, is_mapped }
     }
 
-    fn price(&self, name: &str) -> Option<RelatedModel> {
+    fn terms(&self, name: &str) -> Option<Terms> {
         let entry = LogEntry { model: name, ..self.entry.clone() };
         let rating = rate(self.profile, &entry, &self.details, &self.context, &mut Memory::default()).ok()?;
         let Rating::Charge(rated) = rating else { return None };
-        let Terms { formula, model_ratio, rates, price, .. } = rated.terms.ok()?;
+        rated.terms.ok()
+    }
+
+    fn price(&self, name: &str) -> Option<RelatedModel> {
+        let Terms { formula, model_ratio, rates, price, .. } = self.terms(name)?;
         Some(RelatedModel { name: name.to_owned(), formula, model_ratio, rates, price })
     }
 
@@ -164,6 +183,7 @@ fn names(config: &Config) -> Vec<&str> {
         _ => None,
     });
     let mut names: Vec<&str> = maps.flatten().chain(config.model_prices.keys()).map(String::as_str).collect();
+    names.extend(config.expressions.keys().map(String::as_str));
     names.extend(config.price_list.iter().map(|price| price.model.as_str()));
     names.extend(config.channels.values().flat_map(|channel| channel.tariffs.keys()).map(String::as_str));
     names.extend(config.displayed.keys().map(String::as_str));

@@ -674,6 +674,26 @@ fn a_refund_of_a_task_is_held_against_what_its_submit_says() {
     check_new_api(&config, &rows, &[("multiplier-omitted", json!({"multiplier": "seconds"}))]);
 }
 
+#[test]
+fn another_models_price_may_be_an_expression() {
+    let (small, large) = ("tier(\"base\", p * 1.25 + c * 10)", "tier(\"base\", p * 3 + c * 15)");
+    let config = json!({"ModelRatio": {"plain": 0.7}, "CompletionRatio": {"plain": 6}, "GroupRatio": {"default": 1},
+        "billing_setting.billing_mode": {"small": "tiered_expr", "large": "tiered_expr"},
+        "billing_setting.billing_expr": {"small": small, "large": large}});
+    let plain = json!({"model_ratio": 0.7, "completion_ratio": 6, "group_ratio": 1, "model_price": -1, "user_group_ratio": -1});
+    let tiered = json!({"billing_mode": "tiered_expr", "expr_b64": "dGllcigiYmFzZSIsIHAgKiAzICsgYyAqIDE1KQ==", "matched_tier": "base",
+        "group_ratio": 1, "user_group_ratio": -1});
+    let check = |model: &'static str, other: &Value, charges: [i64; 2], told: &str| {
+        let rows = [[10_001, 300], [25_003, 777]].into_iter().zip(charges);
+        let rows: Vec<_> = rows.map(|(tokens, quota)| (2, model, tokens, "", other.clone(), quota)).collect();
+        let told = ("model-price-other", json!({"model": told}));
+        check_new_api(&config, &rows, &[told.clone(), told]);
+    };
+    check("large", &tiered, [7_751, 19_512], "small");
+    check("large", &tiered, [8_261, 20_766], "plain");
+    check("plain", &plain, [7_751, 19_512], "small");
+}
+
 /// Amounts that nothing definite gives: some number of five digits away from the right charge.
 #[test]
 fn random_charges_stay_unexplained() {

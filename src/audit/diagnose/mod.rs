@@ -29,7 +29,7 @@ use super::cause::{Cause, Causes};
 use super::{Judged, Word};
 use crate::exact::{Charged, Points, Ratio};
 use crate::float::estimate::Sums;
-use crate::pricing::{Charge, Slot, Terms};
+use crate::pricing::{Charge, Mode, Slot, Terms};
 use crate::profile::{Related, RelatedModel};
 
 #[allow(missing_debug_implementations)]
@@ -59,6 +59,11 @@ pub trait Look {
     /// Those prices nearly, in a group of ratio 1; none where they are not all sums over tokens.
     fn models_nearly(&self, terms: &Terms) -> Option<Arc<Sums>> {
         models_nearly(&self.models(terms), terms).map(Arc::new)
+    }
+
+    /// The row as if it were one of another model.
+    fn as_model(&self, _: &str) -> Option<Terms> {
+        None
     }
 
     /// The model of the row, where its name says how it was priced.
@@ -270,14 +275,18 @@ fn is_found(found: &[Explanation], causes: Causes) -> bool {
 /// The models of the config, but the upstream one, whose price gives the charge.
 fn other_models(case: &Case<'_>) -> Vec<String> {
     let models = case.look.models(case.terms);
-    let mut changed = case.terms.clone();
-    let gives = |model: &&RelatedModel| {
-        model.put_into(&mut changed);
-        case.is_given_by(&changed)
-    };
     let own = case.look.own_model();
-    let others = models.iter().filter(|model| own != Some(model.name.as_str()) && model.may_replace(case.terms));
-    others.filter(gives).take(MOST_MODELS).map(|model| model.name.clone()).collect()
+    let others = || models.iter().filter(|model| own != Some(model.name.as_str()));
+    let other = if case.terms.formula.mode() == Mode::Expression { Mode::Tokens } else { Mode::Expression };
+    // The terms of one model hold the numbers, or the expression, of all that are priced alike.
+    let as_other = || others().filter(|model| model.mode() == other).find_map(|model| case.look.as_model(&model.name));
+    let mut changed: Vec<Terms> = [case.terms.clone()].into_iter().chain(as_other()).collect();
+    let gives = |model: &&RelatedModel| {
+        let Some(changed) = changed.iter_mut().find(|terms| model.is_of_mode(terms)) else { return false };
+        model.put_into(changed);
+        case.is_given_by(changed)
+    };
+    others().filter(gives).take(MOST_MODELS).map(|model| model.name.clone()).collect()
 }
 
 /// A charge that more models than this give says nothing of any of them.

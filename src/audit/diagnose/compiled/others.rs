@@ -9,7 +9,7 @@ use super::{Changed, ChangedTo, counted_weights, is_plain};
 use crate::audit::cause::Cause;
 use crate::exact::Ratio;
 use crate::float::estimate::{Sums, Weights};
-use crate::pricing::{Formula, Terms, weights};
+use crate::pricing::{Formula, Mode, Terms, weights};
 use crate::profile::{RelatedModel, Shape};
 
 /// What else explains rows, nearly: those that come near any of it are asked one by one.
@@ -121,6 +121,9 @@ pub fn models_nearly(models: &[RelatedModel], terms: &Terms) -> Option<Sums> {
         model.put_into(&mut changed);
         weights(&changed, Shape::CLASSES)
     };
+    if models.iter().any(|model| model.mode() == Mode::Expression) {
+        return None;
+    }
     let same_mode = models.iter().filter(|model| model.is_of_mode(terms));
     Some(Sums::distinct(same_mode.map(of_model).collect::<Option<Vec<Weights>>>()?))
 }
