@@ -290,7 +290,7 @@ fn corners_of_one_hub() {
     let mut cached = ratios(10, 10);
     (cached["cached_tokens"], cached["cached_tokens_ratio"]) = (json!(5), json!(0.3));
     let mut called = ratios(25, 0);
-    let mut halved = ratios(1, 2);
+    let mut halved = ratios(1, 1);
     halved["input_ratio"] = json!(0.5);
     called["price_type"] = json!("times");
     check_elsewhere(
@@ -299,8 +299,8 @@ fn corners_of_one_hub() {
             of_one_hub((11, 0), cached, 75, "rounding"),
             // 100 · 2 points and 500 of them in advance, in place of 200 + 1,000 · 4.
             of_one_hub((100, 1_000), ratios(2, 4), 700, "pre-consumed-kept"),
-            // 1,000 · 0.5 + 100 · 2 points. A call would be 500, but nothing says that there were 3.
-            of_one_hub((1_000, 100), halved, 1_500, "unexplained"),
+            // 1,000 · 0.5 + 117 points. A call would be 500, but nothing says that there were 3.
+            of_one_hub((1_000, 117), halved, 1_500, "unexplained"),
             // 25,000 points a call: there three times as much is told by itself.
             of_one_hub((1, 0), called, 75_000, "multiplier-differs"),
         ],

@@ -642,12 +642,15 @@ fn rows_of_one_hub_agree_on_a_cache_ratio() {
     check_one_hub(Some(prices), &rows);
 }
 
-/// Rows of new-api in a group at 1 as (type, model, tokens, content, `other`, charge), with the causes and what they imply.
+/// Type, model, tokens, content, `other` and charge.
+type NewApiRow<'r> = (i64, &'r str, [i64; 2], &'r str, Value, i64);
+
+/// Rows of new-api in a group at 1, with the causes and what they imply.
 #[track_caller]
-fn check_new_api(config: &Value, rows: &[(i64, &str, [i64; 2], &str, Value, i64)], expected: &[(&str, Value)]) {
+fn check_new_api(config: &Value, rows: &[NewApiRow<'_>], expected: &[(&str, Value)]) {
     let folder = tempfile::tempdir().unwrap();
     let (log, path) = (folder.path().join("log.ndjson"), folder.path().join("config.json"));
-    let line = |(kind, model, [prompt, completion], content, other, quota): &(i64, &str, [i64; 2], &str, Value, i64)| {
+    let line = |(kind, model, [prompt, completion], content, other, quota): &NewApiRow<'_>| {
         let row = json!({"type": kind, "model_name": model, "prompt_tokens": prompt, "completion_tokens": completion, "quota": quota,
             "content": content, "group": "default", "created_at": 1_790_000_000, "other": other.to_string()});
         format!("{row}\n")
