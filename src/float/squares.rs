@@ -76,7 +76,8 @@ pub fn parts(equations: &[Equation], known: &Known) -> Option<Vec<Part>> {
         let variance = covariance[at][at] - 2.0 * part * covariance[at][0] + part * part * covariance[0][0];
         let spread = DEVIATIONS * variance.max(0.0).sqrt() / first;
         let (low, high) = ((part - spread).max(0.0), part + spread);
-        (first > 0.0 && high >= 0.0).then(|| Some(Part { low: short(low)?, high: short(high)?, spread: spread / part.abs().max(1e-3) }))?
+        (first > 0.0 && high >= 0.0)
+            .then(|| Some(Part { low: short(low)?, high: short(high)?, spread: spread / part.abs().max(1e-3) }))?
     };
     (1..numbers.len()).map(part).collect()
 }

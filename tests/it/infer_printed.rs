@@ -49,7 +49,9 @@ fn rows_that_print_their_prices_are_taken_at_their_word() {
 /// A price so low that calls cost nothing is a price per call all the same.
 #[test]
 fn a_printed_price_of_a_call_is_no_ratio() {
-    let row = |at| format!("{at},2,m-x,0,100,{at},default,\"{{\"\"group_ratio\"\":1,\"\"model_price\"\":3e-07,\"\"model_ratio\"\":0}}\"\n");
+    let row = |at| {
+        format!("{at},2,m-x,0,100,{at},default,\"{{\"\"group_ratio\"\":1,\"\"model_price\"\":3e-07,\"\"model_ratio\"\":0}}\"\n")
+    };
     let header = "created_at,type,model_name,quota,prompt_tokens,completion_tokens,group,other\n".to_owned();
     let (folder, log) = log(&(1_795_000_000..1_795_000_004).map(row).fold(header, |text, row| text + &row));
     let (config, text) = infer(&log, folder.path(), &[]);

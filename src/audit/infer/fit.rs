@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Groups, joint};
 use super::interval::Interval;
 use super::rates::{best_rate, only_rate, rate_within, rows_at};
 use super::sample::{Cell, Sample};
+use super::{Groups, joint};
 use crate::exact::{Exact, Ratio};
 use crate::pricing::{Class, PerClass};
 
@@ -346,7 +346,9 @@ impl ModelFit {
         let is_the_only = |(class, rate): (&Class, &SolvedRate)| {
             is_known(rate) || (rate.is_shown() && only_rate(cells, &self.all_rates, *class, groups) == Some(rate.value))
         };
-        if (self.is_complete() && self.rates.iter().all(is_the_only)) || samples.iter().any(|sample| sample.is_absolute(Class::Cached)) {
+        if (self.is_complete() && self.rates.iter().all(is_the_only))
+            || samples.iter().any(|sample| sample.is_absolute(Class::Cached))
+        {
             return self;
         }
         let built_in = built_in(samples);

@@ -64,10 +64,10 @@ impl Samples {
     pub(super) fn printed_groups(&self) -> BTreeMap<Cell, Ratio> {
         let mut printed: BTreeMap<&Cell, Option<Ratio>> = BTreeMap::new();
         let samples = self.by_model.values().flat_map(BTreeMap::values).flat_map(|thinned| &thinned.rows);
-        for (sample, hints) in samples.filter_map(|sample| Some((sample, sample.hints.as_ref()?))) {
-            let own = Some(hints.group).filter(|_| hints.are_whole);
-            let known = printed.entry(&sample.cell).or_insert(own);
-            *known = known.filter(|ratio| own == Some(*ratio));
+        for sample in samples {
+            let Some(hints) = sample.hints.as_ref().filter(|hints| hints.are_whole) else { continue };
+            let known = printed.entry(&sample.cell).or_insert(Some(hints.group));
+            *known = known.filter(|ratio| *ratio == hints.group);
         }
         printed.into_iter().filter_map(|(cell, ratio)| Some((cell.clone(), ratio?))).collect()
     }

@@ -245,7 +245,17 @@ mod tests {
 
     fn observe(samples: &mut Samples, model: &str, group: &str, charged: Points, terms: &Terms) {
         let charged = &Charged::Points(charged);
-        samples.add(&Observed { model, group, user: "", special: Special::Unsaid, time: None, charged, terms, printed: None });
+        samples.add(&Observed {
+            model,
+            group,
+            user: "",
+            special: Special::Unsaid,
+            time: None,
+            charged,
+            terms,
+            printed: None,
+            is_all_printed: false,
+        });
     }
 
     #[track_caller]

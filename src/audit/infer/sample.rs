@@ -39,6 +39,8 @@ pub struct Observed<'r> {
     pub terms: &'r Terms,
     /// What the row's own ratios give, where they may be used.
     pub printed: Option<&'r Terms>,
+    /// These need none that the gateway has built in.
+    pub is_all_printed: bool,
 }
 
 /// A row that says something of ratios.
@@ -71,7 +73,7 @@ pub struct Hints {
     pub model: Ratio,
     pub per_call: bool,
     pub group: Ratio,
-    /// To all their digits.
+    /// The row prints all of them, to all their digits.
     pub are_whole: bool,
 }
 
@@ -111,7 +113,7 @@ impl Sample {
             amount,
             by_call,
             has_absolute,
-            hints: row.printed.and_then(|printed| Hints::of(printed, points)),
+            hints: row.printed.and_then(|printed| Hints::of(printed, points, row.is_all_printed)),
             terms,
         })
     }
@@ -180,7 +182,7 @@ impl Sample {
 }
 
 impl Hints {
-    fn of(printed: &Terms, points: Points) -> Option<Hints> {
+    fn of(printed: &Terms, points: Points, is_all_printed: bool) -> Option<Hints> {
         let (model, per_call) = match printed.formula.rules().mode() {
             Mode::Tokens => (printed.model_ratio, false),
             Mode::Call => (printed.price, true),
@@ -189,7 +191,13 @@ impl Hints {
         let is_laisky = printed.formula == Formula::Sum(Sum::Laisky);
         let printed_at_one = printed.with_model_ratio(Ratio::ONE);
         let rates = if is_laisky { linear(printed_at_one).rates } else { printed_at_one.rates };
-        (pricing::price(printed).points == points).then_some(Hints { rates, model, per_call, group: printed.group_ratio, are_whole: printed.open.is_empty() })
+        (pricing::price(printed).points == points).then_some(Hints {
+            rates,
+            model,
+            per_call,
+            group: printed.group_ratio,
+            are_whole: is_all_printed && printed.open.is_empty(),
+        })
     }
 }
 

@@ -124,18 +124,24 @@ fn left(solved: &Solved) -> String {
     format!("{}: {}", rows(solved.rows as u64), ends(&solved.interval))
 }
 
-fn left_of_user(solved: &Solved) -> String {
-    if solved.rows == 0 { "taken as 1: nothing ties it to a known ratio".to_owned() } else { left(solved) }
+fn left_of_user(solved: &Solved, said: Said) -> String {
+    match said {
+        _ if solved.rows > 0 => left(solved),
+        Said::Solved => PRINTED.to_owned(),
+        _ => "taken as 1: nothing ties it to a known ratio".to_owned(),
+    }
 }
+
+const PRINTED: &str = "as its rows print it";
 
 fn groups(inferred: &Inferred, notes: &Notes) -> Lines {
     let plain = inferred.groups.ratios.iter().filter(|(cell, _)| cell.user.is_none() && cell.since.is_none());
     let told = plain.filter_map(|(cell, (solved, said))| group_line(cell, solved, *said, notes));
     // A gateway whose rows name no group finds it by the user.
-    let of_users = special(inferred).filter(|(cell, ..)| cell.group == "default").map(|(cell, user, ratio, solved)| Line {
+    let of_users = special(inferred).filter(|(cell, ..)| cell.group == "default").map(|(cell, user, ratio, solved, said)| Line {
         key: key(&special_name(user)),
         value: ratio.to_string(),
-        comment: format!("{}, of {}", left_of_user(solved), key(&cell.group)),
+        comment: format!("{}, of {}", left_of_user(solved, said), key(&cell.group)),
     });
     told.chain(of_users).collect()
 }
@@ -144,7 +150,7 @@ fn group_line(cell: &Cell, solved: &Solved, said: Said, notes: &Notes) -> Option
     let comment = match said {
         Said::Given if notes.is_gauge_given => "the config's".to_owned(),
         Said::Given => "taken as given".to_owned(),
-        Said::Solved if solved.rows == 0 => "as its rows print it".to_owned(),
+        Said::Solved if solved.rows == 0 => PRINTED.to_owned(),
         Said::Solved => left(solved),
         Said::Simplest => format!("open, {}; the simplest number stands here", left(solved)),
         Said::One => "taken as 1: it shares no model whose ratio is known with another group".to_owned(),
@@ -170,10 +176,10 @@ fn write_group_periods(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) 
     Ok(())
 }
 
-/// Special ratios: cell, user and ratio.
-fn special(inferred: &Inferred) -> impl Iterator<Item = (&Cell, &str, Ratio, &Solved)> {
+/// Special ratios: cell, user and ratio, and how it is known.
+fn special(inferred: &Inferred) -> impl Iterator<Item = (&Cell, &str, Ratio, &Solved, Said)> {
     let ratios = inferred.groups.ratios.iter();
-    ratios.filter_map(|(cell, (solved, _))| Some((cell, cell.user.as_deref()?, solved.value?, solved)))
+    ratios.filter_map(|(cell, (solved, said))| Some((cell, cell.user.as_deref()?, solved.value?, solved, *said)))
 }
 
 fn special_name(user: &str) -> String {
@@ -183,8 +189,8 @@ fn special_name(user: &str) -> String {
 /// Each user with a special ratio gets a group of its own, which has that ratio.
 fn write_special(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
     let mut users: BTreeMap<&str, Lines> = BTreeMap::new();
-    for (cell, user, ratio, solved) in special(inferred) {
-        let line = Line { key: key(&cell.group), value: ratio.to_string(), comment: left_of_user(solved) };
+    for (cell, user, ratio, solved, said) in special(inferred) {
+        let line = Line { key: key(&cell.group), value: ratio.to_string(), comment: left_of_user(solved, said) };
         users.entry(user).or_default().push(line);
     }
     for (user, lines) in &users {
