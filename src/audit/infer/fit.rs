@@ -353,6 +353,9 @@ impl ModelFit {
         }
         let built_in = built_in(samples);
         let Some(settled) = joint::rates(cells, &built_in, groups) else { return self };
+        if self.is_nearly_complete() && settled.iter().all(|(class, (rate, _))| self.all_rates[*class] == *rate) {
+            return self;
+        }
         let mut rates = self.all_rates;
         settled.iter().for_each(|(class, (rate, _))| rates[*class] = *rate);
         let mut solved = self.rates.clone();

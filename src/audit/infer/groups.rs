@@ -60,16 +60,17 @@ impl Groups {
 }
 
 impl Samples {
-    /// The ratios of the cells of which all rows that print theirs print the same one, to all its digits.
+    /// The ratios of the cells of which half the rows, or more, print theirs, and all these print the same one, to all its digits.
     pub(super) fn printed_groups(&self) -> BTreeMap<Cell, Ratio> {
-        let mut printed: BTreeMap<&Cell, Option<Ratio>> = BTreeMap::new();
-        let samples = self.by_model.values().flat_map(BTreeMap::values).flat_map(|thinned| &thinned.rows);
-        for sample in samples {
-            let Some(hints) = sample.hints.as_ref().filter(|hints| hints.are_whole) else { continue };
-            let known = printed.entry(&sample.cell).or_insert(Some(hints.group));
-            *known = known.filter(|ratio| *ratio == hints.group);
+        let mut printed: BTreeMap<&Cell, (Vec<Ratio>, usize)> = BTreeMap::new();
+        for sample in self.by_model.values().flat_map(BTreeMap::values).flat_map(|thinned| &thinned.rows) {
+            let (ratios, rows) = printed.entry(&sample.cell).or_default();
+            ratios.extend(sample.hints.as_ref().filter(|hints| hints.are_whole).map(|hints| hints.group));
+            *rows += 1;
         }
-        printed.into_iter().filter_map(|(cell, ratio)| Some((cell.clone(), ratio?))).collect()
+        let same = |ratios: &[Ratio]| ratios.first().copied().filter(|first| ratios.iter().all(|ratio| ratio == first));
+        let told = printed.into_iter().filter(|(_, (ratios, rows))| ratios.len() * 2 >= *rows);
+        told.filter_map(|(cell, (ratios, _))| Some((cell.clone(), same(&ratios)?))).collect()
     }
 }
 
@@ -185,7 +186,9 @@ impl Inferred {
             let agree = is_nearly_all && rows >= LEAST_ROWS && interval.determined(rows).is_some();
             Some(agree && !interval.holds(&ratio.into()))
         };
-        let special = by_user.iter().filter(|((group, _), parts)| is_special(group, parts) == Some(true));
+        // What all rows of a group have in common is the group's.
+        let has_others = |group: &str| by_user.keys().filter(|(other, _)| *other == group).nth(1).is_some() || self.is_given(group);
+        let special = by_user.iter().filter(|((group, _), parts)| has_others(group) && is_special(group, parts) == Some(true));
         special.map(|((group, user), _)| ((*group).to_owned(), (*user).to_owned())).collect()
     }
 

@@ -15,6 +15,8 @@ pub struct Interval {
 const SIMPLE_DIGITS: u32 = 6;
 const MIDDLE_PLACES: u32 = 15;
 /// What is less may as well be nothing; and the least rate of a class beside nothing.
+/// What is as simple lies further off than a part of a number like this.
+const NEAR: i64 = 4;
 const NOTHING: Ratio = Ratio::new(3, -2);
 const LEAST_RATE: Ratio = Ratio::new(1, -2);
 /// Digits to which ends are divided.
@@ -87,7 +89,9 @@ impl Interval {
     pub fn only(&self) -> Option<Ratio> {
         let (value, unit) = self.simplest()?;
         let unit = if value.is_zero() { LEAST_RATE.into() } else { unit };
-        (self.high.clone() - self.low.clone() < unit).then_some(value)
+        let width = self.high.clone() - self.low.clone();
+        let is_near = value.is_zero() || width.clone() * NEAR < Exact::from(value);
+        (width < unit && is_near).then_some(value)
     }
 
     /// By how much the unit of the last digit must exceed the interval: the fewer rows and the more digits, the likelier is chance.

@@ -11,6 +11,8 @@ use crate::pricing::{Class, PerClass};
 
 /// Rates are tried on so many rows.
 const SCORED: usize = 96;
+/// By so many rows they are bounded.
+const BOUNDED: usize = 800;
 /// So many rows are paired to solve for a rate.
 const PAIRED: usize = 20;
 /// So many rates are tried.
@@ -23,7 +25,7 @@ pub(super) fn best_rate(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class
         rates[class] = value;
         products(cells, &|sample| sample.product(&rates, groups.ratio(&sample.cell))).0.values().map(|(_, rows)| rows).sum()
     };
-    let some = thinned(cells);
+    let some = thinned(cells, SCORED);
     let all: usize = some.values().map(Vec::len).sum();
     let mut best = (rates[class], None);
     for candidate in candidates(&some, rates, class) {
@@ -153,7 +155,7 @@ pub(super) fn only_rate(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class
 /// What the rows of all cells that agree leave of a rate, whatever the product of each cell is, if the other rates are right.
 fn range(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class, groups: &Groups) -> Option<Interval> {
     let product = |sample: &Sample| sample.product(rates, groups.ratio(&sample.cell));
-    let cells = thinned(cells);
+    let cells = thinned(cells, BOUNDED);
     let shared = products(&cells, &product).0;
     let mut all = Interval { low: Exact::zero(), high: MOST_RATE.into() };
     for (cell, samples) in &cells {
@@ -197,7 +199,7 @@ fn end(lines: &[Line], from: Exact, to: Exact) -> Option<Exact> {
 }
 
 /// Every so manieth row, so that no more than the limit are left.
-fn thinned<'s>(cells: &Cells<'s>) -> Cells<'s> {
-    let step = cells.values().map(Vec::len).sum::<usize>().div_ceil(SCORED).max(1);
+fn thinned<'s>(cells: &Cells<'s>, rows: usize) -> Cells<'s> {
+    let step = cells.values().map(Vec::len).sum::<usize>().div_ceil(rows).max(1);
     cells.iter().map(|(cell, rows)| (cell.clone(), rows.iter().copied().step_by(step).collect())).collect()
 }

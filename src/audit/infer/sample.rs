@@ -231,6 +231,7 @@ fn amounts(whole: i64, charged: &Charged, terms: &Terms) -> Interval {
     // What money says beyond whole points, and half of the last digit that is written.
     let (fraction, digits) = match charged {
         Charged::Points(_) => (Exact::zero(), Exact::zero()),
+
         Charged::Money { amount, per_usd } => {
             let in_points = |money: Exact| (money * terms.quota_per_unit).divided_by(&Exact::from(*per_usd), 12);
             let unit = Ratio::new(5, i16::try_from(amount.decimals()).map_or(0, |places| -places - 1));
@@ -238,10 +239,13 @@ fn amounts(whole: i64, charged: &Charged, terms: &Terms) -> Interval {
             (in_points(amount.clone()) - Exact::from(points), in_points(unit.into()))
         }
     };
+    // Money that is no whole number of points was never rounded to one.
+    let is_rounded = fraction.clone().max(-fraction.clone()) <= digits;
+    let rounded = |by: Ratio| if is_rounded { Exact::from(by) } else { Exact::zero() };
     let middle = Exact::from(whole) + fraction;
-    let low = (middle.clone() - below.into() - digits.clone()).max(Exact::zero());
+    let low = (middle.clone() - rounded(below) - digits.clone()).max(Exact::zero());
     // A charge of one point may be the minimum.
-    Interval { low: if whole <= 1 { Exact::zero() } else { low }, high: middle + above.into() + digits }
+    Interval { low: if whole <= 1 { Exact::zero() } else { low }, high: middle + rounded(above) + digits }
 }
 
 /// The same where a gateway takes a point at least. Where that holds for whatever is not free, a charge of nothing is of what is free, and one of a

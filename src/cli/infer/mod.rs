@@ -16,6 +16,7 @@ use super::outcome::{Failure, NOTHING_AUDITED};
 use super::{Chosen, Common};
 use crate::audit::{Auditor, Cell, Filter, Inferred, Observed, Past, Repeats, Samples, Special};
 use crate::config::{ChannelPrice, ChannelPrices, Config, Map, MapName, Number, Origin, User};
+use crate::defaults;
 use crate::details::Details;
 use crate::exact::Ratio;
 use crate::log::LogEntry;
@@ -222,7 +223,7 @@ impl InferCommand {
                 let Some((rated, profile)) = rater.rate(entry, &by_ones) else { return Ok(()) };
                 let printed = if self.from_charges { None } else { rater.printed(entry, &context) };
                 let alone = printed.as_ref().and_then(|_| rater.printed(entry, &Context { config: &none, ..context }));
-                let is_all_printed = alone.is_some_and(|alone| alone.terms.is_ok());
+                let is_all_printed = alone.zip(printed.as_ref()).is_some_and(|(alone, printed)| alone.terms == printed.terms);
                 see(&Seen { entry, profile, rated: &rated, printed: printed.as_ref(), is_all_printed });
                 Ok(())
             })?;
@@ -403,6 +404,19 @@ fn set_to_one(config: &mut Config, entry: &LogEntry<'_>, profile: Profile) {
     }
     if profile == Profile::OneHub && is_by_user(entry, profile) && !config.users.contains_key(entry.user) {
         config.users.insert(entry.user.to_owned(), User { group: group.clone().into_owned(), ..User::default() });
+    }
+    let has_audio = [entry.tokens.audio_input, entry.tokens.audio_output].iter().any(|tokens| tokens.unwrap_or(0) != 0);
+    if profile == Profile::NewApi && has_audio {
+        // Without a ratio of its own audio would count as text.
+        let of_gateway =
+            || Map::Given(defaults::new_api().map(MapName::AudioRatio).numbers(&Map::Default).cloned().unwrap_or_default());
+        let map = config.map_mut(MapName::AudioRatio);
+        if matches!(map, Map::Default) {
+            *map = of_gateway();
+        }
+        if let Map::Given(numbers) = map {
+            numbers.entry(entry.model.to_owned()).or_insert(one);
+        }
     }
     for (map, name) in [(MapName::ModelRatio, entry.model), (MapName::GroupRatio, &*group)] {
         if let Map::Given(numbers) = config.map_mut(map)

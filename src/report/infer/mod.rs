@@ -222,8 +222,13 @@ fn write_prices(within: &str, fits: &[(&str, &ModelFit)], notes: &Notes, out: &m
             .filter(|(_, fit)| fit.sure_ratio().is_some())
             .filter_map(|(model, fit)| Some((*model, classes.iter().find_map(|class| fit.rates.get(class))?)))
             .collect();
-        let is_optional = !matches!(name, "completion_ratio" | "cache_ratio" | "create_cache_ratio");
-        if !is_optional || known.iter().any(|(_, rate)| !rate.is_built_in) {
+        // Audio of a model that the map lacks may count as text.
+        let is_needed = match name {
+            "completion_ratio" | "cache_ratio" | "create_cache_ratio" => true,
+            "audio_ratio" => !known.is_empty(),
+            _ => known.iter().any(|(_, rate)| !rate.is_built_in),
+        };
+        if is_needed {
             write_map(within, name, &known.into_iter().map(|(model, rate)| rate_line(model, rate)).collect(), out)?;
         }
     }
@@ -285,7 +290,7 @@ fn why_open(model: &str, fit: &ModelFit, notes: &Notes) -> Option<String> {
     }
     Some(match &fit.ratio {
         Some(solved) if solved.value.is_none() => format!("open, {}{}", left(solved), taken(fit)),
-        Some(solved) => format!("{}, with a rate that too few rows show", left(solved)),
+        Some(solved) => format!("{}{}, with a rate that too few rows show", left(solved), taken(fit)),
         None => format!("open: its groups are free, or tied to none whose ratio is known ({})", rows(all)),
     })
 }

@@ -7,10 +7,27 @@ pub fn is_any_left(usage: &PerClass<i64>, prompt: i64) -> bool {
     usage.iter().any(|(class, tokens)| tokens != 0 && (class.is_output() || prompt > 0))
 }
 
+/// Token counts by class.
+pub trait Counts: Copy {
+    fn of(&self, class: Class) -> i64;
+
+    fn put(&mut self, class: Class, count: i64);
+}
+
+impl Counts for PerClass<i64> {
+    fn of(&self, class: Class) -> i64 {
+        self[class]
+    }
+
+    fn put(&mut self, class: Class, count: i64) {
+        self[class] = count;
+    }
+}
+
 /// Token counts that may be counted in another way.
 #[derive(Clone, Copy, Debug)]
-pub struct Tokens<'t> {
-    pub usage: &'t PerClass<i64>,
+pub struct Tokens<'t, C> {
+    pub usage: &'t C,
     /// The prompt as the row logs it.
     pub prompt: i64,
     pub formula: &'t Formula,
@@ -46,30 +63,33 @@ impl Counted {
     }
 
     /// The other counts; none where this way says nothing of the tokens.
-    pub fn usage(self, tokens: &Tokens<'_>) -> Option<PerClass<i64>> {
+    pub fn usage<C: Counts>(self, tokens: &Tokens<'_, C>) -> Option<C> {
         let classes = self.classes();
-        if classes.iter().all(|class| tokens.usage[*class] == 0) {
+        if classes.iter().all(|class| tokens.usage.of(*class) == 0) {
             return None;
         }
         let mut usage = *tokens.usage;
-        match self {
-            Counted::Free(_) => classes.iter().for_each(|class| usage[*class] = 0),
+        let input = match self {
             Counted::Without(_) if !matches!(tokens.formula.mode(), Mode::Tokens | Mode::Expression) => return None,
-            Counted::Without(_) => classes.iter().for_each(|class| usage[*class] = 0),
-            Counted::Twice(_) => usage[Class::Input] = usage[Class::Input].saturating_add(tokens_of(&usage, classes)),
-            Counted::Held(_) => usage[Class::Input] = held(tokens.prompt, &usage, classes)?,
-            Counted::Less(_) => usage[Class::Input] = tokens.input_less(classes)?,
-            Counted::Drained(_) => usage[Class::Input] = tokens.input_less(classes).filter(|left| *left < 0).map(|_| 0)?,
-        }
+            Counted::Free(_) | Counted::Without(_) => {
+                classes.iter().for_each(|class| usage.put(*class, 0));
+                return Some(usage);
+            }
+            Counted::Twice(_) => usage.of(Class::Input).saturating_add(tokens_of(&usage, classes)),
+            Counted::Held(_) => held(tokens.prompt, &usage, classes)?,
+            Counted::Less(_) => tokens.input_less(classes)?,
+            Counted::Drained(_) => tokens.input_less(classes).filter(|left| *left < 0).map(|_| 0)?,
+        };
+        usage.put(Class::Input, input);
         Some(usage)
     }
 }
 
-impl Tokens<'_> {
+impl<C: Counts> Tokens<'_, C> {
     /// The input without cached tokens and other classes. Of a prompt that holds them they are taken out already: twice means something
     /// only where some input is left.
     fn input_less(&self, classes: &[Class]) -> Option<i64> {
-        let input = self.usage[Class::Input];
+        let input = self.usage.of(Class::Input);
         let left = input.saturating_sub(tokens_of(self.usage, classes));
         let may_be = tokens_of(self.usage, &READS) != 0 && (left > 0 || input >= self.prompt);
         (left != input && may_be && !matches!(self.formula, Formula::Sum(Sum::OneHub))).then_some(left)
@@ -84,8 +104,8 @@ pub fn used<'t>(terms: &'t Terms, classes: &'t [Class]) -> impl Iterator<Item = 
     classes.iter().copied().filter(|class| terms.usage[*class] != 0)
 }
 
-pub fn tokens_of(usage: &PerClass<i64>, classes: &[Class]) -> i64 {
-    classes.iter().map(|class| usage[*class]).fold(0, i64::saturating_add)
+pub fn tokens_of(usage: &impl Counts, classes: &[Class]) -> i64 {
+    classes.iter().map(|class| usage.of(*class)).fold(0, i64::saturating_add)
 }
 
 pub const CACHE_FREE: &[Counted] = &[Counted::Free(&READS)];
@@ -93,9 +113,9 @@ pub const CACHE_FREE: &[Counted] = &[Counted::Free(&READS)];
 pub const CACHE_DOUBLE_COUNTED: &[Counted] = &[Counted::Twice(&READS), Counted::Held(&READS)];
 
 /// Where the classes within a prompt are more than it holds: what is left of it without them, but with those that are left in.
-pub fn held(prompt: i64, usage: &PerClass<i64>, left_in: &[Class]) -> Option<i64> {
-    let rest = beside_input(left_in).fold(prompt, |rest, class| rest.saturating_sub(usage[class]));
-    (usage[Class::Input] <= 0).then_some(rest.max(0))
+pub fn held(prompt: i64, usage: &impl Counts, left_in: &[Class]) -> Option<i64> {
+    let rest = beside_input(left_in).fold(prompt, |rest, class| rest.saturating_sub(usage.of(class)));
+    (usage.of(Class::Input) <= 0).then_some(rest.max(0))
 }
 
 /// The classes within a prompt beside its input, but those that are left in.

@@ -11,7 +11,7 @@ mod others;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::changes::{self, Changing, Counted, Make, To};
+use super::changes::{self, Changing, Counted, Counts, Make, To};
 use super::{Case, Diagnosis, Look};
 use crate::audit::cause::{Cause, Causes, Kind};
 use crate::exact::{Charged, Points, Ratio};
@@ -210,11 +210,11 @@ impl CompiledCauses {
         match change {
             ChangedTo::Prices(prices) => come_to(prices, row.tokens, row.charged),
             ChangedTo::Tokens(counted) => {
-                let own = usage(row.tokens);
+                let own = Own(*row.tokens);
                 let own = changes::Tokens { usage: &own, prompt: row.prompt, formula: &Formula::Decimal };
-                let Some(usage) = counted.usage(&own) else { return Some(false) };
-                let is_free = row.charged.0 == 0 && !changes::is_any_left(&usage, row.prompt);
-                if is_free { Some(true) } else { come_to(&self.right, &Shape::CLASSES.map(|class| usage[class]), row.charged) }
+                let Some(Own(tokens)) = counted.usage(&own) else { return Some(false) };
+                let is_free = row.charged.0 == 0 && !changes::is_any_left(&usage(&tokens), row.prompt);
+                if is_free { Some(true) } else { come_to(&self.right, &tokens, row.charged) }
             }
         }
     }
@@ -270,7 +270,33 @@ impl ChangedTo {
 const INPUT: usize = 0;
 
 fn index_of(class: Class) -> Option<usize> {
-    Shape::CLASSES.iter().position(|own| *own == class)
+    INDICES[class as usize]
+}
+
+/// Where each class stands in [`Shape::CLASSES`].
+const INDICES: [Option<usize>; Class::ALL.len()] = {
+    let (mut indices, mut at) = ([None; Class::ALL.len()], 0);
+    while at < Shape::CLASSES.len() {
+        indices[Shape::CLASSES[at] as usize] = Some(at);
+        at += 1;
+    }
+    indices
+};
+
+/// Tokens that may be counted in another way. There are none of other classes.
+#[derive(Clone, Copy)]
+struct Own(Tokens);
+
+impl Counts for Own {
+    fn of(&self, class: Class) -> i64 {
+        index_of(class).map_or(0, |at| self.0[at])
+    }
+
+    fn put(&mut self, class: Class, count: i64) {
+        if let Some(at) = index_of(class) {
+            self.0[at] = count;
+        }
+    }
 }
 
 fn usage(tokens: &Tokens) -> PerClass<i64> {
