@@ -346,7 +346,7 @@ impl ModelFit {
         let is_the_only = |(class, rate): (&Class, &SolvedRate)| {
             is_known(rate) || (rate.is_shown() && only_rate(cells, &self.all_rates, *class, groups) == Some(rate.value))
         };
-        if (self.is_complete() && self.rates.iter().all(is_the_only))
+        if (self.is_nearly_complete() && self.rates.iter().all(is_the_only))
             || samples.iter().any(|sample| sample.is_absolute(Class::Cached))
         {
             return self;

@@ -39,7 +39,7 @@ pub struct Observed<'r> {
     pub terms: &'r Terms,
     /// What the row's own ratios give, where they may be used.
     pub printed: Option<&'r Terms>,
-    /// These need none that the gateway has built in.
+    /// These are the row's own, and none that the gateway has built in.
     pub is_all_printed: bool,
 }
 

@@ -212,7 +212,7 @@ impl InferCommand {
     /// Rates each row with all ratios taken as 1; what is remembered of the rows.
     fn each_row(&self, logs: &Logs<'_>, profile: Option<Profile>, see: &mut dyn FnMut(&Seen<'_>)) -> Result<Rater, Failure> {
         let mut rater = self.rater(logs, profile)?;
-        let (none, mut ones) = (blank(&logs.chosen.config), blank(&logs.chosen.config));
+        let mut ones = blank(&logs.chosen.config);
         for (index, path) in self.logs.files.iter().enumerate() {
             logs.read(path, index, &mut |row| {
                 let Ok(entry) = row.entry else { return Ok(()) };
@@ -222,9 +222,7 @@ impl InferCommand {
                 let by_ones = Context { config: &ones, basis: Basis::Config, ..context };
                 let Some((rated, profile)) = rater.rate(entry, &by_ones) else { return Ok(()) };
                 let printed = if self.from_charges { None } else { rater.printed(entry, &context) };
-                let alone = printed.as_ref().and_then(|_| rater.printed(entry, &Context { config: &none, ..context }));
-                let is_all_printed = alone.zip(printed.as_ref()).is_some_and(|(alone, printed)| alone.terms == printed.terms);
-                see(&Seen { entry, profile, rated: &rated, printed: printed.as_ref(), is_all_printed });
+                see(&Seen { entry, profile, rated: &rated, printed: printed.as_ref() });
                 Ok(())
             })?;
         }
@@ -281,13 +279,11 @@ struct Seen<'s> {
     rated: &'s Rated,
     /// What its own ratios give.
     printed: Option<&'s Rated>,
-    /// It needs no price that the gateway has built in.
-    is_all_printed: bool,
 }
 
 /// Hands a row over; one that names no group is of the group that it prints, or, where a gateway names none, of its user's or its channel's.
 fn observe(seen: &Seen<'_>, samples: &mut Samples) {
-    let Seen { entry, profile, rated, printed, is_all_printed } = *seen;
+    let Seen { entry, profile, rated, printed } = *seen;
     let Ok(terms) = &rated.terms else { return samples.leave_out(entry.model) };
     let printed = printed.and_then(|printed| printed.terms.as_ref().ok());
     let is_by_channel = profile == Profile::Laisky;
@@ -309,8 +305,14 @@ fn observe(seen: &Seen<'_>, samples: &mut Samples) {
         charged: &rated.charged,
         terms: &Terms { open: if is_presumed { Vec::new() } else { terms.open.clone() }, ..terms.clone() },
         printed,
-        is_all_printed,
+        is_all_printed: prints_ratios(entry),
     });
+}
+
+/// Whether a row prints its ratios: the others stand where that of the group does.
+fn prints_ratios(entry: &LogEntry<'_>) -> bool {
+    let details = Details::parse("other", entry.details);
+    entry.ratios.group.is_some() || details.is_ok_and(|details| details.has("group_ratio"))
 }
 
 /// Whether a row names no group, and its gateway takes that of the user.
