@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Groups;
 use super::interval::Interval;
-use super::rates::{best_rate, only_rate, rate_within, rows_at};
+use super::rates::{best_rate, rate_within};
 use super::sample::{Cell, Sample};
-use super::{Groups, joint};
 use crate::exact::{Exact, Ratio};
 use crate::pricing::{Class, PerClass};
 
@@ -48,7 +48,7 @@ pub struct ModelFit {
     pub rows: usize,
     /// Model ratios (or prices) that rows print.
     pub printed: BTreeSet<Ratio>,
-    all_rates: PerClass<Ratio>,
+    pub(super) all_rates: PerClass<Ratio>,
 }
 
 /// The prices of a model from a time on.
@@ -75,18 +75,6 @@ const LEAST_NEARLY: usize = 5;
 const LEAST_JUDGED: u64 = 6;
 /// No model has a ratio above this: 1,000 USD per 1M tokens.
 const MOST_RATIO: i64 = 500;
-/// The classes whose rates a config can say, by themselves or with others.
-const WRITTEN: [Class; 9] = [
-    Class::Output,
-    Class::Cached,
-    Class::CacheRead,
-    Class::CacheWrite,
-    Class::CacheWrite5m,
-    Class::CacheWrite1h,
-    Class::ImageInput,
-    Class::AudioInput,
-    Class::AudioOutput,
-];
 /// Prices do not change more often within one log.
 const MOST_STRETCHES: usize = 4;
 
@@ -113,6 +101,10 @@ impl Stretch {
 }
 
 impl SolvedRate {
+    pub(super) fn new(value: Ratio, rows: usize, is_built_in: bool, is_printed: bool) -> SolvedRate {
+        SolvedRate { value, rows, is_built_in, is_printed, is_determined: false, is_open: false, interval: None }
+    }
+
     /// The rate as a price by itself instead of relative to the input.
     fn make_absolute(&mut self, model: Ratio) {
         self.interval = self.interval.as_ref().map(|interval| interval.times(model));
@@ -123,7 +115,7 @@ impl SolvedRate {
     }
 
     /// Whether it is known by itself, or so many rows fit that it is no chance.
-    fn is_shown(&self) -> bool {
+    pub(super) fn is_shown(&self) -> bool {
         self.is_built_in || self.is_printed || (self.rows >= LEAST_ROWS && !self.is_open)
     }
 
@@ -272,47 +264,6 @@ impl ModelFit {
         if self.per_call { sample.call(group) } else { sample.product(&self.all_rates, group) }
     }
 
-    /// The prices that all rows print, to all their digits; none where they do not, or print different ones.
-    fn as_printed(samples: &[&Sample], cells: &Cells<'_>, groups: &Groups) -> Option<ModelFit> {
-        let first = samples.first()?.hints.as_ref()?;
-        let mut rates: BTreeMap<Class, SolvedRate> = BTreeMap::new();
-        let built_in = built_in(samples);
-        for sample in samples {
-            let own = sample.hints.as_ref().filter(|own| own.are_whole)?;
-            if (own.model, own.per_call) != (first.model, first.per_call) {
-                return None;
-            }
-            let used = sample.usage().iter().filter(|(class, tokens)| !first.per_call && *class != Class::Input && *tokens != 0);
-            for (class, value) in used.map(|(class, _)| (class, own.rates[class])) {
-                let is_built_in = value == built_in[class];
-                if !(is_built_in || WRITTEN.contains(&class)) {
-                    return None;
-                }
-                let rate = rates.entry(class).or_insert(SolvedRate {
-                    value,
-                    rows: 0,
-                    is_built_in,
-                    is_printed: true,
-                    is_determined: false,
-                    is_open: false,
-                    interval: None,
-                });
-                rate.rows += 1;
-                if rate.value != value {
-                    return None;
-                }
-            }
-        }
-        let mut all_rates = built_in;
-        rates.iter().for_each(|(class, rate)| all_rates[*class] = rate.value);
-        let ratio = Some(Solved { value: Some(first.model), interval: Interval::point(first.model), rows: samples.len() });
-        let printed = BTreeSet::from([first.model]);
-        let per_call = first.per_call;
-        let mut fit = ModelFit { per_call, rates, products: BTreeMap::new(), ratio, rows: 0, printed, all_rates };
-        (fit.products, fit.rows) = products(cells, &|sample| fit.product(sample, groups));
-        Some(fit)
-    }
-
     /// Rows that all cost the same.
     fn by_call(samples: &[&Sample], cells: &Cells<'_>, groups: &Groups) -> ModelFit {
         let (products, rows) = products(cells, &|sample| sample.call(groups.ratio(&sample.cell)));
@@ -334,54 +285,12 @@ impl ModelFit {
             let of_class: Vec<&Sample> = samples.iter().copied().filter(|sample| sample.has(class)).collect();
             let is_printed = hints(&of_class).any(|hints| hints.rates[class] == value);
             let is_built_in = value == built_in[class];
-            let (is_determined, is_open) = (false, false);
-            solved.insert(class, SolvedRate { value, rows, is_built_in, is_printed, is_determined, is_open, interval: None });
+            solved.insert(class, SolvedRate::new(value, rows, is_built_in, is_printed));
         }
         ModelFit::of_rates(samples, cells, groups, solved, rates)
     }
 
-    /// The same, or the rates that all rows together show, where these give more rows, or as many and the others are solved from few.
-    fn or_joint(self, samples: &[&Sample], cells: &Cells<'_>, groups: &Groups) -> ModelFit {
-        let is_known = |rate: &SolvedRate| rate.rows > 0 && (rate.is_built_in || rate.is_printed);
-        let is_the_only = |(class, rate): (&Class, &SolvedRate)| {
-            is_known(rate) || (rate.is_shown() && only_rate(cells, &self.all_rates, *class, groups) == Some(rate.value))
-        };
-        if (self.is_nearly_complete() && self.rates.iter().all(is_the_only))
-            || samples.iter().any(|sample| sample.is_absolute(Class::Cached))
-        {
-            return self;
-        }
-        let built_in = built_in(samples);
-        let Some(settled) = joint::rates(cells, &built_in, groups) else { return self };
-        if self.is_nearly_complete() && settled.iter().all(|(class, (rate, _))| self.all_rates[*class] == *rate) {
-            return self;
-        }
-        let mut rates = self.all_rates;
-        settled.iter().for_each(|(class, (rate, _))| rates[*class] = *rate);
-        let mut solved = self.rates.clone();
-        for (class, rate) in &mut solved {
-            let Some((value, is_sure)) = settled.get(class) else { continue };
-            let of_class: Vec<&Sample> = samples.iter().copied().filter(|sample| sample.has(*class)).collect();
-            let is_printed = hints(&of_class).any(|hints| hints.rates[*class] == *value);
-            let is_built_in = *value == built_in[*class];
-            (rate.value, rate.is_built_in, rate.is_printed) = (*value, is_built_in, is_printed);
-            rate.is_open = !is_sure && only_rate(cells, &rates, *class, groups) != Some(*value);
-            rate.rows = rows_at(*value, &rates, *class, cells, groups);
-        }
-        let joint = ModelFit::of_rates(samples, cells, groups, solved, rates);
-        if joint.agreement(groups) >= self.agreement(groups) { joint } else { self }
-    }
-
-    /// How many rows agree with those of their cell; and with those of other cells, as far as their ratios are known.
-    fn agreement(&self, groups: &Groups) -> (usize, usize) {
-        let of_model = self.products.iter().filter_map(|(cell, (interval, rows))| {
-            let ratio = Interval::point(groups.ratio(cell)?);
-            Some((interval.over(&ratio)?, *rows))
-        });
-        (self.fitting(), Interval::shared(&of_model.collect::<Vec<_>>()).map_or(0, |(_, rows)| rows))
-    }
-
-    fn of_rates(
+    pub(super) fn of_rates(
         samples: &[&Sample],
         cells: &Cells<'_>,
         groups: &Groups,
@@ -451,7 +360,7 @@ pub(super) fn filtered<'s>(cells: &Cells<'s>, keep: impl Fn(&Sample) -> bool) ->
     cells.iter().map(|(cell, rows)| (cell.clone(), kept(rows))).collect()
 }
 
-fn hints<'s>(samples: &'s [&Sample]) -> impl Iterator<Item = &'s super::sample::Hints> {
+pub(super) fn hints<'s>(samples: &'s [&Sample]) -> impl Iterator<Item = &'s super::sample::Hints> {
     samples.iter().filter_map(|sample| sample.hints.as_ref())
 }
 
@@ -460,7 +369,7 @@ fn printed(samples: &[&Sample]) -> BTreeSet<Ratio> {
 }
 
 /// The gateway's own rates: those of the first row that has tokens of the class.
-fn built_in(samples: &[&Sample]) -> PerClass<Ratio> {
+pub(super) fn built_in(samples: &[&Sample]) -> PerClass<Ratio> {
     let mut rates = samples.first().map(|sample| *sample.built_in()).unwrap_or_default();
     for class in Class::ALL {
         if let Some(sample) = samples.iter().find(|sample| sample.has(class)) {

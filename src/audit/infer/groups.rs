@@ -59,21 +59,6 @@ impl Groups {
     }
 }
 
-impl Samples {
-    /// The ratios of the cells of which half the rows, or more, print theirs, and all these print the same one, to all its digits.
-    pub(super) fn printed_groups(&self) -> BTreeMap<Cell, Ratio> {
-        let mut printed: BTreeMap<&Cell, (Vec<Ratio>, usize)> = BTreeMap::new();
-        for sample in self.by_model.values().flat_map(BTreeMap::values).flat_map(|thinned| &thinned.rows) {
-            let (ratios, rows) = printed.entry(&sample.cell).or_default();
-            ratios.extend(sample.hints.as_ref().filter(|hints| hints.are_whole).map(|hints| hints.group));
-            *rows += 1;
-        }
-        let same = |ratios: &[Ratio]| ratios.first().copied().filter(|first| ratios.iter().all(|ratio| ratio == first));
-        let told = printed.into_iter().filter(|(_, (ratios, rows))| ratios.len() * 2 >= *rows);
-        told.filter_map(|(cell, (ratios, _))| Some((cell.clone(), same(&ratios)?))).collect()
-    }
-}
-
 impl Inferred {
     /// Takes all products apart.
     pub(super) fn separate(&mut self, samples: &Samples) {

@@ -7,18 +7,61 @@
 use std::collections::BTreeMap;
 
 use super::Groups;
-use super::fit::Cells;
+use super::fit::{Cells, ModelFit, SolvedRate, built_in, hints};
 use super::interval::Interval;
+use super::rates::{only_rate, rows_at};
 use super::sample::Sample;
 use crate::exact::Ratio;
 use crate::float::squares::{Equation, Known, Part, parts};
 use crate::pricing::{Class, PerClass};
 
+impl ModelFit {
+    /// The same, or the rates that all rows together show, where these give more rows, or as many and the others are solved from few.
+    pub(super) fn or_joint(self, samples: &[&Sample], cells: &Cells<'_>, groups: &Groups) -> ModelFit {
+        let is_known = |rate: &SolvedRate| rate.rows > 0 && (rate.is_built_in || rate.is_printed);
+        let is_the_only = |(class, rate): (&Class, &SolvedRate)| {
+            is_known(rate) || (rate.is_shown() && only_rate(cells, &self.all_rates, *class, groups) == Some(rate.value))
+        };
+        if (self.is_nearly_complete() && self.rates.iter().all(is_the_only))
+            || samples.iter().any(|sample| sample.is_absolute(Class::Cached))
+        {
+            return self;
+        }
+        let built_in = built_in(samples);
+        let Some(settled) = rates(cells, &built_in, groups) else { return self };
+        if self.is_nearly_complete() && settled.iter().all(|(class, (rate, _))| self.all_rates[*class] == *rate) {
+            return self;
+        }
+        let mut all_rates = self.all_rates;
+        settled.iter().for_each(|(class, (rate, _))| all_rates[*class] = *rate);
+        let mut solved = self.rates.clone();
+        for (class, rate) in &mut solved {
+            let Some((value, is_sure)) = settled.get(class) else { continue };
+            let of_class: Vec<&Sample> = samples.iter().copied().filter(|sample| sample.has(*class)).collect();
+            let is_printed = hints(&of_class).any(|hints| hints.rates[*class] == *value);
+            let rows = rows_at(*value, &all_rates, *class, cells, groups);
+            let is_open = !is_sure && only_rate(cells, &all_rates, *class, groups) != Some(*value);
+            *rate = SolvedRate { is_open, ..SolvedRate::new(*value, rows, *value == built_in[*class], is_printed) };
+        }
+        let joint = ModelFit::of_rates(samples, cells, groups, solved, all_rates);
+        if joint.agreement(groups) >= self.agreement(groups) { joint } else { self }
+    }
+
+    /// How many rows agree with those of their cell; and with those of other cells, as far as their ratios are known.
+    fn agreement(&self, groups: &Groups) -> (usize, usize) {
+        let of_model = self.products.iter().filter_map(|(cell, (interval, rows))| {
+            let ratio = Interval::point(groups.ratio(cell)?);
+            Some((interval.over(&ratio)?, *rows))
+        });
+        (self.fitting(), Interval::shared(&of_model.collect::<Vec<_>>()).map_or(0, |(_, rows)| rows))
+    }
+}
+
 /// A rate, and whether the rows leave no other one as simple.
-pub(super) type Settled = (Ratio, bool);
+type Settled = (Ratio, bool);
 
 /// The rates of all classes that rows have tokens of; none where the rows are too few to tell.
-pub(super) fn rates(cells: &Cells<'_>, built_in: &PerClass<Ratio>, groups: &Groups) -> Option<BTreeMap<Class, Settled>> {
+fn rates(cells: &Cells<'_>, built_in: &PerClass<Ratio>, groups: &Groups) -> Option<BTreeMap<Class, Settled>> {
     let rows = comparable(cells, groups);
     let has = |class: &Class| rows.iter().any(|(sample, _)| sample.has(*class));
     let classes: Vec<Class> = Class::ALL.into_iter().filter(has).collect();

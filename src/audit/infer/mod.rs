@@ -1,9 +1,11 @@
 //! The ratios that a log was really charged with, solved from usage and charges alone.
 //!
 //! A charge holds its amount between two numbers ([`sample`]), and the amount of a token-priced row is `k · Σ tokens·rate`, where `k` is the
-//! product of model and group ratio. Each row gives an interval of `k` ([`interval`]), and the rows of a model and group must share a part of
-//! theirs ([`fit`]). Model and group ratios are taken apart where groups share models, from a group whose ratio is known ([`groups`]). A number is
-//! determined if its interval is so narrow that a decimal as simple would hardly lie in it by chance; else only the interval is told.
+//! product of model and group ratio. Where rows print what gives their charges, nothing is solved ([`printed`]); else each row gives an
+//! interval of `k` ([`interval`]), and the rows of a model and group must share a part of theirs ([`fit`]). Rates are tried class by class
+//! ([`rates`]), or solved for all rows at once ([`joint`]). Model and group ratios are taken apart where groups share models, from a group whose
+//! ratio is known ([`groups`]). A number is determined if its interval is so narrow that a decimal as simple would hardly lie in it by chance;
+//! else only the interval is told.
 //!
 //! Weights come from `pricing` with ratios of 1, so that no formula is written down again here.
 
@@ -12,6 +14,7 @@ mod fit;
 mod groups;
 mod interval;
 mod joint;
+mod printed;
 mod rates;
 mod sample;
 

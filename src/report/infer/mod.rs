@@ -81,7 +81,7 @@ fn write_head(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Re
         let kinds = "what they are charged for is not known, or follows from an expression";
         writeln!(out, "# Not used: {} ({kinds}).", rows(notes.left_out))?;
     }
-    writeln!(out, "# A charge shows only the product of model and group ratio: {}.", gauge(notes))?;
+    writeln!(out, "# A charge shows only the product of model and group ratio: {}.", gauge(inferred, notes))?;
     writeln!(out, "# A number stands where what its rows leave is narrow: 1/1000 of the unit of its last digit for one row,")?;
     writeln!(out, "# 1/20 for two to nine, 1/3 for ten and more; behind it the rows, and what they leave.")?;
     let has_price = inferred.models.values().flatten().any(|stretch| stretch.fit.per_call);
@@ -91,8 +91,13 @@ fn write_head(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Re
     notes.profile.map_or(Ok(()), |profile| writeln!(out, "profile = \"{profile}\"{why}"))
 }
 
-fn gauge(notes: &Notes) -> &'static str {
-    if notes.is_gauge_given { "the group ratios of the config are taken as given" } else { "the ratio of `default` is taken as 1" }
+fn gauge(inferred: &Inferred, notes: &Notes) -> &'static str {
+    let of_default = inferred.groups.ratios.get(&Cell::of_group("default")).map(|(_, said)| *said);
+    match of_default {
+        _ if notes.is_gauge_given => "the group ratios of the config are taken as given",
+        Some(Said::Solved) => "the ratios of groups are those that their rows print",
+        _ => "the ratio of `default` is taken as 1",
+    }
 }
 
 fn rows(count: u64) -> String {
