@@ -105,6 +105,13 @@ impl SolvedRate {
         SolvedRate { value, rows, is_built_in, is_printed, is_determined: false, is_open: false, interval: None }
     }
 
+    /// The rate of a class, of which some rows may print it.
+    pub(super) fn of(class: Class, value: Ratio, rows: usize, samples: &[&Sample], built_in: &PerClass<Ratio>) -> SolvedRate {
+        let of_class: Vec<&Sample> = samples.iter().copied().filter(|sample| sample.has(class)).collect();
+        let is_printed = hints(&of_class).any(|hints| hints.rates[class] == value);
+        SolvedRate::new(value, rows, value == built_in[class], is_printed)
+    }
+
     /// The rate as a price by itself instead of relative to the input.
     fn make_absolute(&mut self, model: Ratio) {
         self.interval = self.interval.as_ref().map(|interval| interval.times(model));
@@ -228,6 +235,15 @@ impl ModelFit {
         self.products.values().any(|(interval, _)| interval.low > Exact::from(MOST_RATIO))
     }
 
+    /// What the rows of all cells whose ratio is known share of its own ratio, and how many they are.
+    pub(super) fn shared_ratio(&self, groups: &Groups) -> Option<(Interval, usize)> {
+        let of_known = self.products.iter().filter_map(|(cell, (interval, rows))| {
+            let ratio = groups.ratio(cell)?;
+            Some((interval.over(&Interval::point(ratio))?, *rows))
+        });
+        Interval::shared(&of_known.collect::<Vec<_>>())
+    }
+
     /// How many rows agree.
     pub fn fitting(&self) -> usize {
         self.products.values().map(|(_, rows)| rows).sum()
@@ -282,10 +298,7 @@ impl ModelFit {
             let of_known = filtered(cells, |sample| sample.is_of(&known));
             let (value, rows) = best_rate(&of_known, &rates, class, groups);
             rates[class] = value;
-            let of_class: Vec<&Sample> = samples.iter().copied().filter(|sample| sample.has(class)).collect();
-            let is_printed = hints(&of_class).any(|hints| hints.rates[class] == value);
-            let is_built_in = value == built_in[class];
-            solved.insert(class, SolvedRate::new(value, rows, is_built_in, is_printed));
+            solved.insert(class, SolvedRate::of(class, value, rows, samples, &built_in));
         }
         ModelFit::of_rates(samples, cells, groups, solved, rates)
     }

@@ -83,12 +83,7 @@ impl Inferred {
     fn solve_models(&mut self) {
         let groups = &self.groups;
         for fit in self.models.values_mut().flatten().map(|stretch| &mut stretch.fit) {
-            let of_known = fit.products.iter().filter_map(|(cell, (interval, rows))| {
-                let ratio = groups.ratio(cell)?;
-                Some((interval.over(&Interval::point(ratio))?, *rows))
-            });
-            let parts: Parts = of_known.collect();
-            let Some((interval, rows)) = Interval::shared(&parts) else { continue };
+            let Some((interval, rows)) = fit.shared_ratio(groups) else { continue };
             fit.ratio = Some(Solved { value: interval.one_of(&fit.printed, rows), interval, rows });
         }
     }
@@ -154,7 +149,7 @@ impl Inferred {
         true
     }
 
-    /// Users whose rows in a group (nearly all) have another ratio than the group, where the rows do not say so themselves.
+    /// Users whose rows in a group (nearly) all have another ratio than the group, where the rows do not say so themselves.
     pub(super) fn special(&self, samples: &Samples) -> BTreeSet<(String, String)> {
         let mut by_user: BTreeMap<(&str, &str), Parts> = BTreeMap::new();
         for (model, rows) in samples.in_order() {

@@ -37,11 +37,9 @@ impl ModelFit {
         let mut solved = self.rates.clone();
         for (class, rate) in &mut solved {
             let Some((value, is_sure)) = settled.get(class) else { continue };
-            let of_class: Vec<&Sample> = samples.iter().copied().filter(|sample| sample.has(*class)).collect();
-            let is_printed = hints(&of_class).any(|hints| hints.rates[*class] == *value);
             let rows = rows_at(*value, &all_rates, *class, cells, groups);
             let is_open = !is_sure && only_rate(cells, &all_rates, *class, groups) != Some(*value);
-            *rate = SolvedRate { is_open, ..SolvedRate::new(*value, rows, *value == built_in[*class], is_printed) };
+            *rate = SolvedRate { is_open, ..SolvedRate::of(*class, *value, rows, samples, &built_in) };
         }
         let joint = ModelFit::of_rates(samples, cells, groups, solved, all_rates);
         if joint.agreement(groups) >= self.agreement(groups) { joint } else { self }
@@ -49,11 +47,7 @@ impl ModelFit {
 
     /// How many rows agree with those of their cell; and with those of other cells, as far as their ratios are known.
     fn agreement(&self, groups: &Groups) -> (usize, usize) {
-        let of_model = self.products.iter().filter_map(|(cell, (interval, rows))| {
-            let ratio = Interval::point(groups.ratio(cell)?);
-            Some((interval.over(&ratio)?, *rows))
-        });
-        (self.fitting(), Interval::shared(&of_model.collect::<Vec<_>>()).map_or(0, |(_, rows)| rows))
+        (self.fitting(), self.shared_ratio(groups).map_or(0, |(_, rows)| rows))
     }
 }
 
@@ -103,7 +97,7 @@ fn comparable<'s>(cells: &Cells<'s>, groups: &Groups) -> Vec<(&'s Sample, Ratio)
 
 fn settle(part: Part, class: Class, samples: &[&Sample], built_in: &PerClass<Ratio>) -> Option<Settled> {
     let within = Interval { low: part.low.into(), high: part.high.into() };
-    let printed = samples.iter().filter_map(|sample| sample.hints.as_ref()).map(|hints| hints.rates[class]);
+    let printed = hints(samples).map(|hints| hints.rates[class]);
     if let Some(rate) = printed.chain([built_in[class]]).find(|rate| within.holds(&(*rate).into())) {
         return Some((rate, true));
     }

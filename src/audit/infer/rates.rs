@@ -44,13 +44,14 @@ pub(super) fn best_rate(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class
 pub(super) fn rows_at(value: Ratio, rates: &PerClass<Ratio>, class: Class, cells: &Cells<'_>, groups: &Groups) -> usize {
     let mut rates = *rates;
     rates[class] = value;
-    let product = |sample: &Sample| sample.product(&rates, groups.ratio(&sample.cell));
+    agreeing(cells, &rates, groups).values().flatten().filter(|sample| sample.has(class)).count()
+}
+
+/// The rows that agree with those of their cell.
+fn agreeing<'s>(cells: &Cells<'s>, rates: &PerClass<Ratio>, groups: &Groups) -> Cells<'s> {
+    let product = |sample: &Sample| sample.product(rates, groups.ratio(&sample.cell));
     let shared = products(cells, &product).0;
-    let agrees = |sample: &Sample| {
-        let Some(((of_cell, _), own)) = shared.get(&sample.cell).zip(product(sample)) else { return false };
-        of_cell.meets(&own)
-    };
-    cells.values().flatten().filter(|sample| sample.has(class) && agrees(sample)).count()
+    filtered(cells, |sample| shared.get(&sample.cell).zip(product(sample)).is_some_and(|((of_cell, _), own)| of_cell.meets(&own)))
 }
 
 fn candidates(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class) -> Vec<Ratio> {
@@ -81,25 +82,15 @@ fn left_of_rate(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class) -> Vec
 
 /// What two rows say of a rate: `q₁·(a₂ + n₂·r) = q₂·(a₁ + n₁·r)`.
 fn solved_rates(samples: &[&Sample], rates: &PerClass<Ratio>, class: Class) -> Vec<Ratio> {
-    let mut rest = *rates;
-    rest[class] = Ratio::ZERO;
-    let alone: Vec<&Sample> = samples.iter().copied().filter(|sample| !sample.has_tools()).take(PAIRED).collect();
-    let pairs = alone.iter().enumerate().flat_map(|(at, one)| alone[at + 1..].iter().map(move |other| (*one, *other)));
-    pairs.flat_map(|(one, other)| solved_rate(one, other, &rest, class)).collect()
+    let alone = samples.iter().filter(|sample| !sample.has_tools()).take(PAIRED);
+    let lines: Vec<Line> = alone.filter_map(|sample| Line::of(sample, rates, class, None)).collect();
+    let pairs = (1..).zip(&lines).flat_map(|(behind, one)| lines[behind..].iter().map(move |other| solved_rate(one, other)));
+    pairs.flatten().collect()
 }
 
-fn solved_rate(one: &Sample, other: &Sample, rest: &PerClass<Ratio>, class: Class) -> Vec<Ratio> {
-    let (Some(first), Some(second)) = (one.by_tokens(None), other.by_tokens(None)) else { return Vec::new() };
-    let mut plain = *rest;
-    plain[class] = Ratio::ONE;
-    let (of_one, of_other) = (one.weight(rest), other.weight(rest));
-    let slope = |sample: &Sample, rest: &Exact| sample.weight(&plain) - rest.clone();
-    let (one_more, other_more) = (slope(one, &of_one), slope(other, &of_other));
-    let at = |first: &Exact, second: &Exact| -> Option<Exact> {
-        let above = first.clone() * of_other.clone() - second.clone() * of_one.clone();
-        let below = second.clone() * one_more.clone() - first.clone() * other_more.clone();
-        (!below.is_zero()).then(|| above.divided_by(&below, 24))
-    };
+fn solved_rate(one: &Line, other: &Line) -> Vec<Ratio> {
+    let (first, second) = (&one.amount, &other.amount);
+    let at = |first: &Exact, second: &Exact| one.meets_at(first, other, second);
     let ends =
         [at(&first.low, &second.high), at(&first.high, &second.low), at(&first.low, &second.low), at(&first.high, &second.high)];
     let Some(ends) = ends.into_iter().collect::<Option<Vec<Exact>>>() else { return Vec::new() };
@@ -113,18 +104,25 @@ fn solved_rate(one: &Sample, other: &Sample, rest: &PerClass<Ratio>, class: Clas
 
 /// What a row says of one rate, if all else is known; none where the charge is no straight line of the rate.
 pub(super) fn rate_within(sample: &Sample, rates: &PerClass<Ratio>, class: Class, tokens: &Interval) -> Option<Interval> {
-    let at = |rate: Ratio| {
-        let mut rates = *rates;
-        rates[class] = rate;
-        sample.weight(&rates)
-    };
-    let (none, one, other) = (at(Ratio::ZERO), at(Ratio::ONE), Ratio::new(137, -2));
-    let slope = one - none.clone();
-    let is_straight = at(other) == none.clone() + slope.clone() * other;
-    tokens.minus(&none).divided_by(&slope).filter(|_| is_straight)
+    let (rest, slope) = parts(sample, rates, class);
+    let other = Ratio::new(137, -2);
+    let mut at_other = *rates;
+    at_other[class] = other;
+    let is_straight = sample.weight(&at_other) == rest.clone() + slope.clone() * other;
+    tokens.minus(&rest).divided_by(&slope).filter(|_| is_straight)
 }
 
-/// A row whose charge is a straight line of a rate: what it comes to without the class and what the class adds, at ratios of 1, and its amount.
+/// What a row comes to without a class at ratios of 1, and what a rate of 1 adds.
+fn parts(sample: &Sample, rates: &PerClass<Ratio>, class: Class) -> (Exact, Exact) {
+    let mut rates = *rates;
+    rates[class] = Ratio::ZERO;
+    let rest = sample.weight(&rates);
+    rates[class] = Ratio::ONE;
+    let slope = sample.weight(&rates) - rest.clone();
+    (rest, slope)
+}
+
+/// A row whose charge is a straight line of a rate: its [`parts`], and its amount.
 struct Line {
     rest: Exact,
     slope: Exact,
@@ -133,17 +131,21 @@ struct Line {
 
 impl Line {
     fn of(sample: &Sample, rates: &PerClass<Ratio>, class: Class, group: Option<Ratio>) -> Option<Line> {
-        let mut rates = *rates;
-        rates[class] = Ratio::ZERO;
-        let rest = sample.weight(&rates);
-        rates[class] = Ratio::ONE;
-        let slope = sample.weight(&rates) - rest.clone();
-        Some(Line { rest, slope, amount: sample.by_tokens(group)? })
+        let amount = sample.by_tokens(group)?;
+        let (rest, slope) = parts(sample, rates, class);
+        Some(Line { rest, slope, amount })
     }
 
     /// The products of model and group ratio at a rate; none where nothing is charged by it.
     fn product(&self, rate: &Exact) -> Option<Interval> {
         self.amount.divided_by(&(self.rest.clone() + self.slope.clone() * rate.clone()))
+    }
+
+    /// The rate at which both come to the same product, if each has one amount of its own; none where no rate decides that.
+    fn meets_at(&self, own: &Exact, other: &Line, of_other: &Exact) -> Option<Exact> {
+        let above = own.clone() * other.rest.clone() - of_other.clone() * self.rest.clone();
+        let below = of_other.clone() * self.slope.clone() - own.clone() * other.slope.clone();
+        (!below.is_zero()).then(|| above.divided_by(&below, 24))
     }
 }
 
@@ -154,14 +156,9 @@ pub(super) fn only_rate(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class
 
 /// What the rows of all cells that agree leave of a rate, whatever the product of each cell is, if the other rates are right.
 fn range(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class, groups: &Groups) -> Option<Interval> {
-    let product = |sample: &Sample| sample.product(rates, groups.ratio(&sample.cell));
-    let cells = thinned(cells, BOUNDED);
-    let shared = products(&cells, &product).0;
     let mut all = Interval { low: Exact::zero(), high: MOST_RATE.into() };
-    for (cell, samples) in &cells {
-        let Some((of_cell, _)) = shared.get(cell) else { continue };
-        let agree = samples.iter().filter(|sample| product(sample).is_some_and(|own| of_cell.meets(&own)));
-        let lines: Vec<Line> = agree.filter_map(|sample| Line::of(sample, rates, class, groups.ratio(cell))).collect();
+    for (cell, samples) in agreeing(&thinned(cells, BOUNDED), rates, groups) {
+        let lines: Vec<Line> = samples.iter().filter_map(|sample| Line::of(sample, rates, class, groups.ratio(&cell))).collect();
         all.low = all.low.max(end(&lines, Exact::zero(), rates[class].into())?);
         all.high = all.high.min(end(&lines, MOST_RATE.into(), rates[class].into())?);
     }
@@ -177,18 +174,15 @@ const STEPS: usize = 60;
 fn end(lines: &[Line], from: Exact, to: Exact) -> Option<Exact> {
     let mut rate = from;
     for _ in 0..STEPS {
-        let at = |line: &Line| line.product(&rate);
-        let least = lines.iter().filter_map(|line| Some((at(line)?.low, line))).max_by(|one, other| one.0.cmp(&other.0));
-        let most = lines.iter().filter_map(|line| Some((at(line)?.high, line))).min_by(|one, other| one.0.cmp(&other.0));
-        let (Some((low, one)), Some((high, other))) = (least, most) else { return Some(rate) };
-        if low <= high {
+        let products: Vec<(Interval, &Line)> = lines.iter().filter_map(|line| Some((line.product(&rate)?, line))).collect();
+        let least = products.iter().max_by(|(one, _), (other, _)| one.low.cmp(&other.low));
+        let most = products.iter().min_by(|(one, _), (other, _)| one.high.cmp(&other.high));
+        let (Some((least, one)), Some((most, other))) = (least, most) else { return Some(rate) };
+        if least.low <= most.high {
             return Some(rate);
         }
         // Where the product that one row asks for at least is what the other one allows at most.
-        let (low, high) = (&one.amount.low, &other.amount.high);
-        let above = high.clone() * one.rest.clone() - low.clone() * other.rest.clone();
-        let below = low.clone() * other.slope.clone() - high.clone() * one.slope.clone();
-        let next = (!below.is_zero()).then(|| above.divided_by(&below, 24))?;
+        let next = one.meets_at(&one.amount.low, other, &other.amount.high)?;
         let is_nearer = (rate < next && next <= to) || (to <= next && next < rate);
         if !is_nearer {
             return Some(rate);

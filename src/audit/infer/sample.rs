@@ -231,7 +231,6 @@ fn amounts(whole: i64, charged: &Charged, terms: &Terms) -> Interval {
     // What money says beyond whole points, and half of the last digit that is written.
     let (fraction, digits) = match charged {
         Charged::Points(_) => (Exact::zero(), Exact::zero()),
-
         Charged::Money { amount, per_usd } => {
             let in_points = |money: Exact| (money * terms.quota_per_unit).divided_by(&Exact::from(*per_usd), 12);
             let unit = Ratio::new(5, i16::try_from(amount.decimals()).map_or(0, |places| -places - 1));

@@ -289,10 +289,11 @@ fn observe(seen: &Seen<'_>, samples: &mut Samples) {
     let is_by_channel = profile == Profile::Laisky;
     let shown = printed.filter(|_| entry.group.is_empty() && !is_by_channel).map(|terms| format!("prints {}", terms.group_ratio));
     let is_by_user = is_by_user(entry, profile);
+    let details = Details::parse("other", entry.details).unwrap_or_default();
     let special = match () {
         () if is_by_channel => Special::No,
         () if is_by_user && shown.is_none() => Special::Yes,
-        () => special(entry),
+        () => special(&details),
     };
     // That the token may have a group of its own shows in rows that do not come out.
     let is_presumed = profile == Profile::OneHub && is_by_user && terms.open.len() == 1;
@@ -305,14 +306,9 @@ fn observe(seen: &Seen<'_>, samples: &mut Samples) {
         charged: &rated.charged,
         terms: &Terms { open: if is_presumed { Vec::new() } else { terms.open.clone() }, ..terms.clone() },
         printed,
-        is_all_printed: prints_ratios(entry),
+        // The others stand where that of the group does.
+        is_all_printed: entry.ratios.group.is_some() || details.has("group_ratio"),
     });
-}
-
-/// Whether a row prints its ratios: the others stand where that of the group does.
-fn prints_ratios(entry: &LogEntry<'_>) -> bool {
-    let details = Details::parse("other", entry.details);
-    entry.ratios.group.is_some() || details.is_ok_and(|details| details.has("group_ratio"))
 }
 
 /// Whether a row names no group, and its gateway takes that of the user.
@@ -322,8 +318,7 @@ fn is_by_user(entry: &LogEntry<'_>, profile: Profile) -> bool {
 }
 
 /// new-api writes the special ratio beside that of the group, or -1.
-fn special(entry: &LogEntry<'_>) -> Special {
-    let Ok(details) = Details::parse("other", entry.details) else { return Special::Unsaid };
+fn special(details: &Details<'_>) -> Special {
     match details.ratio("user_group_ratio") {
         Ok(Some(ratio)) if ratio != Ratio::from(-1) => Special::Yes,
         _ if !details.has("group_ratio") => Special::Unsaid,
@@ -410,11 +405,9 @@ fn set_to_one(config: &mut Config, entry: &LogEntry<'_>, profile: Profile) {
     let has_audio = [entry.tokens.audio_input, entry.tokens.audio_output].iter().any(|tokens| tokens.unwrap_or(0) != 0);
     if profile == Profile::NewApi && has_audio {
         // Without a ratio of its own audio would count as text.
-        let of_gateway =
-            || Map::Given(defaults::new_api().map(MapName::AudioRatio).numbers(&Map::Default).cloned().unwrap_or_default());
         let map = config.map_mut(MapName::AudioRatio);
         if matches!(map, Map::Default) {
-            *map = of_gateway();
+            map.clone_from(defaults::new_api().map(MapName::AudioRatio));
         }
         if let Map::Given(numbers) = map {
             numbers.entry(entry.model.to_owned()).or_insert(one);

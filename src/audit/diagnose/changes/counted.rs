@@ -8,13 +8,13 @@ pub fn is_any_left(usage: &PerClass<i64>, prompt: i64) -> bool {
 }
 
 /// Token counts by class.
-pub trait Counts: Copy {
+pub trait CountsByClass: Copy {
     fn of(&self, class: Class) -> i64;
 
     fn put(&mut self, class: Class, count: i64);
 }
 
-impl Counts for PerClass<i64> {
+impl CountsByClass for PerClass<i64> {
     fn of(&self, class: Class) -> i64 {
         self[class]
     }
@@ -63,7 +63,7 @@ impl Counted {
     }
 
     /// The other counts; none where this way says nothing of the tokens.
-    pub fn usage<C: Counts>(self, tokens: &Tokens<'_, C>) -> Option<C> {
+    pub fn usage<C: CountsByClass>(self, tokens: &Tokens<'_, C>) -> Option<C> {
         let classes = self.classes();
         if classes.iter().all(|class| tokens.usage.of(*class) == 0) {
             return None;
@@ -85,7 +85,7 @@ impl Counted {
     }
 }
 
-impl<C: Counts> Tokens<'_, C> {
+impl<C: CountsByClass> Tokens<'_, C> {
     /// The input without cached tokens and other classes. Of a prompt that holds them they are taken out already: twice means something
     /// only where some input is left.
     fn input_less(&self, classes: &[Class]) -> Option<i64> {
@@ -104,7 +104,7 @@ pub fn used<'t>(terms: &'t Terms, classes: &'t [Class]) -> impl Iterator<Item = 
     classes.iter().copied().filter(|class| terms.usage[*class] != 0)
 }
 
-pub fn tokens_of(usage: &impl Counts, classes: &[Class]) -> i64 {
+pub fn tokens_of(usage: &impl CountsByClass, classes: &[Class]) -> i64 {
     classes.iter().map(|class| usage.of(*class)).fold(0, i64::saturating_add)
 }
 
@@ -113,7 +113,7 @@ pub const CACHE_FREE: &[Counted] = &[Counted::Free(&READS)];
 pub const CACHE_DOUBLE_COUNTED: &[Counted] = &[Counted::Twice(&READS), Counted::Held(&READS)];
 
 /// Where the classes within a prompt are more than it holds: what is left of it without them, but with those that are left in.
-pub fn held(prompt: i64, usage: &impl Counts, left_in: &[Class]) -> Option<i64> {
+pub fn held(prompt: i64, usage: &impl CountsByClass, left_in: &[Class]) -> Option<i64> {
     let rest = beside_input(left_in).fold(prompt, |rest, class| rest.saturating_sub(usage.of(class)));
     (usage.of(Class::Input) <= 0).then_some(rest.max(0))
 }

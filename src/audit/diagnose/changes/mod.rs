@@ -20,7 +20,7 @@ use crate::pricing::{Formula, Mode, Terms, Tiered, as_priced};
 use counted::used;
 use tools::{is_audio, surcharges};
 
-pub use counted::{Counted, Counts, Tokens, beside_input, is_any_left};
+pub use counted::{Counted, CountsByClass, Tokens, beside_input, is_any_left};
 pub use points::estimated_tokens;
 pub use tools::tools;
 

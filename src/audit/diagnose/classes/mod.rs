@@ -291,15 +291,16 @@ impl Class {
             return Cow::Borrowed(self);
         }
         let mut class = self.clone();
-        for row in self.aside.rows() {
-            row.shared().into_iter().for_each(|shared| class.explain(shared, row.own, &row.told));
+        let rows: Vec<_> = self.aside.rows().iter().map(|row| (row, row.shared())).collect();
+        for (row, listed) in &rows {
+            listed.iter().for_each(|shared| class.explain(shared.clone(), row.own, &row.told));
         }
         // A small charge leaves more numbers than it lists.
         let numbers: Vec<Shared> =
             class.explained.keys().filter(|shared| shared.number.is_some() && !shared.is_hint).cloned().collect();
-        for row in self.aside.rows() {
-            let (listed, ranges) = (row.shared(), row.ranges());
-            let others = numbers.iter().filter(|number| number.is_within(&ranges) && !number.is_in(&listed));
+        for (row, listed) in &rows {
+            let ranges = row.ranges();
+            let others = numbers.iter().filter(|number| number.is_within(&ranges) && !number.is_in(listed));
             others.for_each(|number| class.explain(number.clone(), row.own, &row.told));
         }
         Cow::Owned(class)

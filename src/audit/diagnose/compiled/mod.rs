@@ -11,7 +11,7 @@ mod others;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::changes::{self, Changing, Counted, Counts, Make, To};
+use super::changes::{self, Changing, Counted, CountsByClass, Make, To};
 use super::{Case, Diagnosis, Look};
 use crate::audit::cause::{Cause, Causes, Kind};
 use crate::exact::{Charged, Points, Ratio};
@@ -287,7 +287,7 @@ const INDICES: [Option<usize>; Class::ALL.len()] = {
 #[derive(Clone, Copy)]
 struct Own(Tokens);
 
-impl Counts for Own {
+impl CountsByClass for Own {
     fn of(&self, class: Class) -> i64 {
         index_of(class).map_or(0, |at| self.0[at])
     }
