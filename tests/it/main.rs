@@ -23,6 +23,7 @@ mod infer_printed;
 mod laws;
 mod merge;
 mod named;
+mod order;
 mod pipes;
 mod planted;
 #[cfg(unix)]
