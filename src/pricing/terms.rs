@@ -387,6 +387,12 @@ impl Terms {
         }
     }
 
+    /// Whether the rate of a class enters the charge: it has tokens, or others that are priced relative to it.
+    pub fn enters(&self, class: Class) -> bool {
+        let is_base = class == Class::AudioInput && !self.is_one_hub();
+        self.usage[class] != 0 || is_base && self.usage[Class::AudioOutput] != 0
+    }
+
     /// Whether the points for 1 USD enter the charge.
     pub fn is_in_usd(&self) -> bool {
         let in_usd = match self.formula.rules() {

@@ -76,7 +76,8 @@ pub fn rate(
     let names = Names::of(entry.model, entry.content);
     let asked = Asked { other_mode: context.other_mode, ..Asked::new(entry, details, &usage, names, context.quota_per_unit) };
     let rated = if details.flag("violation_fee") {
-        Rated { charged, terms: special::fee_terms(&asked, context)?, own: None, departures: Vec::new(), shape: None }
+        let (terms, own) = special::fee_terms(&asked, context)?;
+        Rated { charged, terms, own, departures: Vec::new(), shape: None }
     } else if let Some(job) = Job::of(entry.kind, entry.content, details) {
         let task::Task { terms, own, departures } = task::rate(job, &asked, context, memory)?;
         Rated { charged, terms, own, departures, shape: None }

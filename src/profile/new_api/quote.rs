@@ -5,8 +5,8 @@ use super::completion;
 use super::expression::Priced;
 use super::names::Names;
 use super::tools;
-use super::usage::{Image, Usage};
-use crate::config::{MapName, ModelPrices, Number};
+use super::usage::{Image, Tool, Usage};
+use crate::config::{Map, MapName, ModelPrices, Number};
 use crate::details::Details;
 use crate::exact::{Exact, Ratio};
 use crate::float;
@@ -210,12 +210,19 @@ pub fn of_model(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>,
 /// With the ratio of the group, and the prices of tools.
 pub fn in_group(quote: Quote, asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>) -> Result<Quote, Reason> {
     let group = super::group::of_config(asked, tables, own.map(|quote| quote.group.value))?;
-    let tools = asked.usage.tools.iter();
-    let tools = tools.map(|tool| match tools::price(tables, &tool.name, asked.names.bare) {
-        Some(price) if !tool.fixed_price => Figure::sure(price),
-        configured => tool.price.or(configured).map_or(Figure::any(Ratio::ZERO, Reason::UnknownModel), Figure::sure),
-    });
+    let tools = asked.usage.tools.iter().map(|tool| tool_price(tool, tables, asked.names.bare));
     Ok(Quote { group: group.figure, other_groups: group.others, tools: tools.collect(), ..quote })
+}
+
+/// The price of a tool: the config's, unless its source cannot carry any, or no option changes the one that the row prints.
+fn tool_price(tool: &Tool<'_>, tables: &Tables<'_>, model: &str) -> Figure {
+    let is_unknown = *tables.config.map(MapName::ToolPrice) == Map::Unknown;
+    match (tools::price(tables, &tool.name, model), tool.price) {
+        (_, Some(own)) if tool.fixed_price => Figure::sure(own),
+        (_, Some(own)) if is_unknown => Figure::any(own, Reason::RatioUnknown),
+        (Some(price), _) | (None, Some(price)) => Figure::sure(price),
+        (None, None) => Figure::any(Ratio::ZERO, Reason::UnknownModel),
+    }
 }
 
 fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rules: &Rules) -> Result<Quote, Reason> {

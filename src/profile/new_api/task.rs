@@ -6,8 +6,9 @@
 //! refund    the whole advance, back
 //! ```
 
-use super::group;
+use super::group::{self, GroupRatio};
 use super::quote::{Asked, Figure};
+use super::terms::{open_figure, open_groups};
 use crate::config::{MapName, ModelPrices};
 use crate::details::Details;
 use crate::exact::{Points, Ratio};
@@ -79,11 +80,13 @@ pub fn rate(job: Job, asked: &Asked<'_, '_>, context: &Context<'_>, memory: &mut
 }
 
 /// Price, ratio and group of a task.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Prices {
     price: Option<Ratio>,
     model: Ratio,
     group: Figure,
+    /// Other group ratios that may have been served.
+    other_groups: Vec<Ratio>,
 }
 
 impl Prices {
@@ -93,7 +96,7 @@ impl Prices {
         let Some(model) = details.ratio("model_ratio")?.or(price.map(|_| Ratio::ZERO)) else { return Ok(None) };
         let Some(printed) = details.ratio("group_ratio")? else { return Ok(None) };
         let group = if job == Job::Settled { settled_group(asked.entry.content, printed) } else { Figure::sure(printed) };
-        Ok(Some(Prices { price, model, group }))
+        Ok(Some(Prices { price, model, group, other_groups: Vec::new() }))
     }
 
     fn of_config(job: Job, asked: &Asked<'_, '_>, context: &Context<'_>, own: Option<&Terms>) -> Result<Prices, Reason> {
@@ -106,11 +109,12 @@ impl Prices {
             (None, Known::Unknown) => return Err(Reason::RatioUnknown),
             (None, Known::Absent) => return Err(Reason::UnknownModel),
         };
-        let group = match job {
-            Job::Settled => group::of_settlement(asked, &tables, own.map(|own| own.group_ratio)),
-            _ => group::of_config(asked, &tables, own.map(|own| own.group_ratio))?.figure,
+        let own_group = own.map(|own| own.group_ratio);
+        let GroupRatio { figure: group, others: other_groups } = match job {
+            Job::Settled => GroupRatio { figure: group::of_settlement(asked, &tables, own_group), others: Vec::new() },
+            _ => group::of_config(asked, &tables, own_group)?,
         };
-        Ok(Prices { price, model, group })
+        Ok(Prices { price, model, group, other_groups })
     }
 }
 
@@ -162,7 +166,8 @@ fn terms(job: Job, asked: &Asked<'_, '_>, prices: &Prices, memory: &Memory) -> R
         Job::Submit => add_printed_multipliers(&mut terms, asked.entry.content),
         Job::MidjourneySubmit | Job::MidjourneyRefund => {}
     }
-    super::terms::open_figure(&mut terms, Some(Slot::GroupRatio), prices.group);
+    open_figure(&mut terms, Some(Slot::GroupRatio), prices.group);
+    open_groups(&mut terms, &prices.other_groups);
     Ok(terms)
 }
 
