@@ -260,6 +260,25 @@ pub struct Tokens {
     pub image_input: Option<i64>,
 }
 
+impl Tokens {
+    /// All input, cached and written tokens inside, whichever column says it; none where no column does.
+    pub fn all_input(&self) -> Option<i64> {
+        let with_others = |uncached: i64| uncached.saturating_add(self.beside_uncached());
+        self.prompt.or(self.uncached.map(with_others))
+    }
+
+    /// The input that is not uncached.
+    pub fn beside_uncached(&self) -> i64 {
+        self.cached.unwrap_or(0).saturating_add(self.all_writes())
+    }
+
+    /// All cache writes. Those that are split by how long they are kept stand within the others.
+    pub fn all_writes(&self) -> i64 {
+        let split = [self.cache_write_5m, self.cache_write_1h].into_iter().flatten().fold(0, i64::saturating_add);
+        self.cache_write.unwrap_or(0).max(split)
+    }
+}
+
 /// The ratio columns of a plain log: the row's own ratios.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RowRatios {

@@ -263,7 +263,7 @@ impl Auditor {
         let shape = rated.shape.filter(|_| !entry.may_be_channel_test());
         let like = shape.and_then(|shape| Some((shape, rules_beside(&rated.departures)?)));
         let look = Lookup { profile, entry, details: &details, context, known: &past.related };
-        let prompt = entry.tokens.prompt.unwrap_or(0);
+        let prompt = entry.tokens.all_input().unwrap_or(0);
         if !matches!(profile, Profile::NewApi | Profile::Exact) {
             // Causes are compiled of sums in decimals alone.
             wanted.asked = Asked::Nothing;

@@ -12,7 +12,7 @@ use crate::config::{Config, Currency, Map, MapName};
 use crate::defaults;
 use crate::exact::Ratio;
 use crate::float::expr::Expression;
-use crate::pricing::{Allowed, Class, Mode, Reason, Slot, Terms};
+use crate::pricing::{Class, Mode, Reason, Slot, Terms};
 use crate::profile::new_api::{Overrides, Request, Rules, calculate};
 use crate::profile::{Basis, Context, Profile, is_veloera, of_request};
 use crate::report::calc::{Calculation, Extras, write_json, write_table};
@@ -299,7 +299,7 @@ impl CalcCommand {
             Reason::UnknownModel => self.no_price(config, &request.model),
             reason => unknown(request, reason, hint),
         })?;
-        let open = terms.open.iter().find(|open| matches!(open.allowed, Allowed::Any | Allowed::Presumed));
+        let open = terms.open.iter().find(|open| open.allowed.is_mere_presumption());
         match (open, self.group_ratio) {
             (Some(open), _) => Err(unknown(request, open.reason, hint)),
             (None, Some(ratio)) => Ok(terms.with(Slot::GroupRatio, ratio)),

@@ -425,6 +425,11 @@ impl Terms {
         if self.is_one_hub() { super::lines::in_usd(price * 1000, self.quota_per_unit) } else { price }
     }
 
+    /// Whether the minimum takes the place of an amount, and of the whole number that it was rounded to.
+    pub fn takes_minimum(&self, is_amount_positive: bool, is_whole_positive: bool) -> bool {
+        self.minimum.acts(is_amount_positive, is_whole_positive) && self.has_ratio()
+    }
+
     /// Whether a minimum can act: neither the model nor, mostly, the group is free.
     pub(super) fn has_ratio(&self) -> bool {
         let unit = if matches!(self.formula, Formula::Sum(Sum::OneHubCall)) { self.price } else { self.model_ratio };

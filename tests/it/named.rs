@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::run::{audit, quota, verdict};
+use crate::run::{Audit, audit, quota, verdict};
 
 /// A row of new-api of 2026: what its `other` says, prompt, completion and content; what is charged; the cause.
 struct Wrong {
@@ -43,6 +43,13 @@ fn rows() -> Vec<Wrong> {
     vec![
         // 500 · (1.5 · 0.3) is 224.99… in float64.
         wrong(today(json!({"model_ratio": 1.5, "completion_ratio": 5, "group_ratio": 0.3})), (100, 20), 224, "pre-consumed-kept"),
+        // An estimate of 500 tokens would be cut to 0, but that of the prompt is 13: 43,590 · 0.0003.
+        wrong(today(json!({"model_ratio": 0.0003, "completion_ratio": 3})), (43_590, 600), 0, "zero-charge"),
+        // 9 · 0.0715 is 0.6435: cut to 0, it would become the minimum of 1.
+        wrong(today(json!({"model_ratio": 0.0715, "completion_ratio": 4})), (5, 1), 0, "zero-charge"),
+        // Without the minimum, 11 tokens at -2 would give 22 points.
+        wrong(today(json!({"model_ratio": -2})), (10, 1), 0, "zero-charge"),
+        wrong(today(json!({"model_ratio": -2})), (10, 1), -22, "minimum-charge"),
         // Without output, and nothing cached: 100 · 2.5 USD per 1M.
         wrong(by_expression(WITH_CACHED, 40), (100, 10), 125, "pre-consumed-kept"),
         // 1,000 + 100 · 4 points, and 2 calls at 10 USD per 1,000.
@@ -122,8 +129,9 @@ fn rows() -> Vec<Wrong> {
             47_499,
             "multiplier-differs",
         ),
-        // (100 - 300 + 300 · 0.1 + 10) · 0.5 is below 0: one point is right, and without the minimum it is nothing.
-        wrong(json!({"cache_tokens": 300, "cache_ratio": 0.1, "model_ratio": 0.5}), (100, 10), 0, "minimum-charge"),
+        // (100 - 300 + 300 · 0.1 + 10) · 0.5 is -80: one point is right, and nothing is no such sum.
+        wrong(json!({"cache_tokens": 300, "cache_ratio": 0.1, "model_ratio": 0.5}), (100, 10), -80, "minimum-charge"),
+        wrong(json!({"cache_tokens": 300, "cache_ratio": 0.1, "model_ratio": 0.5}), (100, 10), 0, "zero-charge"),
     ]
 }
 
@@ -376,4 +384,45 @@ fn rows_may_agree_on_a_number_of_any_length() {
     };
     assert_eq!(told("m"), [("group-ratio-differs", 3)], "{report:#}");
     assert_eq!(told("n"), [("unexplained", 2)], "{report:#}");
+}
+
+/// A plain log: 5,000 uncached tokens at 0.0715 are 358 points, and with 3,174 · 4 for the output 1,265.
+#[test]
+fn uncached_tokens_are_a_prompt_like_any_other() {
+    let rows = [
+        ("5000,0,3174,0", "zero-charge"),
+        ("5000,0,3174,358", "output-omitted"),
+        // Without the input nothing is left.
+        ("101,73,0,0", "input-omitted"),
+        // Nothing but cached tokens: 400 · 0.3 · 0.0715 points.
+        ("0,400,0,0", "cache-free"),
+        ("0,400,5,0", "zero-charge"),
+    ];
+    let head =
+        "id,model,uncached_tokens,cached_tokens,completion_tokens,quota,model_ratio,completion_ratio,cache_ratio,group_ratio\n";
+    let lines = rows.iter().enumerate().map(|(id, (row, _))| format!("{id},m,{row},0.0715,4,0.3,1\n"));
+    told_of_plain(&(head.to_owned() + &lines.collect::<String>()), &rows.map(|(_, cause)| cause));
+}
+
+/// Neither cached tokens nor their rate: 1,000 tokens of input cost 0 to 1,000 points, 100 of output 400.
+#[test]
+fn what_is_not_known_of_the_cache_is_both_its_tokens_and_their_rate() {
+    let rows = [("1400", "matched"), ("1130", "unrated"), ("400", "unrated"), ("399", "unexplained"), ("1401", "unexplained")];
+    let head = "id,model,prompt_tokens,completion_tokens,model_ratio,completion_ratio,group_ratio,quota\n";
+    let lines = rows.iter().enumerate().map(|(id, (charged, _))| format!("{id},m,1000,100,1,4,1,{charged}\n"));
+    let audited = told_of_plain(&(head.to_owned() + &lines.collect::<String>()), &rows.map(|(_, cause)| cause));
+    for row in &audited.rows[1..3] {
+        assert_eq!((&row["reason"], &row["bounds"]), (&json!("tokens-missing"), &json!([400, 1400])));
+    }
+}
+
+/// Audits a plain log; `told` are the verdicts on its rows.
+#[track_caller]
+fn told_of_plain(csv: &str, told: &[&str]) -> Audit {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.csv");
+    std::fs::write(&log, csv).unwrap();
+    let audited = audit(&log, &["--basis", "logged"]);
+    assert_eq!(audited.rows.iter().map(verdict).collect::<Vec<_>>(), told, "{:#?}", audited.rows);
+    audited
 }

@@ -41,7 +41,7 @@ pub struct Case<'c> {
     pub expected: &'c Charge,
     pub written: &'c Charged,
     pub charged: Points,
-    /// The prompt as the row logs it.
+    /// The prompt as the row logs it, cached and written tokens inside.
     pub prompt: i64,
     related: OnceCell<Rc<Related>>,
     other_mode: OnceCell<Vec<Terms>>,

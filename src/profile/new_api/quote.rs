@@ -41,6 +41,11 @@ impl Figure {
         Figure { value: printed, doubt: Some(Doubt { reason: Reason::RatiosRounded, ends: Some(ends) }) }
     }
 
+    /// Whether it may be another one, but only between two ends.
+    pub fn has_ends(self) -> bool {
+        self.doubt.is_some_and(|doubt| doubt.ends.is_some())
+    }
+
     fn any(value: Ratio, reason: Reason) -> Figure {
         Figure { value, doubt: Some(Doubt { reason, ends: None }) }
     }

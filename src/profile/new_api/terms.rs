@@ -173,5 +173,9 @@ fn open_cached_tokens(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote) {
     if usage.cached_unknown && matters && terms.usage[Class::Input] > 0 {
         let allowed = Allowed::Tokens { of: Class::Cached, from: Class::Input, most: terms.usage[Class::Input] };
         terms.open.push(Open { reason: Reason::TokensMissing, allowed });
+        // What may have been cached may have cost whatever its rate may be.
+        if quote.cache.has_ends() {
+            open_figure(terms, Some(Slot::Rate(Class::Cached)), quote.cache);
+        }
     }
 }
