@@ -277,7 +277,7 @@ impl<'c> Logs<'c> {
     /// Goes through the rows of one input, or lets the visitor pass over some.
     pub fn read_by(&self, path: &Path, index: usize, visitor: &mut dyn Visitor) -> Result<(InputInfo, Rc<Pricing>), Failure> {
         let mut input = self.open(path)?;
-        let pricing = Rc::new(self.pricing(path, &input)?);
+        let pricing = Rc::new(self.pricing(&input)?);
         let mut info = InputInfo { name: input.name.clone(), format: input.format.into(), rows: 0, bytes: 0 };
         let mut row = Row::default();
         let number = u32::try_from(index).unwrap_or(u32::MAX);
@@ -353,15 +353,16 @@ impl<'c> Logs<'c> {
     }
 
     /// What a database says of prices and users itself.
-    fn own_config(&self, path: &Path) -> Result<Config, Failure> {
+    fn own_config(&self, input: &Input) -> Result<Config, Failure> {
+        let Some(database) = &input.database else { return Ok(Config::default()) };
         let color = self.common.color.for_stream(io::stderr().is_terminal());
-        let own = sources::load_own(path).map_err(|error| Failure::config(error, color))?;
+        let own = sources::load_own(database.path(), &input.name).map_err(|error| Failure::config(error, color))?;
         Ok(own.map_or_else(Config::default, |loaded| loaded.config))
     }
 
     /// What an input is priced with: the options of a database for its own rows, and the config over them.
-    fn pricing(&self, path: &Path, input: &Input) -> Result<Pricing, Failure> {
-        let mut config = if input.format == InputFormat::Sqlite.word() { self.own_config(path)? } else { Config::default() };
+    fn pricing(&self, input: &Input) -> Result<Pricing, Failure> {
+        let mut config = self.own_config(input)?;
         let own_sources = config.sources.clone();
         let given = self.chosen.given || own_sources.iter().any(|source| source.format == sqlite::PRICES);
         config.overlay(self.chosen.config.clone());

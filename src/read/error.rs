@@ -19,6 +19,10 @@ pub enum OpenErrorKind {
     Unreadable {
         reason: String,
     },
+    /// A database that must lie in a file of its own to be read, and cannot.
+    Unstored {
+        reason: String,
+    },
     /// Compressed data that breaks off or is corrupt before the first row.
     BrokenCompression {
         format: &'static str,
@@ -77,6 +81,7 @@ impl OpenErrorKind {
             }
             OpenErrorKind::NotUtf8 => "name its encoding, for example `--encoding gbk`".to_owned(),
             OpenErrorKind::Foreign { way_out, .. } => (*way_out).to_owned(),
+            OpenErrorKind::Unstored { .. } => "save it as a file, unpacked, and name that".to_owned(),
             OpenErrorKind::NotALog { .. } => "name a column by hand with `--map FIELD=COLUMN`".to_owned(),
             OpenErrorKind::Config => "give it as `--config`".to_owned(),
             OpenErrorKind::NoColumn { nearest, .. } => return nearest.as_ref().map(|name| format!("did you mean `{name}`?")),
@@ -93,6 +98,7 @@ impl fmt::Display for OpenErrorKind {
             OpenErrorKind::NotFound => f.write_str("not found"),
             OpenErrorKind::Directory => f.write_str("is a directory, expected a file"),
             OpenErrorKind::Unreadable { reason } => write!(f, "cannot be read: {reason}"),
+            OpenErrorKind::Unstored { reason } => write!(f, "a database that cannot be put into a temporary file: {reason}"),
             OpenErrorKind::BrokenCompression { format, reason } => write!(f, "broken {format} data: {reason}"),
             OpenErrorKind::UnknownEncoding { name } => write!(f, "unknown encoding `{name}`"),
             OpenErrorKind::NotUtf8 => f.write_str("the text is not UTF-8"),

@@ -27,6 +27,7 @@ use self::reader::{Author, Reader};
 use crate::config::issue::{Code, Issue};
 use crate::config::{Config, Source};
 use crate::log::shorten;
+use crate::read::database;
 
 const ACCEPTED: &str = "accepted are ratio JSON, saved answers of /api/option/, /api/pricing, /api/ratio_config, /api/status, /api/user/, /api/channel/, \
                         /api/models/display and /api/channel/default-pricing, one-hub's price and group lists, a gateway's SQLite file, \
@@ -42,7 +43,7 @@ pub struct Loaded {
 
 /// Whether the bytes are a SQLite file, which [`sqlite::read`] reads.
 pub fn is_database(bytes: &[u8]) -> bool {
-    bytes.starts_with(sqlite::MAGIC)
+    bytes.starts_with(database::MAGIC)
 }
 
 /// The hash that a report names a source by, in lower-case hex.
