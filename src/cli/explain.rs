@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::Common;
-use super::file::write_whole;
+use super::file::write_result;
 use super::logs::{FilterArgs, LogArgs, Logs, ReadRow};
 use super::outcome::Failure;
 use crate::audit::{Auditor, Finding, Past, Repeats, Summary, Verdict};
@@ -84,10 +84,7 @@ impl ExplainCommand {
             })?;
         }
         let rows = wanted.finish()?;
-        match &self.output {
-            Some(path) => write_whole(path, |file| self.write(&rows, &wanted.summary, file))?,
-            None => self.write(&rows, &wanted.summary, out)?,
-        }
+        write_result(self.output.as_ref(), out, |out| self.write(&rows, &wanted.summary, out))?;
         Ok(0)
     }
 
