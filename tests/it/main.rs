@@ -24,6 +24,7 @@ mod laws;
 mod merge;
 mod named;
 mod pipes;
+mod plain;
 mod planted;
 #[cfg(unix)]
 mod recipes;
