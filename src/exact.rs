@@ -488,6 +488,14 @@ impl Charged {
         }
     }
 
+    /// How it compares with an amount of points, to the last digit.
+    pub fn compare(&self, amount: &Exact, per_unit: Ratio) -> Ordering {
+        match self {
+            Charged::Points(points) => Exact::from(*points).cmp(amount),
+            Charged::Money { amount: written, per_usd } => (written.clone() * per_unit).cmp(&(amount.clone() * *per_usd)),
+        }
+    }
+
     /// Whether an amount of points is this number when it is written with as many digits.
     pub fn is_written_for(&self, amount: &Exact, per_unit: Ratio) -> bool {
         match self {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::file::{keep_apart, write_whole};
+use super::file::{keep_apart, write_result};
 use super::logs::{LogArgs, Logs, ReadRow, TimeArgs, Visited};
 use super::outcome::{Failure, NOTHING_AUDITED};
 use super::{Common, sources};
@@ -68,10 +68,7 @@ impl CompareCommand {
             return Err(Failure::usage("nothing to compare with".to_owned(), Some(hint)));
         }
         let report = self.compare(err)?;
-        match &self.output {
-            Some(path) => write_whole(path, |file| self.write(&report, file))?,
-            None => self.write(&report, out)?,
-        }
+        write_result(self.output.as_ref(), out, |out| self.write(&report, out))?;
         let is_compared = report.comparisons.iter().any(|comparison| comparison.total().rows > 0);
         Ok(if is_compared { 0 } else { NOTHING_AUDITED })
     }

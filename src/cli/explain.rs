@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::Common;
-use super::file::write_whole;
+use super::file::write_result;
 use super::logs::{FilterArgs, LogArgs, Logs, ReadRow, Visited};
 use super::outcome::Failure;
 use crate::audit::{Auditor, Finding, Past, Repeats, Summary, Verdict};
@@ -79,10 +79,7 @@ impl ExplainCommand {
         let mut wanted = Wanted::new(&self);
         logs.read_all(&mut |row| Ok(wanted.take(row, &auditor, &logs.chosen.config)))?;
         let rows = wanted.finish()?;
-        match &self.output {
-            Some(path) => write_whole(path, |file| self.write(&rows, &wanted.summary, file))?,
-            None => self.write(&rows, &wanted.summary, out)?,
-        }
+        write_result(self.output.as_ref(), out, |out| self.write(&rows, &wanted.summary, out))?;
         Ok(0)
     }
 

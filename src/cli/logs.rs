@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use clap::{Args, ValueEnum};
-use jiff::tz::TimeZone;
 
 use super::digest::InputHash;
 use super::file::keep_apart;
@@ -22,7 +21,7 @@ use crate::log::{LogEntry, Place, Reading, Row, RowError};
 use crate::profile::{self, Basis, Context};
 use crate::read::config::sqlite;
 use crate::read::input::{self, Format as InputFormat, Input, OpenOptions};
-use crate::read::time::TimeReader;
+use crate::read::time::{self, TimeReader};
 use crate::read::{Next, ReadRows, vocabulary};
 use crate::report::InputInfo;
 
@@ -190,8 +189,8 @@ impl Pricing {
 
 impl<'c> Logs<'c> {
     pub fn new(args: &'c LogArgs, common: &'c Common, chosen: Chosen) -> Result<Logs<'c>, Failure> {
-        let zone = TimeZone::get(&args.tz).map_err(|_| {
-            let hint = "zones have names such as UTC or Asia/Shanghai".to_owned();
+        let zone = time::zone(&args.tz).ok_or_else(|| {
+            let hint = "zones have names such as UTC or Asia/Shanghai, or are offsets such as +08:00".to_owned();
             Failure::usage(format!("`--tz`: unknown time zone `{}`", args.tz), Some(hint))
         })?;
         let parse = |text: &String| vocabulary::parse_map(text).map_err(|error| Failure::usage(format!("`--map`: {error}"), None));

@@ -73,7 +73,7 @@ fn obstacle(error: &Error) -> Option<&'static str> {
     match (error.code, error.extended_code) {
         (ErrorCode::DatabaseBusy, _) => Some("a program that writes to it has locked it; try again when that is done"),
         (_, ffi::SQLITE_READONLY_ROLLBACK) => Some(
-            "the `-journal` beside it holds a transaction that was broken off; take it back with `sqlite3 FILE 'SELECT 1 FROM sqlite_schema'`, \
+            "the `-journal` beside it holds a transaction that was broken off; take it back with `sqlite3 FILE 'SELECT 1 FROM sqlite_master'`, \
              on a copy of both files if these must stay as they are",
         ),
         _ => None,

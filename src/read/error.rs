@@ -33,6 +33,10 @@ pub enum OpenErrorKind {
     },
     /// Text in an encoding that was not named.
     NotUtf8,
+    /// Text in UTF-8 where another encoding was named.
+    IsUtf8 {
+        named: &'static str,
+    },
     /// A file of a kind that is known and not read.
     Foreign {
         found: &'static str,
@@ -61,6 +65,10 @@ pub enum OpenErrorKind {
         column: String,
         nearest: Option<String>,
     },
+    /// Two columns of one name hold the same field.
+    SameColumn {
+        column: String,
+    },
     /// The content is not what `--input-format` says.
     WrongFormat {
         expected: &'static str,
@@ -79,6 +87,8 @@ impl OpenErrorKind {
             OpenErrorKind::UnknownEncoding { .. } => {
                 "`--encoding` takes names such as gbk, big5, shift_jis, windows-1252".to_owned()
             }
+            OpenErrorKind::IsUtf8 { .. } => "leave `--encoding` out".to_owned(),
+            OpenErrorKind::SameColumn { .. } => "rename one of them: which one counts is not said".to_owned(),
             OpenErrorKind::NotUtf8 => "name its encoding, for example `--encoding gbk`".to_owned(),
             OpenErrorKind::Foreign { way_out, .. } => (*way_out).to_owned(),
             OpenErrorKind::Unstored { .. } => "save it as a file, unpacked, and name that".to_owned(),
@@ -101,6 +111,8 @@ impl fmt::Display for OpenErrorKind {
             OpenErrorKind::Unstored { reason } => write!(f, "a database that cannot be put into a temporary file: {reason}"),
             OpenErrorKind::BrokenCompression { format, reason } => write!(f, "broken {format} data: {reason}"),
             OpenErrorKind::UnknownEncoding { name } => write!(f, "unknown encoding `{name}`"),
+            OpenErrorKind::IsUtf8 { named } => write!(f, "the text is UTF-8, not {named}"),
+            OpenErrorKind::SameColumn { column } => write!(f, "two columns `{}`", shorten(column)),
             OpenErrorKind::NotUtf8 => f.write_str("the text is not UTF-8"),
             OpenErrorKind::Foreign { found, .. } => write!(f, "{found}, expected a log"),
             OpenErrorKind::NotALog { columns, missing } => not_a_log(f, columns, missing),

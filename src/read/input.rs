@@ -217,6 +217,9 @@ impl Opening<'_> {
             None => marked.filter(|encoding| *encoding != encoding_rs::UTF_8),
         };
         match encoding {
+            Some(encoding) if marked.is_none() && encoding != encoding_rs::UTF_8 && is_surely_utf8(&begun.head) => {
+                Err(OpenErrorKind::IsUtf8 { named: encoding.name() })
+            }
             Some(encoding) if marked.unwrap_or(encoding) != encoding_rs::UTF_8 => {
                 Ok(Begun { unpacked: begun.unpacked, ..Begun::new(Box::new(Decoded::new(Box::new(begun), encoding))) })
             }
@@ -227,8 +230,15 @@ impl Opening<'_> {
 
 fn encoding_named(name: &str) -> Result<&'static Encoding, OpenErrorKind> {
     let unknown = || OpenErrorKind::UnknownEncoding { name: name.to_owned() };
-    Encoding::for_label(name.trim().as_bytes()).filter(|encoding| *encoding != encoding_rs::REPLACEMENT).ok_or_else(unknown)
+    let label = name.trim().to_ascii_lowercase();
+    let page = label.strip_prefix("cp").or_else(|| label.strip_prefix("windows-")).unwrap_or("");
+    let label = CODE_PAGES.iter().find(|(number, _)| *number == page).map_or(label.as_str(), |(_, label)| label);
+    Encoding::for_label(label.as_bytes()).filter(|encoding| *encoding != encoding_rs::REPLACEMENT).ok_or_else(unknown)
 }
+
+/// What Windows and Python call encodings by.
+const CODE_PAGES: [(&str, &str); 6] =
+    [("932", "shift_jis"), ("936", "gbk"), ("949", "euc-kr"), ("950", "big5"), ("54936", "gb18030"), ("65001", "utf-8")];
 
 /// A log without rows.
 struct NoRows;
@@ -395,6 +405,17 @@ fn is_utf8(head: &[u8]) -> bool {
         broken += usize::from(!chunk.invalid().is_empty());
     }
     !zeros && !cut(header) && (broken < 8 || broken <= whole)
+}
+
+/// Whether the first bytes can hardly be anything else: characters of three bytes are no chance.
+fn is_surely_utf8(head: &[u8]) -> bool {
+    let end = match std::str::from_utf8(head) {
+        Ok(_) => head.len(),
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        Err(_) => return false,
+    };
+    let text = std::str::from_utf8(&head[..end]).unwrap_or_default();
+    text.chars().filter(|c| c.len_utf8() > 2).nth(1).is_some()
 }
 
 #[cfg(test)]

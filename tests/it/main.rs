@@ -25,6 +25,7 @@ mod merge;
 mod named;
 mod order;
 mod pipes;
+mod plain;
 mod planted;
 #[cfg(unix)]
 mod recipes;
