@@ -66,8 +66,9 @@ pub fn rate(job: Job, asked: &Asked<'_, '_>, context: &Context<'_>, memory: &mut
     if job == Job::MidjourneyRefund {
         return Ok(midjourney_refund(asked, context, memory));
     }
-    let own = Prices::of_row(job, asked)?.map(|prices| terms(job, asked, &prices, memory)).transpose()?;
-    let configured = if by_config { Some(Prices::of_config(job, asked, context, own.as_ref())) } else { None };
+    let printed = Prices::of_row(job, asked)?;
+    let own = printed.map(|prices| terms(job, asked, &prices, memory)).transpose()?;
+    let configured = by_config.then(|| Prices::of_config(job, asked, context, printed.as_ref()));
     let terms = match configured {
         Some(Ok(prices)) => Ok(terms(job, asked, &prices, memory)?),
         Some(Err(reason)) => Err(reason),
@@ -84,6 +85,8 @@ struct Prices {
     price: Option<Ratio>,
     model: Ratio,
     group: Figure,
+    /// The config's source cannot carry prices: the row's own are presumed.
+    is_presumed: bool,
 }
 
 impl Prices {
@@ -93,24 +96,25 @@ impl Prices {
         let Some(model) = details.ratio("model_ratio")?.or(price.map(|_| Ratio::ZERO)) else { return Ok(None) };
         let Some(printed) = details.ratio("group_ratio")? else { return Ok(None) };
         let group = if job == Job::Settled { settled_group(asked.entry.content, printed) } else { Figure::sure(printed) };
-        Ok(Some(Prices { price, model, group }))
+        Ok(Some(Prices { price, model, group, is_presumed: false }))
     }
 
-    fn of_config(job: Job, asked: &Asked<'_, '_>, context: &Context<'_>, own: Option<&Terms>) -> Result<Prices, Reason> {
+    fn of_config(job: Job, asked: &Asked<'_, '_>, context: &Context<'_>, own: Option<&Prices>) -> Result<Prices, Reason> {
         let tables = super::tables_of(context.config);
         let name = asked.names.folded;
         let price = price_of(&tables, name);
-        let model = match (price, tables.get(MapName::ModelRatio, name)) {
-            (_, Known::Number(number)) => number.ratio,
-            (Some(_), _) => Ratio::ZERO,
-            (None, Known::Unknown) => return Err(Reason::RatioUnknown),
+        let (price, model, is_presumed) = match (price, tables.get(MapName::ModelRatio, name)) {
+            (_, Known::Number(number)) => (price, number.ratio, false),
+            (Some(_), _) => (price, Ratio::ZERO, false),
+            (None, Known::Unknown) => own.map(|own| (own.price, own.model, true)).ok_or(Reason::RatioUnknown)?,
             (None, Known::Absent) => return Err(Reason::UnknownModel),
         };
+        let own_group = own.map(|own| own.group.value);
         let group = match job {
-            Job::Settled => group::of_settlement(asked, &tables, own.map(|own| own.group_ratio)),
-            _ => group::of_config(asked, &tables, own.map(|own| own.group_ratio))?.figure,
+            Job::Settled => group::of_settlement(asked, &tables, own_group),
+            _ => group::of_config(asked, &tables, own_group)?.figure,
         };
-        Ok(Prices { price, model, group })
+        Ok(Prices { price, model, group, is_presumed })
     }
 }
 
@@ -123,7 +127,8 @@ fn price_of(tables: &Tables<'_>, name: &str) -> Option<Ratio> {
     let built_in = || tables.built_in().get(MapName::ModelPrice, name);
     match tables.get(MapName::ModelPrice, name) {
         Known::Number(number) => Some(number.ratio),
-        _ => match built_in() {
+        Known::Unknown => None,
+        Known::Absent => match built_in() {
             Known::Number(number) => Some(number.ratio),
             _ => None,
         },
@@ -163,6 +168,9 @@ fn terms(job: Job, asked: &Asked<'_, '_>, prices: &Prices, memory: &Memory) -> R
         Job::MidjourneySubmit | Job::MidjourneyRefund => {}
     }
     super::terms::open_figure(&mut terms, Some(Slot::GroupRatio), prices.group);
+    if prices.is_presumed {
+        terms.open.push(Open { reason: Reason::RatioUnknown, allowed: Allowed::Any });
+    }
     Ok(terms)
 }
 
