@@ -431,6 +431,8 @@ fn no_price(config: &Config, model: &str) -> Failure {
         .min()
         .filter(|(distance, _)| distance * 3 <= model.chars().count());
     let hint = match nearest {
+        // The gateway has a price of it, and the config is of a kind that cannot carry any.
+        Some((0, _)) => "the config says nothing of prices: add one that does with `--config`, or name the price".to_owned(),
         Some((_, name)) => format!("did you mean `{name}`?"),
         None => "name its price with `--model-ratio` or `--input-price`, or a config with `--config`".to_owned(),
     };

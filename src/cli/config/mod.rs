@@ -302,10 +302,10 @@ mod tests {
     fn show_says_what_it_leaves_out() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("one-api.db");
-        let tables = "CREATE TABLE options (key text, value text); CREATE TABLE channels (id integer, type integer, name text); INSERT INTO channels VALUES (3, 33, 'one')";
+        let tables = "CREATE TABLE options (key text, value text); CREATE TABLE tasks (task_id text, quota integer); INSERT INTO tasks VALUES ('c97d', 50000)";
         rusqlite::Connection::open(&path).unwrap().execute_batch(tables).unwrap();
         let (code, _, err) = run(&["show", path.to_str().unwrap()]);
-        assert_eq!((code, err.as_str()), (0, "note: not shown, since quota's own words cannot say it: channels (1)\n"));
+        assert_eq!((code, err.as_str()), (0, "note: not shown, since quota's own words cannot say it: charges of tasks (1)\n"));
     }
 
     #[test]

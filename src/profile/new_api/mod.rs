@@ -27,7 +27,7 @@ use crate::defaults;
 use crate::details::Details;
 use crate::exact::Charged;
 use crate::log::{Kind, LogEntry, RowError};
-use crate::pricing::{Class, Formula, Reason, Slot, Terms};
+use crate::pricing::{Allowed, Class, Formula, Open, Reason, Slot, Terms};
 use crate::profile::tables::Tables;
 use crate::profile::{Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Skip, charge_of};
 use expression::Priced;
@@ -129,6 +129,9 @@ fn terms_of(asked: &Asked<'_, '_>, quote: &Quote, rules: &Rules) -> Result<Terms
         None => terms::of(usage, quote, rules, quota_per_unit),
     };
     terms.credit = asked.entry.kind == Kind::Code(REFUND);
+    if quote.is_presumed {
+        terms.open.push(Open { reason: Reason::RatioUnknown, allowed: Allowed::Any });
+    }
     Ok(terms)
 }
 

@@ -39,7 +39,7 @@ pub fn of_row(row: &Row<'_, '_>) -> Result<Quoted, Reason> {
 /// The prices that the config gives. Where the channel's type is not known, the row's print chooses among those of all types.
 pub fn of_config(row: &Row<'_, '_>, config: &Config) -> Result<Quoted, Reason> {
     let tables = Tables { config, defaults: built_in() };
-    if config.map(MapName::ModelRatio) == &Map::Unknown && !config.model_prices.contains_key(row.entry.model) {
+    if are_unknown(config) && !config.model_prices.contains_key(row.entry.model) {
         return Err(Reason::RatioUnknown);
     }
     let group = group::of_config(row, &tables)?;
@@ -57,6 +57,11 @@ pub fn of_config(row: &Row<'_, '_>, config: &Config) -> Result<Quoted, Reason> {
         is_fallback: first.is_fallback,
         name: first.name,
     })
+}
+
+/// Whether the config's source can carry no ratios of models.
+pub fn are_unknown(config: &Config) -> bool {
+    config.map(MapName::ModelRatio) == &Map::Unknown
 }
 
 fn built_in() -> &'static Config {

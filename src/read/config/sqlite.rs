@@ -9,6 +9,7 @@ use super::node::{Key, Node, Value};
 use super::one_hub::{self, Packed};
 use super::reader::{Author, Reader};
 use super::{Loaded, finish, options};
+use crate::config::MapName;
 use crate::config::issue::{Code, Issue};
 use crate::read::database;
 
@@ -96,6 +97,9 @@ fn read_rows<'a>(reader: &mut Reader<'a>, rows: &'a Rows) {
     channels::add(reader, &rows.channels);
     one_hub::tables(reader, &rows.prices, &rows.groups);
     rows.jobs.iter().for_each(|[id, quota]| answers::task(reader, id, quota));
+    if !rows.has_prices {
+        options::unknown(reader, MapName::ALL);
+    }
 }
 
 /// Some columns of a table.
@@ -140,7 +144,7 @@ fn text(value: ValueRef<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Found, MapName};
+    use crate::config::Found;
 
     fn database(statements: &str) -> Connection {
         let database = Connection::open_in_memory().unwrap();
