@@ -29,14 +29,25 @@ pub fn rounding(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     if is_relative(terms) {
         in_steps(terms).into_iter().for_each(|points| changes.push_points(held(points)));
     }
-    if terms.formula == Formula::Sum(Sum::OneHub) {
-        roundings(&in_one_step(terms)).into_iter().for_each(|points| changes.push_points(held(points)));
+    for amount in in_other_steps(terms) {
+        roundings(&amount).into_iter().for_each(|points| changes.push_points(held(points)));
     }
 }
 
 /// An amount down, up, and to the nearest.
 fn roundings(amount: &Exact) -> [Points; 3] {
     [amount.floor(), amount.ceil(), amount.round_half_away()].map(|whole| Points::saturating(&whole))
+}
+
+/// What the tokens come to if the gateway's rule cuts other classes by themselves before it rounds, or none.
+fn in_other_steps(terms: &Terms) -> Vec<Exact> {
+    let by = |sum: Sum| price(&Terms { formula: Formula::Sum(sum), minimum: Minimum::NONE, ..terms.clone() }).amount;
+    match terms.formula {
+        Formula::Sum(Sum::OneHub) => vec![in_one_step(terms)],
+        Formula::Sum(Sum::OneApi) => vec![by(Sum::OneApiOf2023)],
+        Formula::Sum(Sum::OneApiOf2023) => vec![by(Sum::OneApi)],
+        _ => Vec::new(),
+    }
 }
 
 /// What one-hub's tokens come to if no class is cut by itself.
