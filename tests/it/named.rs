@@ -425,4 +425,78 @@ fn told_of_plain(csv: &str, told: &[&str]) -> Audit {
     let audited = audit(&log, &["--basis", "logged"]);
     assert_eq!(audited.rows.iter().map(verdict).collect::<Vec<_>>(), told, "{:#?}", audited.rows);
     audited
+/// What is told of rows of a model at ratio 1 and completion ratio 4, in a group at 1: causes with their rows and what they imply.
+#[track_caller]
+fn check_class(rows: &[(i64, i64, i64)], made: &[(&str, i64, Value)]) {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, config) = (folder.path().join("log.csv"), folder.path().join("config.toml"));
+    let rows: String = rows.iter().map(|(prompt, output, charged)| format!("m,a,{prompt},{output},{charged}\n")).collect();
+    std::fs::write(&log, format!("model,group,prompt_tokens,completion_tokens,quota\n{rows}")).unwrap();
+    std::fs::write(&config, "[model_ratio]\nm = 1\n[completion_ratio]\nm = 4\n[group_ratio]\na = 1\n").unwrap();
+    let done = quota(&["audit", log.to_str().unwrap(), "--config", config.to_str().unwrap(), "--format", "json"]);
+    let report: Value = serde_json::from_str(&done.out).unwrap();
+    let causes = report["causes"].as_array().unwrap().iter();
+    let told = causes.map(|cause| (cause["cause"].as_str().unwrap(), cause["rows"].as_i64().unwrap(), cause["implied"].clone()));
+    let mut told: Vec<_> = told.collect();
+    told.sort_by_key(|(cause, ..)| *cause);
+    assert_eq!(told, made, "{report:#}");
+}
+
+/// Prompt + 6.5 · output.
+const AT_ANOTHER_COMPLETION_RATIO: [(i64, i64, i64); 4] =
+    [(165_779, 1_766, 177_258), (1_199, 5_501, 36_956), (137_587, 240, 139_147), (840, 375, 3_278)];
+
+#[test]
+fn rows_that_the_cause_of_their_class_does_not_explain_may_agree_on_another() {
+    let completions = ("completion-ratio-differs", 4, json!({"completion_ratio": "6.5"}));
+    // The prompt alone.
+    let without_output = [(1_000, 200, 1_000), (17_293, 2_761, 17_293), (5_000, 77, 5_000), (61_940, 202, 61_940)];
+    check_class(
+        &[&AT_ANOTHER_COMPLETION_RATIO[..], &without_output[..]].concat(),
+        &[completions.clone(), ("output-omitted", 4, json!({}))],
+    );
+    // (Prompt + 4 · output) · 0.93
+    let in_another_group = [(10_007, 1_003, 13_038), (2_003, 507, 3_749), (40_011, 99, 37_579)];
+    check_class(
+        &[&in_another_group[..], &AT_ANOTHER_COMPLETION_RATIO[..]].concat(),
+        &[completions, ("group-ratio-differs", 3, json!({"group_ratio": "0.93"}))],
+    );
+}
+
+#[test]
+fn the_number_of_a_class_is_the_simplest_that_explains_most_rows_however_small_they_are() {
+    let made = |rows, number| [("group-ratio-differs", rows, json!({"group_ratio": number}))];
+    // Tokens · 0.452: 39.3 are told by a hundred numbers.
+    check_class(&[(153, 0, 69), (87, 0, 39), (6_675, 0, 3_017), (18_172, 0, 8_214)], &made(4, "0.452"));
+    // Tokens · 0.7, and 0.6999 comes to the same.
+    check_class(&[(3_367, 0, 2_357), (2_049, 0, 1_434)], &made(2, "0.7"));
+    // Tokens · 0.62: either row alone says too little.
+    check_class(&[(165, 0, 102), (27_338, 0, 16_950)], &made(2, "0.62"));
+}
+
+#[test]
+fn all_prices_in_usd_may_be_off_by_a_number_of_any_length() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, config) = (folder.path().join("log.csv"), folder.path().join("config.toml"));
+    // 536,850 points for 1 USD.
+    let rows = "a,default,21474\na,vip,17179\nb,default,6711\nb,vip,5369\n";
+    std::fs::write(&log, format!("model,group,quota\n{rows}")).unwrap();
+    std::fs::write(&config, "[model_price]\na = 0.04\nb = 0.0125\n[group_ratio]\ndefault = 1\nvip = 0.8\n").unwrap();
+    let done = quota(&["audit", log.to_str().unwrap(), "--config", config.to_str().unwrap(), "--format", "json"]);
+    let report: Value = serde_json::from_str(&done.out).unwrap();
+    let cause = &report["causes"][0];
+    let told = (cause["cause"].as_str(), cause["rows"].as_i64(), &cause["implied"]);
+    assert_eq!(told, (Some("quota-per-unit-differs"), Some(4), &json!({"quota_per_unit": "536850"})), "{report:#}");
+}
+
+#[test]
+fn a_gateway_may_have_rounded_by_the_rule_of_another_version() {
+    let options =
+        [("ModelRatio", json!({"m": 2.25})), ("CompletionRatio", json!({"m": 4.5})), ("GroupRatio", json!({"default": 1}))];
+    let options = options.map(|(key, map)| json!({"key": key, "value": map.to_string()}));
+    let row = json!({"model_name": "m", "content": "倍率：2.25 × 1.00 × 4.50", "prompt_tokens": 1_000, "completion_tokens": 101,
+        "channel": 1, "elapsed_time": 1, "system_prompt_reset": false});
+    // (1,000 + 454.5) · 2.25 rounded up are 3,273 points; 2023 cut 454.5, and 1,454 · 2.25 = 3,271.5.
+    let made = Elsewhere { row, charged: 3_271, cause: "rounding" };
+    check_elsewhere(&[made], &[("options.json", json!({"success": true, "data": options}))]);
 }

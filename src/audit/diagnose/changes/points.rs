@@ -35,8 +35,7 @@ pub fn rounding(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
             changes.push_points(held(&amount, Points::saturating(&amount.round_half_away())));
         }
     }
-    if terms.formula == Formula::Sum(Sum::OneHub) {
-        let amount = in_one_step(terms);
+    for amount in in_other_steps(terms) {
         roundings(&amount).into_iter().for_each(|points| changes.push_points(held(&amount, points)));
     }
 }
@@ -44,6 +43,17 @@ pub fn rounding(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
 /// An amount down, up, and to the nearest.
 fn roundings(amount: &Exact) -> [Points; 3] {
     [amount.floor(), amount.ceil(), amount.round_half_away()].map(|whole| Points::saturating(&whole))
+}
+
+/// What the tokens come to if the gateway's rule cuts other classes by themselves before it rounds, or none.
+fn in_other_steps(terms: &Terms) -> Vec<Exact> {
+    let by = |sum: Sum| price(&Terms { formula: Formula::Sum(sum), minimum: Minimum::NONE, ..terms.clone() }).amount;
+    match terms.formula {
+        Formula::Sum(Sum::OneHub) => vec![in_one_step(terms)],
+        Formula::Sum(Sum::OneApi) => vec![by(Sum::OneApiOf2023)],
+        Formula::Sum(Sum::OneApiOf2023) => vec![by(Sum::OneApi)],
+        _ => Vec::new(),
+    }
 }
 
 /// What one-hub's tokens come to if no class is cut by itself.
