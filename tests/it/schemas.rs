@@ -175,6 +175,9 @@ fn other_outputs_are_as_their_schemas_say() {
     Schema::load("compare").check(&output(&compare, &log, &[]));
     let [old, new] = ["configs/apiyi.toml", "configs/apiyi-2026-04.toml"].map(|name| fixture(name).display().to_string());
     Schema::load("config-diff").check(&quota(&["config", "diff", &old, &new, "--format", "json"]).out);
+    let infer = Schema::load("infer");
+    let logs = ["logs/plain/discount.csv", "logs/new-api/logs.csv", "logs/one-api/logs.csv", "logs/laisky/logs.csv"];
+    logs.map(fixture).iter().for_each(|log| infer.check(&output(&["infer", "--format", "json", "--quiet"], log, &[])));
 }
 
 /// Each schema is held against output above, and each is named in the page of formats.
@@ -183,8 +186,16 @@ fn every_schema_is_known() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = std::fs::read_dir(root.join("docs/schemas")).unwrap();
     let names: BTreeSet<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
-    let known =
-        ["audit.json", "audit-ndjson.json", "calc.json", "compare.json", "config-diff.json", "explain.json", "partial.json"];
+    let known = [
+        "audit.json",
+        "audit-ndjson.json",
+        "calc.json",
+        "compare.json",
+        "config-diff.json",
+        "explain.json",
+        "infer.json",
+        "partial.json",
+    ];
     assert_eq!(names.iter().map(String::as_str).collect::<Vec<_>>(), {
         let mut known = known;
         known.sort_unstable();
