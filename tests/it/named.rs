@@ -297,6 +297,11 @@ fn corners_of_one_hub() {
     let ratios = |input: i64, output: i64| json!({"input_ratio": input, "output_ratio": output, "group_ratio": 1});
     let mut cached = ratios(10, 10);
     (cached["cached_tokens"], cached["cached_tokens_ratio"]) = (json!(5), json!(0.3));
+    let quarter = || {
+        let mut quarter = ratios(1, 2);
+        (quarter["cached_tokens"], quarter["cached_tokens_ratio"]) = (json!(10), json!(0.25));
+        quarter
+    };
     let mut called = ratios(25, 0);
     let mut halved = ratios(1, 1);
     halved["input_ratio"] = json!(0.5);
@@ -305,6 +310,12 @@ fn corners_of_one_hub() {
         &[
             // 5 · (0.3 − 1) is cut to −3: (11 − 3) · 10 points are right, and (11 − 3.5) · 10 if nothing is cut.
             of_one_hub((11, 0), cached, 75, "rounding"),
+            // Cached tokens left in: 20 + 10 + trunc(10 · (0.25 − 1)), or 20 + trunc(10 · 0.25), in place of 20 + trunc(10 · (0.25 − 1)).
+            of_one_hub((20, 0), quarter(), 23, "cache-double-counted"),
+            of_one_hub((20, 0), quarter(), 22, "cache-double-counted"),
+            // 10 + trunc(10 · (0.25 − 1)) for what was cached, and 6 · 2, in place of 13 + 12.
+            of_one_hub((20, 6), quarter(), 15, "input-omitted"),
+            of_one_hub((20, 6), quarter(), 12, "input-omitted"),
             // 100 · 2 points and 500 of them in advance, in place of 200 + 1,000 · 4.
             of_one_hub((100, 1_000), ratios(2, 4), 700, "pre-consumed-kept"),
             // 1,000 · 0.5 + 117 points. A call would be 500, but nothing says that there were 3.
@@ -499,4 +510,48 @@ fn a_gateway_may_have_rounded_by_the_rule_of_another_version() {
     // (1,000 + 454.5) · 2.25 rounded up are 3,273 points; 2023 cut 454.5, and 1,454 · 2.25 = 3,271.5.
     let made = Elsewhere { row, charged: 3_271, cause: "rounding" };
     check_elsewhere(&[made], &[("options.json", json!({"success": true, "data": options}))]);
+}
+
+/// Models by token are charged at another model's price of a call, and models per call at another's tokens: both in group ratio 0.8.
+#[test]
+fn another_model_may_have_a_price_of_the_other_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, config) = (folder.path().join("log.ndjson"), folder.path().join("options.json"));
+    let maps = [
+        ("ModelRatio", json!({"tok-a": 0.85, "tok-b": 1.25})),
+        ("CompletionRatio", json!({"tok-a": 4, "tok-b": 5})),
+        ("ModelPrice", json!({"call-a": 0.026, "call-b": 0.015})),
+        ("GroupRatio", json!({"vip": 0.8})),
+    ];
+    let options = maps.map(|(key, map)| json!({"key": key, "value": map.to_string()}));
+    std::fs::write(&config, json!({"success": true, "data": options}).to_string()).unwrap();
+    let by_token = || today(json!({"model_ratio": 0.85, "completion_ratio": 4, "group_ratio": 0.8}));
+    let by_call = || today(json!({"model_price": 0.026, "model_ratio": 0, "completion_ratio": 0, "group_ratio": 0.8}));
+    let rows = [
+        // (prompt + completion · 5) · 1.25 · 0.8
+        ("call-a", wrong(by_call(), (19_611, 2_431), 31_766, "")),
+        ("call-a", wrong(by_call(), (10_271, 1_144), 15_991, "")),
+        // 0.015 · 500,000 · 0.8
+        ("tok-a", wrong(by_token(), (29_519, 484), 6_000, "")),
+        ("tok-a", wrong(by_token(), (65_944, 216), 6_000, "")),
+        ("tok-a", wrong(by_token(), (2_276, 2_950), 6_000, "")),
+    ];
+    let lines = rows.iter().enumerate().map(|(id, (model, row))| line(id, model, "vip", row));
+    std::fs::write(&log, lines.collect::<String>()).unwrap();
+    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
+    let causes = audited.end["causes"].as_array().unwrap().iter();
+    let mut told: Vec<_> = causes.map(|cause| (cause["cause"].as_str(), &cause["implied"], cause["rows"].as_i64())).collect();
+    told.sort_by_key(|(_, _, rows)| *rows);
+    let other = Some("model-price-other");
+    assert_eq!(told, [(other, &json!({"model": "tok-b"}), Some(2)), (other, &json!({"model": "call-b"}), Some(3))], "{audited:#?}");
+}
+
+/// 1,125,270 · 0.125 points are 0.2813175 USD: a float of that is printed as ...317 or ...318.
+#[test]
+fn an_amount_in_the_middle_is_written_as_either_neighbour() {
+    let rows = [("0.281317", "matched"), ("0.281318", "matched"), ("0.281316", "rounding"), ("0.28131", "unexplained")];
+    let head =
+        "id,model,prompt_tokens,cached_tokens,completion_tokens,model_ratio,completion_ratio,cache_ratio,group_ratio,cost_usd\n";
+    let lines = rows.iter().enumerate().map(|(id, (cost, _))| format!("{id},m,1125270,0,0,0.125,1,1,1,{cost}\n"));
+    told_of_plain(&(head.to_owned() + &lines.collect::<String>()), &rows.map(|(_, cause)| cause));
 }

@@ -100,6 +100,11 @@ impl<'c> Case<'c> {
         self.other_mode.get_or_init(|| self.look.other_mode(self.terms))
     }
 
+    /// The row as if it were one of another model, in its own group.
+    fn as_model(&self, name: &str) -> Option<Terms> {
+        Some(self.look.as_model(name)?.with(Slot::GroupRatio, self.terms.group_ratio))
+    }
+
     fn tiers(&self) -> &[RelatedModel] {
         self.tiers.get_or_init(|| self.look.tiers())
     }
@@ -292,10 +297,10 @@ fn other_models(case: &Case<'_>) -> Vec<String> {
     let models = case.look.models(case.terms);
     let own = case.look.own_model();
     let others = || models.iter().filter(|model| own != Some(model.name.as_str()));
-    let other = if case.terms.formula.mode() == Mode::Expression { Mode::Tokens } else { Mode::Expression };
     // The terms of one model hold the numbers, or the expression, of all that are priced alike.
-    let as_other = || others().filter(|model| model.mode() == other).find_map(|model| case.look.as_model(&model.name));
-    let mut changed: Vec<Terms> = [case.terms.clone()].into_iter().chain(as_other()).collect();
+    let as_other = |mode: Mode| others().filter(|model| model.mode() == mode).find_map(|model| case.as_model(&model.name));
+    let modes = [Mode::Tokens, Mode::Call, Mode::Expression].into_iter().filter(|mode| *mode != case.terms.formula.mode());
+    let mut changed: Vec<Terms> = [case.terms.clone()].into_iter().chain(modes.filter_map(as_other)).collect();
     let gives = |model: &&RelatedModel| {
         let Some(changed) = changed.iter_mut().find(|terms| model.is_of_mode(terms)) else { return false };
         model.put_into(changed);

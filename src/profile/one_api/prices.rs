@@ -43,7 +43,12 @@ pub fn of_config(row: &Row<'_, '_>, config: &Config) -> Result<Quoted, Reason> {
         return Err(Reason::RatioUnknown);
     }
     let group = group::of_config(row, &tables)?;
-    let mut prices = printing_so(row, candidates(row, &tables));
+    let candidates = candidates(row, &tables);
+    // The model of a row that prints another ratio had a price when it was written.
+    if candidates.iter().all(|price| price.is_fallback) && row.printed.is_some_and(|printed| !printed.model.fits(UNSET)) {
+        return Err(Reason::UnknownModel);
+    }
+    let mut prices = printing_so(row, candidates);
     let first = prices.remove(0);
     let figures = |price: &Price| Figures { model: price.model, completion: price.completion, group: group.ratio };
     let mut others: Vec<Figures> = prices.iter().map(figures).filter(|other| *other != figures(&first)).collect();

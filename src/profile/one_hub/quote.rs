@@ -125,6 +125,10 @@ pub fn of_config(entry: &LogEntry<'_>, usage: &Usage<'_>, context: &Context<'_>,
     let mut found: Vec<Quote> = prices::of(entry.model, &tables, context.quota_per_unit).into_iter().map(make).collect();
     let served = own.and_then(|own| found.iter().position(|quote| agree(quote, own, usage))).unwrap_or(0);
     let mut quote = found.swap_remove(served);
+    // Its model had a price when the row was written.
+    if quote.is_fallback && own.is_some_and(|own| !agree(&quote, own, usage)) {
+        return Err(Reason::UnknownModel);
+    }
     quote.others = found;
     if context.other_mode {
         quote.others.iter_mut().for_each(|other| other.per_call = !other.per_call);

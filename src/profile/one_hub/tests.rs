@@ -181,6 +181,8 @@ fn prices_by_name_wildcard_and_fallback() {
     listed("call", [9, 9], 290, "default", r#"{"price_type":"times","group_ratio":1,"input_ratio":0.29}"#, "matched");
     listed("one-a", [10, 10], 60, "default", r#"{"group_ratio":1,"input_ratio":2,"output_ratio":4}"#, "matched");
     listed("none", [10, 10], 600, "default", r#"{"group_ratio":1,"input_ratio":30,"output_ratio":30}"#, "matched, fallback-ratio");
+    // It had a price when the row was written.
+    listed("none", [10, 10], 60, "default", r#"{"group_ratio":1,"input_ratio":2,"output_ratio":4}"#, "unrated, unknown-model");
     // Changed since the row: the list is right, the row drifted.
     listed("m", [200, 10], 250, "default", r#"{"group_ratio":1,"input_ratio":1,"output_ratio":5}"#, "300");
 }
