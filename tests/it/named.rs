@@ -436,6 +436,8 @@ fn told_of_plain(csv: &str, told: &[&str]) -> Audit {
     let audited = audit(&log, &["--basis", "logged"]);
     assert_eq!(audited.rows.iter().map(verdict).collect::<Vec<_>>(), told, "{:#?}", audited.rows);
     audited
+}
+
 /// What is told of rows of a model at ratio 1 and completion ratio 4, in a group at 1: causes with their rows and what they imply.
 #[track_caller]
 fn check_class(rows: &[(i64, i64, i64)], made: &[(&str, i64, Value)]) {
