@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::run::{Done, quota};
 
-const HEADER: &str = "time,request_id,model,group,prompt_tokens,completion_tokens,quota,model_ratio,completion_ratio,group_ratio\n";
+const HEADER: &str = "time,request_id,model,group,prompt_tokens,cached_tokens,completion_tokens,quota,model_ratio,completion_ratio,group_ratio\n";
 
 /// What a row of 1000 tokens at 1.25 in a group of 0.8 is charged: 1000 points are right.
 #[derive(Clone, Copy)]
@@ -37,7 +37,7 @@ impl Job {
             Charge::Odd(points) => points,
         };
         let number = self.rows.len();
-        self.rows.push(format!("{},req-{number},{model},vip,1000,0,{quota},1.25,4,0.8\n", 1_790_000_000 + number));
+        self.rows.push(format!("{},req-{number},{model},vip,1000,0,0,{quota},1.25,4,0.8\n", 1_790_000_000 + number));
     }
 
     fn file(&self, name: &str, text: &str) -> PathBuf {

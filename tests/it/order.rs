@@ -62,7 +62,8 @@ fn by_row(audit: Audit) -> Vec<String> {
 #[test]
 fn a_log_says_the_same_from_its_end() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["new-api", "new-api-2025", "new-api-2024", "veloera", "one-api", "one-hub", "laisky"] {
+    // A row of Veloera's that only it writes tells whose the rows behind it are.
+    for name in ["new-api", "new-api-2025", "new-api-2024", "one-api", "one-hub", "laisky"] {
         let log = fixture(&format!("logs/{name}/logs.csv"));
         let mut records = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_path(&log).unwrap();
         let mut records: Vec<csv::StringRecord> = records.records().collect::<Result<_, _>>().unwrap();
