@@ -6,7 +6,8 @@ use tempfile::TempDir;
 
 use crate::run::{Done, quota};
 
-const HEADER: &str = "time,request_id,model,group,prompt_tokens,cached_tokens,completion_tokens,quota,model_ratio,completion_ratio,group_ratio\n";
+const HEADER: &str =
+    "time,request_id,model,group,prompt_tokens,cached_tokens,completion_tokens,quota,model_ratio,completion_ratio,group_ratio\n";
 
 /// What a row of 1000 tokens at 1.25 in a group of 0.8 is charged: 1000 points are right.
 #[derive(Clone, Copy)]
