@@ -140,7 +140,7 @@ fn a_report_that_does_not_list_all_rows_knows_its_causes() {
 #[test]
 fn drift_policy_quirks_and_reasons_are_known_by_what_they_are() {
     let job = Job::new(&[("a", Charge::Right)]);
-    let row = "1790000000,req-1,m,vip,1000,0,1000,1.25,4,0.8\n";
+    let row = "1790000000,req-1,m,vip,1000,0,0,1000,1.25,4,0.8\n";
     let write = |name: &str, model_ratio: &str| {
         let text = format!("{{\"ModelRatio\": {{\"m\": {model_ratio}}}, \"GroupRatio\": {{\"vip\": 0.8}}}}");
         job.file(name, &text)
@@ -203,7 +203,7 @@ fn merged_parts_are_held_against_a_baseline() {
 /// A request that is charged once more is new, though the same is said of it.
 #[test]
 fn a_further_duplicate_of_a_known_request_is_new() {
-    let row = "1790000000,req-1,m,vip,1000,0,1000,1.25,4,0.8\n";
+    let row = "1790000000,req-1,m,vip,1000,0,0,1000,1.25,4,0.8\n";
     let job = Job::new(&[]);
     let again = |times: usize| {
         let rows: String = (0..times).map(|second| row.replace("1790000000", &(1_790_000_000 + second).to_string())).collect();
