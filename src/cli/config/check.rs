@@ -1,7 +1,7 @@
 //! `quota config check`: what is wrong or doubtful in configs.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -36,7 +36,7 @@ enum Format {
 
 impl Check {
     pub fn run(self, colored: bool, quiet: bool, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<u8> {
-        let checked: Vec<Checked> = self.files.iter().chain(&self.config).map(checked).collect();
+        let checked: Vec<Checked> = self.files.iter().chain(&self.config).map(|file| checked(file)).collect();
         for unread in checked.iter().filter_map(|config| config.unread.as_ref()) {
             writeln!(err, "error: {unread}")?;
         }
@@ -54,7 +54,7 @@ impl Check {
     }
 }
 
-fn checked(file: &PathBuf) -> Checked {
+fn checked(file: &Path) -> Checked {
     let name = file.display().to_string();
     match load_one(file) {
         Ok(loaded) => Checked { name, holds: Some(holds(&loaded.config)), issues: loaded.issues, unread: None },
