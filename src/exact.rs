@@ -488,13 +488,25 @@ impl Charged {
         }
     }
 
-    /// Whether an amount of points is this number when it is written with as many digits.
+    /// How it compares with an amount of points, to the last digit.
+    pub fn compare(&self, amount: &Exact, per_unit: Ratio) -> Ordering {
+        match self {
+            Charged::Points(points) => Exact::from(*points).cmp(amount),
+            Charged::Money { amount: written, per_usd } => (written.clone() * per_unit).cmp(&(amount.clone() * *per_usd)),
+        }
+    }
+
+    /// Whether an amount of points is this number when it is written with as many digits. One in the middle between two may be written
+    /// as either: a float of it prints as the one that its last bit is nearer to.
     pub fn is_written_for(&self, amount: &Exact, per_unit: Ratio) -> bool {
         match self {
             Charged::Points(points) => Exact::from(*points) == *amount,
             Charged::Money { amount: written, per_usd } => {
-                let money = (amount.clone() * *per_usd).divided_by(&Exact::from(per_unit), written.decimals());
-                money == *written
+                // The distance from what is written is at most half a unit of its last digit.
+                let twice = (amount.clone() * *per_usd - written.clone() * per_unit) * 2;
+                let Ok(decimals) = i16::try_from(written.decimals()) else { return false };
+                let unit = Exact::from(Ratio::new(1, -decimals)) * per_unit;
+                -unit.clone() <= twice && twice <= unit
             }
         }
     }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
@@ -260,6 +260,25 @@ pub struct Tokens {
     pub image_input: Option<i64>,
 }
 
+impl Tokens {
+    /// All input, cached and written tokens inside, whichever column says it; none where no column does.
+    pub fn all_input(&self) -> Option<i64> {
+        let with_others = |uncached: i64| uncached.saturating_add(self.beside_uncached());
+        self.prompt.or(self.uncached.map(with_others))
+    }
+
+    /// The input that is not uncached.
+    pub fn beside_uncached(&self) -> i64 {
+        self.cached.unwrap_or(0).saturating_add(self.all_writes())
+    }
+
+    /// All cache writes. Those that are split by how long they are kept stand within the others.
+    pub fn all_writes(&self) -> i64 {
+        let split = [self.cache_write_5m, self.cache_write_1h].into_iter().flatten().fold(0, i64::saturating_add);
+        self.cache_write.unwrap_or(0).max(split)
+    }
+}
+
 /// The ratio columns of a plain log: the row's own ratios.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RowRatios {
@@ -504,7 +523,7 @@ fn kind(text: &str) -> Result<Kind, RowError> {
         return Ok(Kind::Absent);
     }
     let code = text.strip_suffix(')').and_then(|t| t.rsplit_once('(')).map_or(text, |(_, code)| code);
-    if let Ok(code) = code.trim().parse() {
+    if let Some(code) = whole(code.trim()).filter(|code| CODES.contains(code)) {
         return Ok(Kind::Code(code));
     }
     let word = text.to_lowercase();
@@ -514,6 +533,9 @@ fn kind(text: &str) -> Result<Kind, RowError> {
         .map(|(_, code)| Kind::Code(*code))
         .ok_or_else(|| RowError::new("type", text, "a number from 0 to 7 or a word such as `consume` or `消费`"))
 }
+
+/// The numbers that gateways have.
+const CODES: RangeInclusive<i64> = 0..=7;
 
 const KINDS: &[(&[&str], i64)] = &[
     (&["unknown", "未知"], 0),
@@ -595,9 +617,11 @@ mod tests {
 
     #[test]
     fn a_type_is_a_number_or_a_word() {
-        for (text, code) in [("2", 2), ("消费", 2), ("Consume (2)", 2), ("退款", 6)] {
+        for (text, code) in [("2", 2), ("2.0", 2), ("消费", 2), ("Consume (2)", 2), ("退款", 6)] {
             assert_eq!(kind(text), Ok(Kind::Code(code)), "{text}");
         }
-        assert!(kind("spent").is_err());
+        for text in ["spent", "99", "-1", "2.5"] {
+            assert!(kind(text).is_err(), "{text}");
+        }
     }
 }

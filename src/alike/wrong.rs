@@ -104,6 +104,7 @@ pub fn add_to(summary: &mut Summary, outcome: &Outcome, tally: &Tally) {
     summary.add_plain_wrong(&PlainWrong {
         model: &outcome.model,
         group: &outcome.group,
+        asked_group: &outcome.asked_group,
         profile: outcome.profile,
         causes,
         rows: tally.rows,

@@ -12,7 +12,7 @@ use crate::defaults;
 use crate::details::Details;
 use crate::exact::{Exact, Points, Ratio, Whole};
 use crate::log::LogEntry;
-use crate::pricing::{Allowed, Reason, Slot, Terms, price};
+use crate::pricing::{Reason, Slot, Terms, price};
 use crate::profile::{self, Basis, Context, Memory, Profile, Quirk, Rating};
 
 /// Points, kept apart by how many of them are 1 USD.
@@ -208,7 +208,7 @@ fn rated(entry: &LogEntry<'_>, profile: Profile, context: &Context<'_>, memory: 
         Ok(Rating::Skipped(skip) | Rating::Noted(skip, ..)) => return Err(skip.word()),
         Err(_) => return Err("malformed"),
     };
-    let unknown = terms.open.iter().find(|open| matches!(open.allowed, Allowed::Any | Allowed::Presumed));
+    let unknown = terms.open.iter().find(|open| open.allowed.is_mere_presumption());
     unknown.map_or(Ok(()), |open| Err(open.reason.word()))?;
     Ok(terms)
 }

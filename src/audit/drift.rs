@@ -74,12 +74,12 @@ fn push(found: &mut Vec<Difference>, key: impl Into<Word>, configured: String, l
 fn compare_rates(found: &mut Vec<Difference>, configured: &Terms, logged: &Terms) {
     let input = |terms: &Terms| Exact::from(terms.rates[Class::Input]);
     let (model, own_model) = (input(configured) * configured.model_ratio, input(logged) * logged.model_ratio);
-    let used = || configured.usage.iter().filter(|(_, tokens)| *tokens != 0);
+    let used = || Class::ALL.into_iter().filter(|class| configured.enters(*class));
     let by_ratio = matches!(configured.formula, Formula::Product(_));
     if model != own_model && (by_ratio || used().next().is_some()) {
         push(found, configured.rate_word(Class::Input), model.normalized().to_string(), own_model.normalized().to_string());
     }
-    for (class, _) in used().filter(|(class, _)| *class != Class::Input) {
+    for class in used().filter(|class| *class != Class::Input) {
         let (rate, own) = (configured.rates[class], logged.rates[class]);
         let same = if configured.is_absolute(class) { rate == own } else { input(logged) * rate == input(configured) * own };
         if !same {

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::log::LogEntry;
+use super::watch::group_of;
+use crate::log::{Field, LogEntry};
+use crate::profile::Profile;
 
 /// A charge is admitted if it is within the time and each list that is not empty names it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,11 +20,11 @@ pub struct Filter {
 }
 
 impl Filter {
-    pub fn admits(&self, entry: &LogEntry<'_>) -> bool {
+    pub fn admits(&self, entry: &LogEntry<'_>, profile: Profile) -> bool {
         let names = |list: &[String], name: &str| list.is_empty() || list.iter().any(|wanted| wanted == name);
         self.admits_time(entry.time)
             && names(&self.models, entry.model)
-            && names(&self.groups, entry.group)
+            && names(&self.groups, asked_group(entry, profile))
             && names(&self.tokens, entry.token)
             && names(&self.users, entry.user)
     }
@@ -34,4 +36,11 @@ impl Filter {
             None => self.since.is_none() && self.until.is_none(),
         }
     }
+}
+
+/// The group that filters and breakdowns know a charge by. A plain log without groups is in the default one; a gateway's own log without
+/// them is not.
+pub fn asked_group<'a>(entry: &LogEntry<'a>, profile: Profile) -> &'a str {
+    let is_plain = !entry.columns.contains(Field::Group) && profile.is_of_new_api();
+    if is_plain { group_of(entry) } else { entry.group }
 }

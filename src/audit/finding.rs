@@ -119,8 +119,8 @@ fn ratios(terms: &Terms) -> Vec<(String, String)> {
         Mode::Tokens => {
             let model = Exact::from(terms.model_ratio) * terms.rates[Class::Input];
             used.push((terms.rate_word(Class::Input).to_owned(), model.normalized().to_string()));
-            let classes = terms.usage.iter().filter(|(class, tokens)| *tokens != 0 && *class != Class::Input);
-            used.extend(classes.map(|(class, _)| (terms.rate_word(class).to_owned(), terms.rates[class].to_string())));
+            let classes = Class::ALL.into_iter().filter(|class| *class != Class::Input && terms.enters(*class));
+            used.extend(classes.map(|class| (terms.rate_word(class).to_owned(), terms.rates[class].to_string())));
         }
     }
     used.push(("group_ratio".to_owned(), terms.group_ratio.to_string()));

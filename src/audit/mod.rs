@@ -27,7 +27,7 @@ pub use compare::{Amount, Compared, Comparison, Target, groups};
 pub use diagnose::{Case, ClassCauses, Diagnosis, Explanation, Look, diagnose};
 pub use diagnose::{CauseSet, ClassKey, CompiledCauses, OfRow, Told};
 pub use drift::{Difference, differences};
-pub use filter::Filter;
+pub use filter::{Filter, asked_group};
 pub use finding::{Figures, Finding, Ranked, ToldCause};
 pub use infer::{Cell, Inferred, Interval, ModelFit, Observed, Said, Samples, Solved, SolvedRate, Special, Stretch, most_wrong};
 pub use policy::{Level, Policies, Policy};
@@ -253,17 +253,17 @@ impl Auditor {
         let rated = match profile::rate(profile, entry, &details, context, &mut past.memory)? {
             Rating::Skipped(skip) => return Ok(Verdict::skipped(skip)),
             Rating::Noted(skip, quirk, net) => {
-                let noted = self.filter.admits(entry).then_some((quirk, net));
+                let noted = self.filter.admits(entry, profile).then_some((quirk, net));
                 return Ok(Verdict { noted, ..Verdict::skipped(skip) });
             }
-            Rating::Charge(_) if !self.filter.admits(entry) => return Ok(Verdict::skipped(Skip::Filtered)),
+            Rating::Charge(_) if !self.filter.admits(entry, profile) => return Ok(Verdict::skipped(Skip::Filtered)),
             Rating::Charge(_) if past.repeats.is_repeated(entry) => return Ok(Verdict::skipped(Skip::Repeated)),
             Rating::Charge(rated) => rated,
         };
         let shape = rated.shape.filter(|_| !entry.may_be_channel_test());
         let like = shape.and_then(|shape| Some((shape, rules_beside(&rated.departures)?)));
         let look = Lookup { profile, entry, details: &details, context, known: &past.related };
-        let prompt = entry.tokens.prompt.unwrap_or(0);
+        let prompt = entry.tokens.all_input().unwrap_or(0);
         if !matches!(profile, Profile::NewApi | Profile::Exact) {
             // Causes are compiled of sums in decimals alone.
             wanted.asked = Asked::Nothing;
@@ -292,12 +292,14 @@ impl Auditor {
             Ok(terms) => terms,
             Err(reason) => return (Class::Unrated, unrated(charged, context.quota_per_unit, reason)),
         };
-        let Judgement { expected, charged: points, standing } = judge(&terms, &charged, self.tolerance);
+        let judgement = judge(&terms, &charged, self.tolerance);
+        let is_over = judgement.is_over(&terms, &charged);
+        let Judgement { expected, charged: points, standing } = judgement;
         let drift = own.as_ref().map_or(Vec::new(), |own| differences(&terms, own));
         let (class, reason, bounds) = match standing {
             Standing::Matched { presumed } => (Class::Matched, presumed, None),
             Standing::Unrated { reason, bounds } => (Class::Unrated, Some(reason), bounds),
-            Standing::Mismatch if points > expected.points => (Class::Overcharged, None, None),
+            Standing::Mismatch if is_over => (Class::Overcharged, None, None),
             Standing::Mismatch => (Class::Undercharged, None, None),
         };
         let own = own.filter(|_| !drift.is_empty());

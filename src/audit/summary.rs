@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 use super::diagnose::{CauseSet, ClassCauses, ClassKey, Classes, Examples, MOST_ASIDE, MOST_CLASSES, Told, diagnose_by_numbers};
+use super::filter::asked_group;
 use super::finding::{Finding, Ranked, rank};
 use super::policy::Policies;
 use super::totals::{By, CaseTally, Cases, Span, Tally, Totals};
@@ -43,6 +44,8 @@ pub struct QuirkKey {
 pub struct Plain<'a> {
     pub model: &'a str,
     pub group: &'a str,
+    /// The group by [`super::asked_group`].
+    pub asked_group: &'a str,
     pub profile: Profile,
     pub presumed: Option<Reason>,
     pub rows: u64,
@@ -55,6 +58,8 @@ pub struct Plain<'a> {
 pub struct PlainWrong<'a> {
     pub model: &'a str,
     pub group: &'a str,
+    /// The group by [`super::asked_group`].
+    pub asked_group: &'a str,
     pub profile: Profile,
     pub causes: CauseSet,
     pub rows: u64,
@@ -174,7 +179,7 @@ impl Summary {
             *self.presumed.entry(reason).or_default() += part.rows;
         }
         let tally = Tally { rows: part.rows, charged_points: part.points, expected_points: part.points, mismatched: 0 };
-        self.add_tally(part.model, part.group, &tally);
+        self.add_tally(part.model, (part.group, part.asked_group), &tally);
     }
 
     /// Counts rows that are wrong; only where [`Summary::takes_plain`], and a wrong row of the same model and group was [added](Summary::add).
@@ -190,7 +195,7 @@ impl Summary {
         self.period.merge(part.span);
         *self.profiles.entry(part.profile).or_default() += part.rows;
         let tally = Tally { rows: part.rows, charged_points: part.points, expected_points: expected, mismatched: part.rows };
-        self.add_tally(part.model, part.group, &tally);
+        self.add_tally(part.model, (part.group, part.asked_group), &tally);
         let key = ClassKey { model: part.model.to_owned(), group: part.group.to_owned() };
         self.classes.add_alike(key, part.causes, &Told { tally, span: part.span, over: part.over });
         self.causes = OnceLock::new();
@@ -221,8 +226,8 @@ impl Summary {
         self.classes.keep_aside(class, causes, (terms, charged), Told::one(charged, expected, time));
     }
 
-    fn add_tally(&mut self, model: &str, group: &str, tally: &Tally) {
-        for (by, key) in [(By::Model, model), (By::Group, group)] {
+    fn add_tally(&mut self, model: &str, (group, asked_group): (&str, &str), tally: &Tally) {
+        for (by, key) in [(By::Model, model), (By::Group, asked_group)] {
             if let Some(parts) = self.by.get_mut(&by) {
                 parts.entry(key.to_owned()).or_default().merge(tally);
             }
@@ -272,7 +277,7 @@ impl Summary {
         for policy in &judged.notices {
             self.add_policy(*policy, detail(*policy, entry, judged), 1, span);
         }
-        self.add_breakdowns(entry, verdict.class, judged, day);
+        self.add_breakdowns(entry, verdict, judged, day);
         self.add_case(entry, verdict.class, judged);
         if let Some(diagnosis) = &judged.diagnosis {
             let told = Told { tally: Tally::of(verdict.class, judged), span, over: u64::from(verdict.class == Class::Overcharged) };
@@ -312,16 +317,16 @@ impl Summary {
         self.quirks.entry(quirk).and_modify(|sum| sum.merge(&told)).or_insert(told);
     }
 
-    fn add_breakdowns(&mut self, entry: &LogEntry<'_>, class: Class, judged: &Judged, day: &dyn Fn(i64) -> String) {
-        if class == Class::Unrated {
+    fn add_breakdowns(&mut self, entry: &LogEntry<'_>, verdict: &Verdict, judged: &Judged, day: &dyn Fn(i64) -> String) {
+        if verdict.class == Class::Unrated {
             return;
         }
-        let part = Tally::of(class, judged);
+        let part = Tally::of(verdict.class, judged);
         for (by, parts) in &mut self.by {
             let of_day;
             let key = match by {
                 By::Model => entry.model,
-                By::Group => entry.group,
+                By::Group => verdict.profile.map_or(entry.group, |profile| asked_group(entry, profile)),
                 By::Token => entry.token,
                 By::User => entry.user,
                 By::Channel => entry.channel,

@@ -127,6 +127,7 @@ impl From<Explained> for Diagnosis {
                 .map(|(cause, SlotWord(slot), value, (is_earned, is_hint))| Number { cause, slot, value, is_earned, is_hint })
                 .collect(),
             numbers_unsought: explained.numbers_unsought,
+            wide: Vec::new(),
             ranges: explained.ranges,
             models: explained.models,
             unit: explained.unit,

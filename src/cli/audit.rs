@@ -4,11 +4,12 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use clap::Args;
 
 use super::gate::{Gate, GateArgs};
-use super::logs::{FilterArgs, LogArgs, Logs, Pricing, ReadRow, Visitor};
+use super::logs::{FilterArgs, LogArgs, Logs, Pricing, ReadRow, Visited, Visitor};
 use super::merge::write_partial;
 use super::outcome::Failure;
 use super::outputs::{ByArgs, OutputArgs, Outputs};
@@ -108,7 +109,7 @@ struct Kept {
 /// What all inputs came to.
 struct Audited {
     report: Report,
-    pricings: Vec<Pricing>,
+    pricings: Vec<Rc<Pricing>>,
     books: Balances,
 }
 
@@ -155,7 +156,7 @@ impl<'c> Run<'c> {
             bytes: info.bytes,
             sha256,
             quota_per_unit: pricing.quota_per_unit,
-            sources: pricing.sources,
+            sources: pricing.sources.clone(),
         });
         let inputs = inputs.collect();
         Ok(Partial::new(report, settings, inputs, books))
@@ -191,6 +192,13 @@ impl<'c> Run<'c> {
             }
             pricings.push(pricing);
         }
+        for (index, pricing) in pricings.iter().enumerate() {
+            let before = report.summary.totals.clone();
+            let mut rows = Rows { run: self, report: &mut report, kept: &mut kept, input: 0, alike: None, outputs: &mut *outputs };
+            self.logs.read_waiting(index, &mut rows)?;
+            report.usd.add(&before, &report.summary.totals, pricing.quota_per_unit);
+            outputs.end_input(pricing.quota_per_unit);
+        }
         report.sources.extend(self.logs.chosen.config.sources.iter().cloned());
         report.summary.policy.merge(kept.past.watch.close());
         let books = if self.redaction.is_on() { self.renamed(kept.books) } else { kept.books };
@@ -214,7 +222,7 @@ impl<'c> Run<'c> {
         report: &mut Report,
         kept: &mut Kept,
         outputs: &mut Outputs<'_>,
-    ) -> Result<Pricing, Failure> {
+    ) -> Result<Rc<Pricing>, Failure> {
         let number = u32::try_from(index).unwrap_or(u32::MAX);
         let alike = self.may_be_alike(report, kept, outputs).then(|| Alike::new(number, self.threads()));
         let mut rows = Rows { run: self, report, kept, input: number, alike, outputs };
@@ -315,9 +323,12 @@ struct Rows<'r, 'o> {
 }
 
 impl Visitor for Rows<'_, '_> {
-    fn visit(&mut self, row: ReadRow<'_>) -> Result<(), Failure> {
+    fn visit(&mut self, row: ReadRow<'_>) -> Result<Visited, Failure> {
         let entry = match row.entry {
-            Err(error) => return self.run.note(row.place, None, Verdict::malformed(error), row.info, self.report, self.outputs),
+            Err(error) => {
+                self.run.note(row.place, None, Verdict::malformed(error), row.info, self.report, self.outputs)?;
+                return Ok(Visited::Done);
+            }
             Ok(entry) => entry,
         };
         let context = row.pricing.context(entry.time);
@@ -329,10 +340,17 @@ impl Visitor for Rows<'_, '_> {
             alike.learn(entry, &verdict, lesson.filter(|_| counts_wrong || verdict.class == Class::Matched));
         }
         let is_left_out = matches!(verdict.skip, Some(Skip::Repeated | Skip::Filtered));
-        if !self.kept.books.is_empty() && !is_left_out && self.run.auditor.filter.admits_time(entry.time) {
+        let is_booked = !self.kept.books.is_empty() && !is_left_out && self.run.auditor.filter.admits_time(entry.time);
+        let waits = self.kept.past.memory.was_wanting() && row.may_wait;
+        // A row that waited was booked before.
+        if is_booked && row.may_wait {
             book(entry, &context, &mut self.kept.books);
         }
-        self.run.note(row.place, Some(entry), verdict, row.info, self.report, self.outputs)
+        if waits {
+            return Ok(Visited::Waits);
+        }
+        self.run.note(row.place, Some(entry), verdict, row.info, self.report, self.outputs)?;
+        Ok(Visited::Done)
     }
 
     fn pass(&mut self, rows: &mut dyn ReadRows, pricing: &Pricing) -> u64 {

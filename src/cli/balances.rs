@@ -17,7 +17,8 @@ pub fn load(path: &Path) -> Result<Vec<Opening>, Failure> {
     };
     let text = std::fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
     let openings = if text.trim_start().starts_with(['{', '[']) { of_json(&text) } else { of_csv(&text) };
-    openings.and_then(once).map_err(problem)
+    let openings = openings.and_then(once).map_err(problem)?;
+    if openings.is_empty() { Err(problem("no user is listed".to_owned())) } else { Ok(openings) }
 }
 
 /// Each user once: who is listed twice must have the same balances.

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::outcome::Failure;
-use crate::audit::{Causes, ClassKey, DriftKey, Finding, Judged, Policy, Summary, Told};
+use crate::audit::{Causes, Class, ClassKey, DriftKey, Finding, Judged, Policy, Summary, Told};
 use crate::pricing::Reason;
 use crate::profile::Quirk;
 use crate::report::{printable, time_text};
@@ -26,11 +26,13 @@ pub struct Baseline {
     /// The rows of the report, and how often each is still to come.
     rows: RefCell<BTreeMap<RowKey, u64>>,
     known: BTreeSet<Thing>,
+    /// The rows of findings of which each further row is another one.
+    counted: BTreeMap<Thing, u64>,
     /// Classes of which not all rows are listed: causes with all models and groups that they have.
     crossed: Vec<CauseEntry>,
     malformed: u64,
-    /// Rows of this run that the report lists.
-    seen: RefCell<Vec<(ClassKey, Judged)>>,
+    /// Rows of this run that the report lists, and whether they are overcharged.
+    seen: RefCell<Vec<(ClassKey, Judged, bool)>>,
 }
 
 /// What tells a row from others, wherever it stands.
@@ -83,7 +85,8 @@ pub struct News {
     /// Mismatched rows by their class.
     pub classes: BTreeMap<(Causes, ClassKey), Rows>,
     pub drift: Vec<Thing>,
-    pub policy: Vec<(Policy, Thing)>,
+    /// With the rows that are new, where they are counted.
+    pub policy: Vec<(Policy, Thing, Option<u64>)>,
     pub quirks: Vec<Quirk>,
     pub unrated: Vec<Reason>,
     pub malformed: u64,
@@ -133,6 +136,7 @@ struct DriftEntry {
 struct PolicyEntry {
     finding: String,
     detail: String,
+    rows: u64,
 }
 
 #[derive(Deserialize)]
@@ -172,13 +176,15 @@ impl Baseline {
     fn of(report: ReportText) -> Baseline {
         let mut known: BTreeSet<Thing> = report.findings.iter().filter_map(FindingEntry::class).collect();
         known.extend(report.drift.into_iter().map(Thing::from));
-        known.extend(report.policy.into_iter().map(|entry| Thing::Policy { finding: entry.finding, detail: entry.detail }));
+        let policy: BTreeMap<Thing, u64> = report.policy.into_iter().map(PolicyEntry::counted).collect();
+        known.extend(policy.keys().cloned());
         known.extend(report.quirks.into_iter().map(|entry| Thing::Quirk(entry.quirk)));
         known.extend(report.unrated_reasons.into_keys().map(Thing::Unrated));
         let mut rows: BTreeMap<RowKey, u64> = BTreeMap::new();
         report.findings.into_iter().for_each(|finding| *rows.entry(finding.key()).or_default() += 1);
         let crossed = report.causes.into_iter().filter(|entry| report.findings_omitted > 0 && is_class(&entry.cause)).collect();
-        Baseline { rows: RefCell::new(rows), known, crossed, malformed: report.totals.malformed, seen: RefCell::default() }
+        let malformed = report.totals.malformed;
+        Baseline { rows: RefCell::new(rows), known, counted: policy, crossed, malformed, seen: RefCell::default() }
     }
 
     /// Looks at a row of the run: one that the report lists is known.
@@ -188,23 +194,33 @@ impl Baseline {
         let Some(times) = RowKey::of(finding).and_then(|key| rows.get_mut(&key)).filter(|times| **times > 0) else { return };
         *times -= 1;
         let class = ClassKey { model: finding.model.clone(), group: finding.group.clone() };
-        self.seen.borrow_mut().push((class, judged.clone()));
+        self.seen.borrow_mut().push((class, judged.clone(), finding.verdict.class == Class::Overcharged));
     }
 
     /// What a run found and the report does not know.
     pub fn news(&self, summary: &Summary) -> News {
         let unknown = |thing: &Thing| !self.known.contains(thing);
-        let of_policy = |(policy, detail): &(Policy, String)| {
-            let thing = Thing::Policy { finding: policy.word().to_owned(), detail: detail.clone() };
-            unknown(&thing).then_some((*policy, thing))
-        };
         News {
             classes: self.new_classes(summary),
             drift: summary.drift.keys().map(Thing::from).filter(unknown).collect(),
-            policy: summary.policy.keys().filter_map(of_policy).collect(),
+            policy: summary
+                .policy
+                .iter()
+                .filter_map(|((policy, detail), (rows, _))| self.new_policy(*policy, detail, *rows))
+                .collect(),
             quirks: summary.quirks.keys().copied().filter(|quirk| unknown(&Thing::from(*quirk))).collect(),
             unrated: summary.unrated_reasons.keys().copied().filter(|reason| unknown(&Thing::from(*reason))).collect(),
             malformed: summary.totals.malformed.saturating_sub(self.malformed),
+        }
+    }
+
+    fn new_policy(&self, policy: Policy, detail: &str, rows: u64) -> Option<(Policy, Thing, Option<u64>)> {
+        let thing = Thing::policy(policy, detail);
+        let known = self.counted.get(&thing).copied();
+        match known {
+            None => Some((policy, thing, None)),
+            Some(known) if is_counted(policy) && rows > known => Some((policy, thing, Some(rows - known))),
+            Some(_) => None,
         }
     }
 
@@ -215,11 +231,11 @@ impl Baseline {
             ((*cause, key.clone()), Rows { all: told.tally.rows, over: told.over })
         };
         let mut classes: BTreeMap<(Causes, ClassKey), Rows> = causes.by_class.iter().map(of).collect();
-        for (key, judged) in self.seen.borrow().iter() {
+        for (key, judged, is_over) in self.seen.borrow().iter() {
             let cause = judged.diagnosis.as_ref().map(|diagnosis| causes.of(key, judged, diagnosis).causes);
             if let Some(rows) = cause.and_then(|cause| classes.get_mut(&(cause, key.clone()))) {
                 rows.all = rows.all.saturating_sub(1);
-                rows.over = rows.over.saturating_sub(u64::from(judged.delta() > 0));
+                rows.over = rows.over.saturating_sub(u64::from(*is_over));
             }
         }
         classes.retain(|(cause, key), rows| rows.all > 0 && !self.knows_class(*cause, key));
@@ -254,8 +270,7 @@ impl Baseline {
         found.extend(summary.drift.keys().map(Thing::from));
         found.extend(summary.quirks.keys().copied().map(Thing::from));
         found.extend(summary.unrated_reasons.keys().copied().map(Thing::from));
-        let policy = summary.policy.keys();
-        found.extend(policy.map(|(policy, detail)| Thing::Policy { finding: policy.word().to_owned(), detail: detail.clone() }));
+        found.extend(summary.policy.iter().map(|((policy, detail), _)| Thing::policy(*policy, detail)));
         let mut gone: Vec<String> = self.known.difference(&found).map(ToString::to_string).collect();
         if let rows @ 1.. = self.rows.borrow().values().sum::<u64>() {
             gone.push(format!("{rows} of its rows"));
@@ -273,11 +288,32 @@ impl News {
             let s = if rows.all == 1 { "" } else { "s" };
             format!("{}, {} row{s}", class(*cause, key), rows.all)
         });
-        let things = self.drift.iter().chain(self.policy.iter().map(|(_, thing)| thing)).map(ToString::to_string);
+        let policy = self.policy.iter().map(|(_, thing, more)| match more {
+            None => thing.to_string(),
+            Some(more) => format!("{thing}, {more} more"),
+        });
+        let things = self.drift.iter().map(ToString::to_string).chain(policy);
         let quirks = self.quirks.iter().map(|quirk| Thing::from(*quirk).to_string());
         let unrated = self.unrated.iter().map(|reason| Thing::from(*reason).to_string());
         let malformed = (self.malformed > 0).then(|| format!("{} malformed rows", self.malformed));
         classes.chain(things).chain(quirks).chain(unrated).chain(malformed).collect()
+    }
+}
+
+/// Whether each further row of a finding is another one: a request that was charged twice is charged a third time.
+fn is_counted(policy: Policy) -> bool {
+    policy == Policy::DuplicateCharge
+}
+
+impl Thing {
+    fn policy(policy: Policy, detail: &str) -> Thing {
+        Thing::Policy { finding: policy.word().to_owned(), detail: detail.to_owned() }
+    }
+}
+
+impl PolicyEntry {
+    fn counted(self) -> (Thing, u64) {
+        (Thing::Policy { finding: self.finding, detail: self.detail }, self.rows)
     }
 }
 

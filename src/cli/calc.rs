@@ -1,5 +1,6 @@
 //! `quota calc`.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::config::{Config, Currency, Map, MapName};
 use crate::defaults;
 use crate::exact::Ratio;
 use crate::float::expr::Expression;
-use crate::pricing::{Allowed, Class, Mode, Reason, Slot, Terms};
+use crate::pricing::{Class, Mode, Reason, Slot, Terms, outcome};
 use crate::profile::new_api::{Overrides, Request, Rules, calculate};
 use crate::profile::{Basis, Context, Profile, is_veloera, of_request};
 use crate::report::calc::{Calculation, Extras, write_json, write_table};
@@ -65,7 +66,7 @@ pub struct CalcCommand {
     /// Price so many equal requests
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..))]
     requests: i64,
-    /// The model (repeatable: one column each)
+    /// The model (repeatable: one column each; the formula stands under a single one)
     #[arg(long, value_name = "NAME")]
     model: Vec<String>,
     /// The group (repeatable: one column each; `all` is every group of the config)
@@ -74,22 +75,22 @@ pub struct CalcCommand {
     /// The user's own group, for special ratios
     #[arg(long, value_name = "NAME", default_value = "")]
     user_group: String,
-    #[arg(long, value_name = "X", value_parser = number)]
+    #[arg(long, value_name = "X", value_parser = number, conflicts_with_all = ["model_price", "input_price", "expr"])]
     model_ratio: Option<Ratio>,
-    #[arg(long, value_name = "X", value_parser = number)]
+    #[arg(long, value_name = "X", value_parser = number, conflicts_with_all = ["model_price", "output_price", "expr"])]
     completion_ratio: Option<Ratio>,
-    #[arg(long, value_name = "X", value_parser = number)]
+    #[arg(long, value_name = "X", value_parser = number, conflicts_with_all = ["model_price", "expr"])]
     cache_ratio: Option<Ratio>,
     #[arg(long, value_name = "X", value_parser = number)]
     group_ratio: Option<Ratio>,
     /// USD per call
-    #[arg(long, value_name = "USD", value_parser = number)]
+    #[arg(long, value_name = "USD", value_parser = number, conflicts_with_all = ["input_price", "output_price", "expr"])]
     model_price: Option<Ratio>,
     /// USD per 1M input tokens
-    #[arg(long, value_name = "USD", value_parser = number)]
+    #[arg(long, value_name = "USD", value_parser = number, conflicts_with = "expr")]
     input_price: Option<Ratio>,
     /// USD per 1M output tokens
-    #[arg(long, value_name = "USD", value_parser = number)]
+    #[arg(long, value_name = "USD", value_parser = number, conflicts_with = "expr")]
     output_price: Option<Ratio>,
     /// A tiered price expression, such as 'tier("base", p * 2.5 + c * 15 + cr * 0.25)'
     #[arg(long, value_name = "TEXT")]
@@ -138,6 +139,7 @@ fn percent(text: &str) -> Result<Ratio, String> {
 impl CalcCommand {
     /// Prices the request; the exit code.
     pub fn run(self, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
+        self.check_prompt()?;
         let chosen = self.common.load(err)?;
         let config = &chosen.config;
         let profile = self.profile(config)?;
@@ -157,6 +159,28 @@ impl CalcCommand {
             Format::Table => write_table(&calculations, &extras, out)?,
         }
         Ok(0)
+    }
+
+    /// What lies within the prompt cannot be more than it.
+    fn check_prompt(&self) -> Result<(), Failure> {
+        let within = [
+            ("--cached", self.cached),
+            ("--cache-write", self.cache_write),
+            ("--cache-write-1h", self.cache_write_1h),
+            ("--audio-input", self.audio_input),
+            ("--image-input", self.image_input),
+        ];
+        let typed = within.into_iter().filter(|(_, tokens)| *tokens != 0);
+        let sum = within.iter().fold(0_i64, |sum, (_, tokens)| sum.saturating_add(*tokens));
+        match self.prompt.filter(|prompt| *prompt < sum) {
+            None => Ok(()),
+            Some(prompt) => {
+                let flags: Vec<String> = typed.map(|(flag, _)| format!("`{flag}`")).collect();
+                let message = format!("`--prompt` has {prompt} tokens, and {} within it have {sum}", flags.join(", "));
+                let hint = "`--input` takes the tokens beside them".to_owned();
+                Err(Failure::usage(message, Some(hint)))
+            }
+        }
     }
 
     /// Whose rules price the request: without a word of it those that an audit takes for a plain log.
@@ -223,7 +247,7 @@ impl CalcCommand {
             let hint = "name a model with `--model`, or prices with `--input-price` and `--output-price`".to_owned();
             return Err(Failure::usage("nothing to price".to_owned(), Some(hint)));
         }
-        let models = if self.model.is_empty() { vec![String::new()] } else { self.model.clone() };
+        let models = if self.model.is_empty() { vec![String::new()] } else { each_once(&self.model) };
         let groups = self.groups(config);
         let pairs = models.iter().flat_map(|model| groups.iter().map(move |group| (model, group)));
         pairs.map(|(model, group)| self.calculation(config, profile, model, group)).collect()
@@ -250,7 +274,7 @@ impl CalcCommand {
         if self.group.is_empty() {
             return vec!["default".to_owned()];
         }
-        if self.group.iter().any(|group| group == "all") { known_groups(config) } else { self.group.clone() }
+        if self.group.iter().any(|group| group == "all") { known_groups(config) } else { each_once(&self.group) }
     }
 
     fn calculation(&self, config: &Config, profile: Profile, model: &str, group: &str) -> Result<Calculation, Failure> {
@@ -276,7 +300,16 @@ impl CalcCommand {
         };
         let quota_per_unit = self.common.quota_per_unit(config);
         let terms = calculate(request, &overrides, config, quota_per_unit, rules);
-        let terms = terms.map_err(|_| self.no_price(config, &request.model))?;
+        let terms = terms.map_err(|reason| match reason {
+            Reason::RequestDependentExpression | Reason::ExpressionFailed | Reason::ExpressionNotSupported => {
+                unknown(request, reason, "write what it comes to for this request: `--expr` prices by numbers of tokens alone")
+            }
+            _ => self.no_price(config, &request.model),
+        })?;
+        if !is_number(&terms) {
+            let hint = "it divides by 0, or takes a logarithm or root that no number has".to_owned();
+            return Err(Failure::unpriced("the expression comes to no finite number".to_owned(), Some(hint)));
+        }
         match terms.open.first() {
             None => Ok(terms),
             // The model has a price, or there were no terms.
@@ -299,7 +332,7 @@ impl CalcCommand {
             Reason::UnknownModel => self.no_price(config, &request.model),
             reason => unknown(request, reason, hint),
         })?;
-        let open = terms.open.iter().find(|open| matches!(open.allowed, Allowed::Any | Allowed::Presumed));
+        let open = terms.open.iter().find(|open| open.allowed.is_mere_presumption());
         match (open, self.group_ratio) {
             (Some(open), _) => Err(unknown(request, open.reason, hint)),
             (None, Some(ratio)) => Ok(terms.with(Slot::GroupRatio, ratio)),
@@ -360,6 +393,17 @@ fn unknown(request: &Request, reason: Reason, hint: &str) -> Failure {
     Failure::unpriced(message, Some(hint.to_owned()))
 }
 
+/// Whether an expression has a value that can be charged.
+fn is_number(terms: &Terms) -> bool {
+    outcome(terms).is_none_or(|outcome| outcome.is_ok_and(|outcome| outcome.value.is_finite()))
+}
+
+/// Equal names make one column.
+fn each_once(names: &[String]) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    names.iter().filter(|name| seen.insert(*name)).cloned().collect()
+}
+
 /// The groups of the config, or those of a fresh gateway.
 fn known_groups(config: &Config) -> Vec<String> {
     let map = match config.map(MapName::GroupRatio) {
@@ -387,6 +431,8 @@ fn no_price(config: &Config, model: &str) -> Failure {
         .min()
         .filter(|(distance, _)| distance * 3 <= model.chars().count());
     let hint = match nearest {
+        // The gateway has a price of it, and the config is of a kind that cannot carry any.
+        Some((0, _)) => "the config says nothing of prices: add one that does with `--config`, or name the price".to_owned(),
         Some((_, name)) => format!("did you mean `{name}`?"),
         None => "name its price with `--model-ratio` or `--input-price`, or a config with `--config`".to_owned(),
     };

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::file::{keep_apart, write_whole};
-use super::logs::{LogArgs, Logs, ReadRow, TimeArgs};
+use super::file::{keep_apart, write_result};
+use super::logs::{LogArgs, Logs, ReadRow, TimeArgs, Visited};
 use super::outcome::{Failure, NOTHING_AUDITED};
 use super::{Common, sources};
 use crate::audit::{Auditor, Class, Comparison, Filter, Past, Repeats, Target, groups};
@@ -68,10 +68,7 @@ impl CompareCommand {
             return Err(Failure::usage("nothing to compare with".to_owned(), Some(hint)));
         }
         let report = self.compare(err)?;
-        match &self.output {
-            Some(path) => write_whole(path, |file| self.write(&report, file))?,
-            None => self.write(&report, out)?,
-        }
+        write_result(self.output.as_ref(), out, |out| self.write(&report, out))?;
         let is_compared = report.comparisons.iter().any(|comparison| comparison.total().rows > 0);
         Ok(if is_compared { 0 } else { NOTHING_AUDITED })
     }
@@ -104,9 +101,7 @@ impl CompareCommand {
         let auditor = Auditor { profile, tolerance: 0, filter: self.filter(&logs)? };
         let mut report = ComparisonReport { comparisons: self.targets()?, unrated: BTreeMap::new() };
         let mut past = Past::new(Repeats::among(self.logs.files.len()));
-        for (index, path) in self.logs.files.iter().enumerate() {
-            logs.read(path, index, &mut |row| self.take(row, &auditor, &mut past, &mut report))?;
-        }
+        logs.read_all(&mut |row| self.take(row, &auditor, &mut past, &mut report))?;
         Ok(report)
     }
 
@@ -133,7 +128,13 @@ impl CompareCommand {
         Ok(targets.into_iter().map(Comparison::new).collect())
     }
 
-    fn take(&self, row: ReadRow<'_>, auditor: &Auditor, past: &mut Past, report: &mut ComparisonReport) -> Result<(), Failure> {
+    fn take(
+        &self,
+        row: ReadRow<'_>,
+        auditor: &Auditor,
+        past: &mut Past,
+        report: &mut ComparisonReport,
+    ) -> Result<Visited, Failure> {
         if row.info.rows == 0 && !self.group.is_empty() {
             let known = groups(row.pricing.context(None).config);
             self.check_groups(&known)?;
@@ -141,16 +142,19 @@ impl CompareCommand {
                 add_groups(known, report);
             }
         }
-        let Ok(entry) = row.entry else { return Ok(()) };
+        let Ok(entry) = row.entry else { return Ok(Visited::Done) };
         let context = row.pricing.context(entry.time);
         let verdict = auditor.judge(entry, &context, past);
-        let (Some(judged), Some(profile)) = (&verdict.charge, verdict.profile) else { return Ok(()) };
+        if past.memory.was_wanting() && row.may_wait {
+            return Ok(Visited::Waits);
+        }
+        let (Some(judged), Some(profile)) = (&verdict.charge, verdict.profile) else { return Ok(Visited::Done) };
         if verdict.class == Class::Unrated {
             *report.unrated.entry(judged.reason.map_or("unrated", |reason| reason.word())).or_default() += 1;
-            return Ok(());
+        } else {
+            report.comparisons.iter_mut().for_each(|comparison| comparison.add(entry, profile, judged, &context));
         }
-        report.comparisons.iter_mut().for_each(|comparison| comparison.add(entry, profile, judged, &context));
-        Ok(())
+        Ok(Visited::Done)
     }
 
     /// A group that is in no config has no price.

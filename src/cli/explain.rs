@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::Common;
-use super::file::write_whole;
-use super::logs::{FilterArgs, LogArgs, Logs, ReadRow};
+use super::file::write_result;
+use super::logs::{FilterArgs, LogArgs, Logs, ReadRow, Visited};
 use super::outcome::Failure;
 use crate::audit::{Auditor, Finding, Past, Repeats, Summary, Verdict};
 use crate::config::{Config, Found, MapName, Number};
@@ -77,17 +77,9 @@ impl ExplainCommand {
         let profile = self.common.profile(&logs.chosen.config)?;
         let auditor = Auditor { profile, tolerance: self.tolerance, filter: logs.filter(&self.filter)? };
         let mut wanted = Wanted::new(&self);
-        for (index, path) in self.logs.files.iter().enumerate() {
-            logs.read(path, index, &mut |row| {
-                wanted.take(row, &auditor, &logs.chosen.config);
-                Ok(())
-            })?;
-        }
+        logs.read_all(&mut |row| Ok(wanted.take(row, &auditor, &logs.chosen.config)))?;
         let rows = wanted.finish()?;
-        match &self.output {
-            Some(path) => write_whole(path, |file| self.write(&rows, &wanted.summary, file))?,
-            None => self.write(&rows, &wanted.summary, out)?,
-        }
+        write_result(self.output.as_ref(), out, |out| self.write(&rows, &wanted.summary, out))?;
         Ok(0)
     }
 
@@ -121,12 +113,15 @@ impl<'c> Wanted<'c> {
         Wanted { command, summary: Summary::new(0, &[]), past, rows: Vec::new(), met }
     }
 
-    fn take(&mut self, row: ReadRow<'_>, auditor: &Auditor, given: &Config) {
+    fn take(&mut self, row: ReadRow<'_>, auditor: &Auditor, given: &Config) -> Visited {
         let context = row.pricing.context(row.entry.as_ref().ok().and_then(|entry| entry.time));
         let (entry, verdict) = match row.entry {
             Ok(entry) => (Some(entry), auditor.judge(entry, &context, &mut self.past)),
             Err(error) => (None, Verdict::malformed(error)),
         };
+        if self.past.memory.was_wanting() && row.may_wait {
+            return Visited::Waits;
+        }
         self.summary.add(row.place, entry, &verdict, &|_| String::new());
         let is_wanted = if self.command.names_rows() {
             self.is_named(row.place, entry)
@@ -143,6 +138,7 @@ impl<'c> Wanted<'c> {
             });
             self.drop_least();
         }
+        Visited::Done
     }
 
     /// Whether a flag names the row; what names it is met.

@@ -1,6 +1,6 @@
 //! Where results go: a file that is written whole or not at all, or a terminal of some width.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,29 @@ pub fn terminal_width(to_terminal: bool) -> u16 {
     let told = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
     let seen = || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0);
     told.or_else(seen).unwrap_or(80).clamp(60, 400)
+}
+
+/// The file that a result goes to; none where it goes to standard output, which has names as well. Opened by such a name, a file behind
+/// standard output would lose what others write there.
+pub fn file_of(output: Option<&PathBuf>) -> Option<&Path> {
+    output.map(PathBuf::as_path).filter(|path| !is_standard_output(path))
+}
+
+/// Whether a place is standard output.
+pub fn is_standard_output(path: &Path) -> bool {
+    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].into_iter().any(|name| path.as_os_str() == name)
+}
+
+/// Writes a result to its file, or to standard output.
+pub fn write_result<T>(
+    output: Option<&PathBuf>,
+    out: &mut dyn Write,
+    write: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    match file_of(output) {
+        Some(path) => write_whole(path, write),
+        None => write(out),
+    }
 }
 
 /// Writes a file whole or not at all.
@@ -44,7 +67,7 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 }
 
 /// A file on its way: it grows beside its place, and takes it when it is whole. A file that is dropped before leaves nothing behind, and what stood
-/// in its place stays.
+/// in its place stays. A file that stands there already must allow to be written, and leaves its permissions.
 #[derive(Debug)]
 pub struct WholeFile {
     path: PathBuf,
@@ -55,7 +78,10 @@ pub struct WholeFile {
 
 impl WholeFile {
     pub fn create(path: &Path) -> Result<WholeFile, Failure> {
-        let is_special = std::fs::metadata(path).is_ok_and(|data| !data.is_file() && !data.is_dir());
+        let before = std::fs::metadata(path).ok();
+        // What a program opens by its number may be a file that others write to as well.
+        let is_open = ["/dev/fd", "/dev/stderr", "/proc"].into_iter().any(|folder| path.starts_with(folder));
+        let is_special = is_open || before.as_ref().is_some_and(|data| !data.is_file() && !data.is_dir());
         // A link keeps leading where it leads.
         let place = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let beside = (!is_special).then(|| {
@@ -64,8 +90,8 @@ impl WholeFile {
             PathBuf::from(name)
         });
         let opened = match &beside {
-            Some(beside) => File::create(beside),
-            None => File::options().write(true).open(&place),
+            Some(beside) => create_like(before.as_ref().filter(|data| data.is_file()), &place, beside),
+            None => File::options().append(true).open(&place),
         };
         let file = opened.map_err(|error| problem(path, &error))?;
         Ok(WholeFile { path: place, beside, file: io::BufWriter::new(file) })
@@ -107,6 +133,42 @@ impl Drop for WholeFile {
     }
 }
 
+/// Creates a file that is to take the place of another one: with its permissions, if they allow that.
+fn create_like(before: Option<&Metadata>, place: &Path, beside: &Path) -> io::Result<File> {
+    let Some(before) = before else { return File::create(beside) };
+    if before.permissions().readonly() {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file is read-only"));
+    }
+    File::options().write(true).open(place)?;
+    let file = File::create(beside)?;
+    let kept = file.set_permissions(before.permissions());
+    kept.inspect_err(|_| drop(std::fs::remove_file(beside)))?;
+    Ok(file)
+}
+
 fn problem(path: &Path, error: &io::Error) -> Failure {
     Failure::usage(format!("cannot write `{}`: {error}", path.display()), None)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_file_leaves_its_permissions_to_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.json");
+        let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        let write = || write_whole(&path, |out| Ok(out.write_all(b"new")?));
+        std::fs::write(&path, "old").unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        write().unwrap();
+        assert_eq!((mode(), std::fs::read(&path).unwrap().as_slice()), (0o600, b"new".as_slice()));
+        std::fs::write(&path, "old").unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o400)).unwrap();
+        assert!(write().unwrap_err().to_string().ends_with("the file is read-only"));
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 }

@@ -86,7 +86,7 @@ impl Gate<'_> {
         let mismatches = news.classes.iter().filter(|((cause, _), _)| !cause.is(Cause::RatioDrift)).map(|(_, rows)| rows);
         let (all, over) = mismatches.fold((0, 0), |(all, over), rows| (all + rows.all, over + rows.over));
         let too_many = all > self.args.max_mismatches.unwrap_or(0);
-        let has = |level: Level| news.policy.iter().any(|(policy, _)| policy.level() == level);
+        let has = |level: Level| news.policy.iter().any(|(policy, _, _)| policy.level() == level);
         let drift = !news.drift.is_empty() || news.classes.keys().any(|(cause, _)| cause.is(Cause::RatioDrift));
         let any = too_many || drift || has(Level::Violation);
         let rest = || has(Level::Notice) || !news.quirks.is_empty() || !news.unrated.is_empty() || news.malformed > 0;

@@ -1,12 +1,13 @@
 //! Reading logs with their prices at hand: what every command on logs takes, and how it goes through the rows.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use clap::{Args, ValueEnum};
-use jiff::tz::TimeZone;
 
 use super::digest::InputHash;
 use super::file::keep_apart;
@@ -20,7 +21,7 @@ use crate::log::{LogEntry, Place, Reading, Row, RowError};
 use crate::profile::{self, Basis, Context};
 use crate::read::config::sqlite;
 use crate::read::input::{self, Format as InputFormat, Input, OpenOptions};
-use crate::read::time::TimeReader;
+use crate::read::time::{self, TimeReader};
 use crate::read::{Next, ReadRows, vocabulary};
 use crate::report::InputInfo;
 
@@ -107,7 +108,18 @@ pub struct Logs<'c> {
     /// The hashes of the inputs, where they are asked for.
     pub hashes: Option<RefCell<Vec<InputHash>>>,
     progress: RefCell<Progress>,
+    waiting: RefCell<VecDeque<Waiting>>,
 }
+
+/// A row that waits for all others.
+struct Waiting {
+    row: Row,
+    pricing: Rc<Pricing>,
+    info: InputInfo,
+}
+
+/// So many rows wait; where there are more, the first of the input is done.
+const MOST_WAITING: usize = 8_192;
 
 /// The prices of one input.
 pub struct Pricing {
@@ -126,11 +138,21 @@ pub struct ReadRow<'r> {
     pub entry: Result<&'r LogEntry<'r>, RowError>,
     pub pricing: &'r Pricing,
     pub info: &'r InputInfo,
+    /// Whether it may come again, when all rows were read.
+    pub may_wait: bool,
+}
+
+/// What became of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visited {
+    Done,
+    /// It hangs on a row that may come later, as where a log has the newest rows first: it comes again at the end.
+    Waits,
 }
 
 /// Who goes through the rows of an input.
 pub trait Visitor {
-    fn visit(&mut self, row: ReadRow<'_>) -> Result<(), Failure>;
+    fn visit(&mut self, row: ReadRow<'_>) -> Result<Visited, Failure>;
 
     /// Takes the next rows by itself, as many as it can; how many.
     fn pass(&mut self, _rows: &mut dyn ReadRows, _pricing: &Pricing) -> u64 {
@@ -142,10 +164,12 @@ pub trait Visitor {
 }
 
 /// Who wants to see each row.
-struct OneByOne<'v>(&'v mut dyn FnMut(ReadRow<'_>) -> Result<(), Failure>);
+struct OneByOne<'v>(Visit<'v>);
+
+type Visit<'v> = &'v mut dyn FnMut(ReadRow<'_>) -> Result<Visited, Failure>;
 
 impl Visitor for OneByOne<'_> {
-    fn visit(&mut self, row: ReadRow<'_>) -> Result<(), Failure> {
+    fn visit(&mut self, row: ReadRow<'_>) -> Result<Visited, Failure> {
         (self.0)(row)
     }
 }
@@ -165,15 +189,16 @@ impl Pricing {
 
 impl<'c> Logs<'c> {
     pub fn new(args: &'c LogArgs, common: &'c Common, chosen: Chosen) -> Result<Logs<'c>, Failure> {
-        let zone = TimeZone::get(&args.tz).map_err(|_| {
-            let hint = "zones have names such as UTC or Asia/Shanghai".to_owned();
+        let zone = time::zone(&args.tz).ok_or_else(|| {
+            let hint = "zones have names such as UTC or Asia/Shanghai, or are offsets such as +08:00".to_owned();
             Failure::usage(format!("`--tz`: unknown time zone `{}`", args.tz), Some(hint))
         })?;
         let parse = |text: &String| vocabulary::parse_map(text).map_err(|error| Failure::usage(format!("`--map`: {error}"), None));
         let map = args.map.iter().map(parse).collect::<Result<_, _>>()?;
         let options = OpenOptions { format: args.input_format, encoding: args.encoding.clone(), map };
         let progress = RefCell::new(Progress::new(&args.files, common.quiet));
-        Ok(Logs { args, common, chosen, times: TimeReader::new(zone), options, hashes: None, progress })
+        let waiting = RefCell::default();
+        Ok(Logs { args, common, chosen, times: TimeReader::new(zone), options, hashes: None, progress, waiting })
     }
 
     /// Refuses to write over a log or a config that is read.
@@ -213,14 +238,45 @@ impl<'c> Logs<'c> {
         path: &Path,
         index: usize,
         visit: &mut dyn FnMut(ReadRow<'_>) -> Result<(), Failure>,
-    ) -> Result<(InputInfo, Pricing), Failure> {
-        self.read_by(path, index, &mut OneByOne(visit))
+    ) -> Result<(), Failure> {
+        self.read_by(path, index, &mut OneByOne(&mut |row| visit(row).map(|()| Visited::Done))).map(drop)
+    }
+
+    /// Goes through the rows of all inputs, one by one, and through those that waited at the end.
+    pub fn read_all(&self, visit: Visit<'_>) -> Result<(), Failure> {
+        let mut visitor = OneByOne(visit);
+        for (index, path) in self.args.files.iter().enumerate() {
+            self.read_by(path, index, &mut visitor)?;
+        }
+        self.waiting.take().iter().try_for_each(|waiting| self.visit_waiting(waiting, &mut visitor))
+    }
+
+    /// Goes through the rows of one input that wait, once all inputs are read.
+    pub fn read_waiting(&self, index: usize, visitor: &mut dyn Visitor) -> Result<(), Failure> {
+        let (own, others) = self.waiting.take().into_iter().partition(|waiting| waiting.row.place.input as usize == index);
+        self.waiting.replace(others);
+        VecDeque::iter(&own).try_for_each(|waiting| self.visit_waiting(waiting, visitor))
+    }
+
+    fn visit_waiting(&self, waiting: &Waiting, visitor: &mut dyn Visitor) -> Result<(), Failure> {
+        self.visit_row(&waiting.row, &waiting.pricing, (&waiting.info, false), visitor).map(drop)
+    }
+
+    /// Keeps a row until all others are read, as long as there is room.
+    fn keep_waiting(&self, row: &Row, pricing: &Rc<Pricing>, info: &InputInfo, visitor: &mut dyn Visitor) -> Result<(), Failure> {
+        let mut waiting = self.waiting.borrow_mut();
+        waiting.push_back(Waiting { row: row.clone(), pricing: Rc::clone(pricing), info: info.clone() });
+        if waiting.len() <= MOST_WAITING {
+            return Ok(());
+        }
+        let first = waiting.iter().position(|waiting| waiting.row.place.input == row.place.input);
+        first.and_then(|first| waiting.remove(first)).map_or(Ok(()), |first| self.visit_waiting(&first, visitor))
     }
 
     /// Goes through the rows of one input, or lets the visitor pass over some.
-    pub fn read_by(&self, path: &Path, index: usize, visitor: &mut dyn Visitor) -> Result<(InputInfo, Pricing), Failure> {
+    pub fn read_by(&self, path: &Path, index: usize, visitor: &mut dyn Visitor) -> Result<(InputInfo, Rc<Pricing>), Failure> {
         let mut input = self.open(path)?;
-        let pricing = self.pricing(path, &input)?;
+        let pricing = Rc::new(self.pricing(&input)?);
         let mut info = InputInfo { name: input.name.clone(), format: input.format.into(), rows: 0, bytes: 0 };
         let mut row = Row::default();
         let number = u32::try_from(index).unwrap_or(u32::MAX);
@@ -231,9 +287,13 @@ impl<'c> Logs<'c> {
             row.place.input = number;
             match next {
                 Next::End => break,
-                Next::Row => self.visit_row(&row, &pricing, &info, visitor)?,
+                Next::Row => match self.visit_row(&row, &pricing, (&info, true), visitor)? {
+                    Visited::Done => {}
+                    Visited::Waits => self.keep_waiting(&row, &pricing, &info, visitor)?,
+                },
                 Next::Malformed(error) => {
-                    visitor.visit(ReadRow { place: row.place, entry: Err(error), pricing: &pricing, info: &info })?;
+                    let (pricing, info) = (&pricing, &info);
+                    visitor.visit(ReadRow { place: row.place, entry: Err(error), pricing, info, may_wait: false })?;
                 }
             }
             info.rows += 1;
@@ -245,9 +305,15 @@ impl<'c> Logs<'c> {
         Ok((info, pricing))
     }
 
-    fn visit_row(&self, row: &Row, pricing: &Pricing, info: &InputInfo, visitor: &mut dyn Visitor) -> Result<(), Failure> {
+    fn visit_row(
+        &self,
+        row: &Row,
+        pricing: &Pricing,
+        (info, may_wait): (&InputInfo, bool),
+        visitor: &mut dyn Visitor,
+    ) -> Result<Visited, Failure> {
         let parsed = self.entry(row, pricing);
-        visitor.visit(ReadRow { place: row.place, entry: parsed.as_ref().map_err(Clone::clone), pricing, info })
+        visitor.visit(ReadRow { place: row.place, entry: parsed.as_ref().map_err(Clone::clone), pricing, info, may_wait })
     }
 
     /// What a row says.
@@ -286,15 +352,16 @@ impl<'c> Logs<'c> {
     }
 
     /// What a database says of prices and users itself.
-    fn own_config(&self, path: &Path) -> Result<Config, Failure> {
+    fn own_config(&self, input: &Input) -> Result<Config, Failure> {
+        let Some(database) = &input.database else { return Ok(Config::default()) };
         let color = self.common.color.for_stream(io::stderr().is_terminal());
-        let own = sources::load_own(path).map_err(|error| Failure::config(error, color))?;
+        let own = sources::load_own(database.path(), &input.name).map_err(|error| Failure::config(error, color))?;
         Ok(own.map_or_else(Config::default, |loaded| loaded.config))
     }
 
     /// What an input is priced with: the options of a database for its own rows, and the config over them.
-    fn pricing(&self, path: &Path, input: &Input) -> Result<Pricing, Failure> {
-        let mut config = if input.format == InputFormat::Sqlite.word() { self.own_config(path)? } else { Config::default() };
+    fn pricing(&self, input: &Input) -> Result<Pricing, Failure> {
+        let mut config = self.own_config(input)?;
         let own_sources = config.sources.clone();
         let given = self.chosen.given || own_sources.iter().any(|source| source.format == sqlite::PRICES);
         config.overlay(self.chosen.config.clone());

@@ -75,7 +75,7 @@ struct Common {
     /// When to colour
     #[arg(long, value_enum, env = "QUOTA_COLOR", default_value_t = Color::Auto)]
     color: Color,
-    /// Print only what is asked for: no notes and warnings, and only the first sentence of a table
+    /// Print only what is asked for: no notes and warnings, and of the table of an audit only the first sentence
     #[arg(long, short)]
     quiet: bool,
 }
@@ -141,7 +141,7 @@ impl Common {
     }
 
     fn load(&self, err: &mut dyn Write) -> Result<Chosen, Failure> {
-        let choice = sources::choose(&self.config, std::env::var_os("QUOTA_CONFIG"), |path| path.is_file());
+        let choice = sources::choose(&self.config, std::env::var_os("QUOTA_CONFIG"), |path| path.symlink_metadata().is_ok());
         let color = self.color.for_stream(io::stderr().is_terminal());
         if let Some(note) = choice.note().filter(|_| !self.quiet) {
             writeln!(err, "{note}")?;

@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::Color;
-use super::file::{WholeFile, terminal_width, write_whole};
+use super::file::{WholeFile, file_of, is_standard_output, terminal_width, write_result};
 use super::outcome::Failure;
 use super::statements::Statements;
 use crate::audit::{By, Finding, Summary};
@@ -36,7 +36,7 @@ const SHOWN_IN_HTML: [By; 3] = [By::Model, By::Group, By::Day];
 pub struct OutputArgs {
     #[arg(long, value_enum, default_value_t = FormatName::Table)]
     format: FormatName,
-    /// Write the report to a file
+    /// Write the report to a file; `-` is standard output
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Write a further report in the same pass (repeatable)
@@ -93,7 +93,9 @@ fn further(text: &str) -> Result<Further, String> {
     let (format, path) = text.split_once('=').ok_or("expected FORMAT=FILE, such as html=report.html")?;
     let format = FormatName::from_str(format, false).map_err(|_| format!("unknown format `{format}`"))?;
     match path {
-        "" | "-" => Err("a further report needs a file; `--format` chooses what standard output gets".to_owned()),
+        path if path.is_empty() || is_standard_output(Path::new(path)) => {
+            Err("a further report needs a file; `--format` chooses what standard output gets".to_owned())
+        }
         path => Ok(Further { format, path: PathBuf::from(path) }),
     }
 }
@@ -148,10 +150,7 @@ impl OutputArgs {
         out: &mut dyn Write,
         write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        match &self.output {
-            Some(path) => write_whole(path, write),
-            None => write(out),
-        }
+        write_result(self.output.as_ref(), out, write)
     }
 
     fn limit(&self, format: FormatName) -> usize {
@@ -213,11 +212,12 @@ impl<'o> Outputs<'o> {
     /// Opens the files, so that a run does not fail at its end for a folder that is not there.
     pub fn open(args: &OutputArgs, screen: Screen, out: &'o mut dyn Write) -> Result<Outputs<'o>, Failure> {
         args.check_places()?;
-        let sink = match &args.output {
+        let file = file_of(args.output.as_ref());
+        let sink = match file {
             Some(path) => Sink::File(WholeFile::create(path)?),
             None => Sink::Out(out),
         };
-        let to_terminal = args.output.is_none() && io::stdout().is_terminal();
+        let to_terminal = file.is_none() && io::stdout().is_terminal();
         let mut all = vec![Output { format: writer(args.format, args, screen, to_terminal), sink }];
         for Further { format, path } in &args.report {
             let sink = Sink::File(WholeFile::create(path)?);

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::config::Config;
 use crate::config::issue::{Code, Issue};
 use crate::read::config::{self, Loaded};
+use crate::read::database;
 
 /// The files of the current folder that are taken without being named.
 const HERE: [&str; 2] = ["quota.toml", "quota.json"];
@@ -87,23 +88,27 @@ impl std::error::Error for LoadError {}
 
 /// Loads one file: a database as such, anything else as text.
 pub fn load_one(path: &Path) -> Result<Loaded, LoadError> {
-    let open = |error| LoadError::Open { path: path.to_owned(), error };
-    let name = path.to_string_lossy();
-    let mut file = File::open(path).map_err(open)?;
-    let mut bytes = Vec::new();
-    file.by_ref().take(config::sqlite::MAGIC.len() as u64).read_to_end(&mut bytes).map_err(open)?;
-    if config::is_database(&bytes) {
-        let hash = hash_of(&bytes, &mut file).map_err(open)?;
-        let database = config::sqlite::open(path).map_err(|error| open(io::Error::other(error)))?;
-        return config::sqlite::read(&name, hash, &database).map_err(LoadError::Issues);
-    }
-    file.read_to_end(&mut bytes).map_err(open)?;
-    config::read(&name, &bytes).map_err(LoadError::Issues)
+    load_named(path, &path.to_string_lossy())
 }
 
-/// What a database with a log says of prices itself; none where it is no gateway's.
-pub fn load_own(path: &Path) -> Result<Option<Loaded>, LoadError> {
-    match load_one(path) {
+/// Loads a file that reports know by another name.
+fn load_named(path: &Path, name: &str) -> Result<Loaded, LoadError> {
+    let open = |error| LoadError::Open { path: PathBuf::from(name), error };
+    let mut file = File::open(path).map_err(open)?;
+    let mut bytes = Vec::new();
+    file.by_ref().take(database::MAGIC.len() as u64).read_to_end(&mut bytes).map_err(open)?;
+    if config::is_database(&bytes) {
+        let hash = hash_of(&bytes, &mut file).map_err(open)?;
+        let opened = database::open(path).map_err(|error| open(io::Error::other(database::reason(&error))))?;
+        return config::sqlite::read(name, hash, &opened).map_err(LoadError::Issues);
+    }
+    file.read_to_end(&mut bytes).map_err(open)?;
+    config::read(name, &bytes).map_err(LoadError::Issues)
+}
+
+/// What a database with a log says of prices itself; none where it is no gateway's. Reports know it by the name of the log.
+pub fn load_own(database: &Path, name: &str) -> Result<Option<Loaded>, LoadError> {
+    match load_named(database, name) {
         Err(LoadError::Issues(issues)) if issues.iter().any(|issue| issue.code == Code::NotAConfig) => Ok(None),
         loaded => loaded.map(Some),
     }

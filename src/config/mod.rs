@@ -5,6 +5,7 @@
 
 mod channel_prices;
 pub mod issue;
+mod overlay;
 mod tariff;
 
 use std::borrow::Cow;
@@ -12,7 +13,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::exact::Ratio;
+use crate::exact::{Exact, Ratio};
 
 pub use channel_prices::{ChannelPrice, ChannelPrices};
 pub use tariff::{AudioTariff, CompiledIn, Displayed, Extent, ImageTariff, Provider, Rates, Tariff, Tier, Window};
@@ -69,6 +70,8 @@ impl MapName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Origin {
     pub source: u16,
+    /// The decimals that were written, with zeros at their end.
+    pub decimals: u8,
     pub line: u32,
 }
 
@@ -220,6 +223,8 @@ pub struct User {
 /// A channel of the gateway, as far as prices depend on it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Channel {
+    /// What it is called where it is known under several names.
+    pub name: String,
     /// The gateway's number for the provider.
     pub kind: i64,
     pub groups: Vec<String>,
@@ -264,6 +269,21 @@ pub struct Currency {
     pub rate: Ratio,
 }
 
+/// A group ratio relative to prices that are counted in the second currency.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RelativeRatio {
+    pub number: Number,
+    pub currency: String,
+}
+
+impl RelativeRatio {
+    /// The ratio in force: relative to prices in USD. None where it has too many digits.
+    pub fn at(&self, rate: Ratio) -> Option<Number> {
+        let product = (Exact::from(self.number.ratio) * rate).normalized();
+        Some(Number { ratio: product.to_string().parse().ok()?, origin: Origin { decimals: 0, ..self.number.origin } })
+    }
+}
+
 /// A completion ratio in force, from `CompletionRatioMeta` or `/api/pricing`: locks are counted already.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EffectiveCompletion {
@@ -302,6 +322,8 @@ pub struct Config {
     /// Recharge bonus as a fraction: 0.15 for 15 %.
     pub bonus: Option<Ratio>,
     pub currency: Option<Currency>,
+    /// Groups whose ratio in [`MapName::GroupRatio`] follows from the rate of [`Config::currency`].
+    pub relative_groups: HashMap<String, RelativeRatio>,
     pub groups: HashMap<String, GroupRules>,
     /// By user name, and by id as decimal text.
     pub users: HashMap<String, User>,
@@ -336,55 +358,6 @@ impl Config {
         self.sources.is_empty()
     }
 
-    /// Lays `later` over this config. Its origins are moved behind the sources that are here already.
-    pub fn overlay(&mut self, mut later: Config) {
-        later.shift_origins(u16::try_from(self.sources.len()).unwrap_or(u16::MAX));
-        self.sources.append(&mut later.sources);
-        self.outdate_completion(&later);
-        for (name, map) in later.maps {
-            self.map_mut(name).overlay(map);
-        }
-        match (&mut self.group_group_ratio, later.group_group_ratio) {
-            (Some(ratios), Some(over)) => over.into_iter().for_each(|(user, map)| ratios.entry(user).or_default().extend(map)),
-            (slot @ None, over) => *slot = over,
-            (Some(_), None) => {}
-        }
-        self.group_group_unknown = self.group_group_ratio.is_none() && (self.group_group_unknown || later.group_group_unknown);
-        self.effective_completion.extend(later.effective_completion);
-        self.expressions.extend(later.expressions);
-        self.model_prices.extend(later.model_prices);
-        self.unknown_models.extend(later.unknown_models);
-        self.unknown_groups.extend(later.unknown_groups);
-        self.unknown_users.extend(later.unknown_users);
-        for (name, rules) in later.groups {
-            self.groups.entry(name).or_default().overlay(rules);
-        }
-        self.users.extend(later.users);
-        self.channels.extend(later.channels);
-        for (name, prices) in later.channel_prices {
-            self.channel_prices.entry(name).or_default().overlay(prices);
-        }
-        self.displayed.extend(later.displayed);
-        self.compiled_in.extend(later.compiled_in);
-        if !later.price_list.is_empty() {
-            self.price_list = later.price_list;
-        }
-        self.task_charges.extend(later.task_charges);
-        self.settings.extend(later.settings);
-        self.periods.extend(later.periods);
-        self.quota_per_unit = later.quota_per_unit.or(self.quota_per_unit);
-        self.profile = later.profile.or(self.profile.take());
-        self.bonus = later.bonus.or(self.bonus);
-        self.currency = later.currency.or(self.currency.take());
-    }
-
-    /// A later option takes the place of an earlier ratio in force, unless that one is locked.
-    fn outdate_completion(&mut self, later: &Config) {
-        if let Map::Given(numbers) = later.map(MapName::CompletionRatio) {
-            self.effective_completion.retain(|name, effective| effective.locked || !numbers.contains_key(name));
-        }
-    }
-
     fn shift_origins(&mut self, by: u16) {
         self.each_number(&mut |number| number.origin.source = number.origin.source.saturating_add(by));
     }
@@ -413,6 +386,7 @@ impl Config {
         self.price_list.iter_mut().flat_map(ListedPrice::numbers_mut).for_each(&mut *visit);
         self.channel_prices.values_mut().flat_map(ChannelPrices::numbers_mut).for_each(&mut *visit);
         self.quota_per_unit.iter_mut().for_each(&mut *visit);
+        self.relative_groups.values_mut().for_each(|relative| visit(&mut relative.number));
         self.periods.iter_mut().for_each(|period| period.config.each_number(visit));
     }
 }

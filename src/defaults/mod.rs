@@ -89,7 +89,7 @@ fn parse(profile: &'static str, text: &'static str) -> Defaults {
 
 fn entry(config: &mut Config, line: &str, at: u32) -> Option<()> {
     if let Some((kind @ ("tokens" | "times"), cells)) = line.split_once('\t') {
-        config.price_list.push(price(kind, cells, Origin { source: 0, line: at })?);
+        config.price_list.push(price(kind, cells, Origin { line: at, ..Origin::default() })?);
         return Some(());
     }
     let cells: Vec<&str> = line.split('\t').collect();
@@ -121,7 +121,7 @@ fn by_name(config: &mut Config, line: &str, at: u32) -> Option<()> {
     let mut cells = line.split('\t');
     let (word, first) = (cells.next()?, cells.next()?);
     let (second, third) = (cells.next(), cells.next());
-    let number = |digits: &str| Some(Number { ratio: digits.parse().ok()?, origin: Origin { source: 0, line: at } });
+    let number = |digits: &str| Some(Number { ratio: digits.parse().ok()?, origin: Origin { line: at, ..Origin::default() } });
     match (word, second, third) {
         ("quota_per_unit", None, None) => config.quota_per_unit = Some(number(first)?),
         ("group_group_ratio", Some(group), Some(digits)) => {

@@ -45,16 +45,24 @@ impl Terms {
 
     /// Whether there are cache writes beside those for 5 minutes, at rates that go with theirs.
     pub fn has_write_proportion(&self) -> bool {
-        let used = |class: Class| self.usage[class] != 0;
-        let several = used(Class::CacheWrite1h) || (used(Class::CacheWrite) && used(Class::CacheWrite5m));
-        several && !self.is_absolute(Class::CacheWrite5m) && !self.rates[Class::CacheWrite5m].is_zero()
+        self.has_several_writes() && !self.is_absolute(Class::CacheWrite5m) && !self.rates[Class::CacheWrite5m].is_zero()
     }
 
-    /// Puts another rate of cache writes; that of writes for an hour keeps its proportion to it.
+    /// Whether one rate says that of several kinds of cache writes: the others are in proportion to it, or the same.
+    pub fn has_common_writes(&self) -> bool {
+        self.has_write_proportion() || (self.has_several_writes() && self.is_absolute(Class::CacheWrite5m))
+    }
+
+    fn has_several_writes(&self) -> bool {
+        let used = |class: Class| self.usage[class] != 0;
+        used(Class::CacheWrite1h) || (used(Class::CacheWrite) && used(Class::CacheWrite5m))
+    }
+
+    /// Puts another rate of cache writes; that of writes for an hour keeps its proportion to it, or is the same where rates stand by themselves.
     pub(super) fn set_cache_writes(&mut self, rate: Ratio) {
-        let long = Class::CacheWrite1h;
-        self.rates[long] = in_proportion(self.rates[long], self.rates[Class::CacheWrite5m], rate);
-        (self.rates[Class::CacheWrite], self.rates[Class::CacheWrite5m]) = (rate, rate);
+        let (short, long) = (Class::CacheWrite5m, Class::CacheWrite1h);
+        self.rates[long] = if self.is_absolute(short) { rate } else { in_proportion(self.rates[long], self.rates[short], rate) };
+        (self.rates[Class::CacheWrite], self.rates[short]) = (rate, rate);
     }
 
     /// Puts the gateway's ratio for models without a price; one-hub has one for output, too, and no price of a call.

@@ -97,8 +97,8 @@ fn laisky(terms: &Terms) -> Option<(Exact, Rounding)> {
 
 /// `Σ tokens·usd·0.5 · group`, rounded up; a group ratio of 0 does not count.
 fn image_tokens(terms: &Terms) -> Exact {
-    let used = [Class::TextInput, Class::ImageInput, Class::Output].into_iter();
-    let sum = used.fold(Exact::zero(), |sum, class| sum + Exact::from(terms.usage[class]) * terms.rates[class]) * Ratio::new(5, -1);
+    let of_class = |class: Class| Exact::from(terms.usage[class]) * terms.rates[class];
+    let sum = Class::OF_IMAGES.into_iter().fold(Exact::zero(), |sum, class| sum + of_class(class)) * Ratio::new(5, -1);
     let cost = if terms.group_ratio.is_zero() { sum } else { sum * terms.group_ratio };
     Rounding::Ceil.round(&cost).into()
 }

@@ -168,7 +168,7 @@ pub fn product(terms: &Terms, product: Product) -> InFloats {
 }
 
 fn image_tokens(terms: &Terms) -> Rounded {
-    let buckets = [Class::TextInput, Class::ImageInput, Class::Output].map(|class| (terms.usage[class], terms.rates[class].into()));
+    let buckets = Class::OF_IMAGES.map(|class| (terms.usage[class], terms.rates[class].into()));
     gateway::laisky_image_tokens(&buckets, terms.group_ratio.into())
 }
 

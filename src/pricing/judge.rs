@@ -1,5 +1,7 @@
 //! Does a charge follow from its terms?
 
+use std::cmp::Ordering;
+
 use super::open::{Reason, bounds, possible};
 use super::price::{Charge, price};
 use super::terms::Terms;
@@ -22,6 +24,20 @@ pub struct Judgement {
     pub expected: Charge,
     pub charged: Points,
     pub standing: Standing,
+}
+
+impl Judgement {
+    /// Whether more was charged than expected. Money may be off by less than a point: then the amounts say it.
+    pub fn is_over(&self, terms: &Terms, charged: &Charged) -> bool {
+        let amount = || match self.expected.adjustment {
+            None => self.expected.amount.clone(),
+            Some(_) => self.expected.points.into(),
+        };
+        match self.charged.cmp(&self.expected.points) {
+            Ordering::Equal => charged.compare(&amount(), terms.quota_per_unit).is_gt(),
+            by_points => by_points.is_gt(),
+        }
+    }
 }
 
 /// Judges a charge by its terms.

@@ -3,6 +3,8 @@
 //! The presumption is what stands in the [`Terms`]. An [`Open`] adds the reason and the other values. Since a charge grows or
 //! falls with each of them, the charges at their ends bound all others.
 
+use std::cmp::Ordering;
+
 use super::price::price;
 use super::terms::{Mode, Terms};
 use super::usage::Class;
@@ -111,12 +113,16 @@ pub enum Allowed {
     Readings(Vec<Terms>),
     /// A whole number of tokens of `from` may be of class `of` instead, at most `most`.
     Tokens { of: Class, from: Class, most: i64 },
+    /// The tokens of `from` may be of several classes instead. So many kinds come near any amount between the dearest and the cheapest.
+    Among { of: &'static [Class], from: Class },
     /// A whole number as the multiplier at this index, not 0. From [`Allowed::MANY`] on it has no limit.
     Count { multiplier: usize, least: i64, most: i64 },
     /// One of some values of a slot; the presumed one need not be named.
     OneOf { slot: Slot, values: Vec<Ratio> },
     /// A decimal between two.
     Between { slot: Slot, low: Ratio, high: Ratio },
+    /// A decimal that is at least this one.
+    AtLeast { slot: Slot, low: Ratio },
 }
 
 /// A decimal that enters the charge.
@@ -177,13 +183,22 @@ impl Allowed {
     /// More than anybody asks for.
     pub const MANY: i64 = 1_000_000_000;
 
+    /// Whether the presumption is all that speaks for a charge: it has no bounds, or the gateway may have refused it.
+    pub fn is_mere_presumption(&self) -> bool {
+        matches!(self, Allowed::Any | Allowed::AtLeast { .. } | Allowed::Presumed)
+    }
+
     /// The terms at the ends of what is allowed; none where it has no ends.
     fn ends(&self, terms: &Terms) -> Option<Vec<Terms>> {
         Some(match self {
-            Allowed::Any => return None,
+            Allowed::Any | Allowed::AtLeast { .. } => return None,
             Allowed::Presumed => vec![terms.clone()],
             Allowed::Readings(readings) => readings.iter().chain([terms]).cloned().collect(),
             Allowed::Tokens { of, from, most } => vec![terms.clone(), terms.with_moved(*from, *of, *most)],
+            Allowed::Among { of, from } => {
+                let all = |class: &Class| terms.with_moved(*from, *class, terms.usage[*from]);
+                [terms.clone()].into_iter().chain(of.iter().map(all)).collect()
+            }
             Allowed::OneOf { .. } => self.listed(terms)?,
             Allowed::Count { most: Allowed::MANY.., .. } => return None,
             Allowed::Count { multiplier, least, most } => {
@@ -255,6 +270,9 @@ pub(super) fn possible(terms: &Terms, charged: &Charged, agrees: &dyn Fn(&Terms)
     if let Some(variants) = listed {
         return variants.iter().any(gives);
     }
+    if let Some(at) = terms.open.iter().position(|open| matches!(open.allowed, Allowed::AtLeast { .. })) {
+        return is_beyond(terms, at, charged);
+    }
     let is_count = |open: &Open| matches!(open.allowed, Allowed::Count { .. });
     let is_alone = terms.open.len() == 1 && terms.formula.mode() != Mode::Expression;
     match terms.open.iter().position(|open| is_count(open) || (is_alone && open.allowed.whole().is_some())) {
@@ -272,6 +290,22 @@ fn without(terms: &Terms, at: usize) -> Option<(Open, Terms)> {
     let mut rest = terms.clone();
     (at < rest.open.len()).then(|| (rest.open.remove(at), rest))
 }
+
+/// Whether the charge is at or beyond those that the least number of a slot gives: a larger one may give it.
+fn is_beyond(terms: &Terms, at: usize, charged: &Charged) -> bool {
+    let Some((Open { allowed: Allowed::AtLeast { slot, low }, .. }, rest)) = without(terms, at) else { return false };
+    let least = rest.with(slot, low);
+    let Some((lowest, highest)) = bounds(&least) else { return true };
+    let target = charged.points(terms.quota_per_unit);
+    match price(&least.with(slot, FAR)).points.cmp(&price(&least).points) {
+        Ordering::Greater => target >= lowest,
+        Ordering::Less => target <= highest,
+        Ordering::Equal => lowest <= target && target <= highest,
+    }
+}
+
+/// A number that changes every charge on which it has a say.
+const FAR: Ratio = Ratio::new(1, 9);
 
 /// Searches the whole numbers of a range for one that gives the charge; the charge rises or falls with them.
 fn found_between(terms: &Terms, at: usize, charged: &Charged, gives: &dyn Fn(&Terms) -> bool) -> bool {
@@ -365,6 +399,46 @@ mod tests {
             check(&terms, charged, word);
         }
         assert_eq!(bounds(&terms), None);
+    }
+
+    #[test]
+    fn a_number_without_an_upper_end_bounds_one_side() {
+        // 4,060 at 15, and 28 at a rate that is not known; the ratio is 15 to a hundredth.
+        for (model, charges) in [
+            (15, [(0, "mismatch"), (60_879, "mismatch"), (60_880, "unrated"), (61_740, "matched"), (9_000_000, "unrated")]),
+            (-15, [(0, "mismatch"), (-60_879, "mismatch"), (-60_880, "unrated"), (-61_740, "matched"), (-9_000_000, "unrated")]),
+        ] {
+            let mut terms = Terms::tokens(Ratio::from(model), Ratio::ONE);
+            terms.minimum = Minimum::NONE;
+            terms.add(Class::Input, 4_060, Ratio::ONE);
+            terms.add(Class::Output, 28, Ratio::from(2));
+            let ends = [model * 1_000 - 5, model * 1_000 + 5].map(|thousandths| Ratio::new(thousandths, -3));
+            let slot = Slot::Rate(Class::Output);
+            let allowed = [
+                Allowed::AtLeast { slot, low: Ratio::ZERO },
+                Allowed::Between { slot: Slot::ModelRatio, low: ends[0], high: ends[1] },
+            ];
+            terms.open.extend(allowed.map(|allowed| Open { reason: Reason::RateNotLogged, allowed }));
+            for (charged, word) in charges {
+                check(&terms, charged, word);
+            }
+            assert_eq!(bounds(&terms), None);
+        }
+    }
+
+    #[test]
+    fn tokens_of_several_classes_lie_between_the_dearest_and_the_cheapest() {
+        let mut terms = Terms::tokens(Ratio::ONE, Ratio::ONE);
+        terms.add(Class::TextInput, 100, Ratio::from(5));
+        (terms.rates[Class::Cached], terms.rates[Class::ImageInput]) = (Ratio::new(125, -2), Ratio::from(10));
+        let allowed = Allowed::Among { of: &[Class::Cached, Class::ImageInput], from: Class::TextInput };
+        terms.open.push(Open { reason: Reason::SplitNotLogged, allowed });
+        for (charged, word) in
+            [(124, "mismatch"), (125, "unrated"), (500, "matched"), (501, "unrated"), (1_000, "unrated"), (1_001, "mismatch")]
+        {
+            check(&terms, charged, word);
+        }
+        assert_eq!(bounds(&terms), Some((Points(125), Points(1_000))));
     }
 
     #[test]

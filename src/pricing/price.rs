@@ -196,7 +196,7 @@ fn settle(terms: &Terms, amount: &Exact, whole: &Whole, no_usage: bool) -> (Poin
     if no_usage && !is_tool_charged(terms) {
         return (Points(0), Some(Adjustment::NoUsage));
     }
-    if terms.minimum.acts(amount.is_positive(), whole.is_positive()) && terms.has_ratio() {
+    if terms.takes_minimum(amount.is_positive(), whole.is_positive()) {
         return (Points(1), Some(Adjustment::Minimum));
     }
     saturate(terms, whole)

@@ -387,6 +387,12 @@ impl Terms {
         }
     }
 
+    /// Whether the rate of a class enters the charge: it has tokens, or others that are priced relative to it.
+    pub fn enters(&self, class: Class) -> bool {
+        let is_base = class == Class::AudioInput && !self.is_one_hub();
+        self.usage[class] != 0 || is_base && self.usage[Class::AudioOutput] != 0
+    }
+
     /// Whether the points for 1 USD enter the charge.
     pub fn is_in_usd(&self) -> bool {
         let in_usd = match self.formula.rules() {
@@ -417,6 +423,11 @@ impl Terms {
     pub fn call_price(&self) -> Exact {
         let price = Exact::from(self.price);
         if self.is_one_hub() { super::lines::in_usd(price * 1000, self.quota_per_unit) } else { price }
+    }
+
+    /// Whether the minimum takes the place of an amount, and of the whole number that it was rounded to.
+    pub fn takes_minimum(&self, is_amount_positive: bool, is_whole_positive: bool) -> bool {
+        self.minimum.acts(is_amount_positive, is_whole_positive) && self.has_ratio()
     }
 
     /// Whether a minimum can act: neither the model nor, mostly, the group is free.

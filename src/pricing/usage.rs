@@ -59,6 +59,9 @@ impl Class {
 
     pub const WRITES: [Class; 3] = [Class::CacheWrite, Class::CacheWrite5m, Class::CacheWrite1h];
 
+    /// The classes of an image that is charged by its tokens as well, in the order of the gateway's sum.
+    pub const OF_IMAGES: [Class; 4] = [Class::TextInput, Class::Cached, Class::ImageInput, Class::Output];
+
     /// The classes within the prompt, and within the answer: see [`Class::is_within`].
     pub(super) const WITHIN_INPUT: [Class; Class::INPUTS.len() - 1] = behind_first(Class::INPUTS);
     pub(super) const WITHIN_OUTPUT: [Class; Class::OUTPUTS.len() - 1] = behind_first(Class::OUTPUTS);

@@ -1,5 +1,6 @@
 //! What earlier rows said that later ones need: the charges that refunds give back.
 
+use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -37,6 +38,8 @@ pub struct Memory {
     expressions: HashMap<String, Result<Arc<Expression>, ErrorKind>>,
     /// The last input with a row that only Veloera writes.
     veloera: Option<u32>,
+    /// Something was asked for that no row said yet.
+    is_wanting: Cell<bool>,
 }
 
 impl Memory {
@@ -54,7 +57,17 @@ impl Memory {
 
     /// The right charge of a task that an earlier row submitted.
     pub fn charge(&self, id: &str) -> Option<Refundable> {
-        self.charges.get(id).copied()
+        self.wanted(self.charges.get(id).copied())
+    }
+
+    fn wanted<T>(&self, known: Option<T>) -> Option<T> {
+        self.is_wanting.set(self.is_wanting.get() || known.is_none());
+        known
+    }
+
+    /// Whether something was asked for, since the last question, that no row said yet: where a log has the newest rows first, a later one may.
+    pub fn was_wanting(&self) -> bool {
+        self.is_wanting.take()
     }
 
     /// Remembers that an input is Veloera's.
@@ -77,10 +90,13 @@ impl Memory {
 
     /// What the job that a refund gives back was charged too little for it; of several, the one whose charge is given back best.
     pub fn take_job(&mut self, key: &str) -> Option<i64> {
-        let jobs = self.jobs.get_mut(key)?;
-        let best = jobs.iter().enumerate().min_by_key(|(_, more)| **more)?.0;
-        self.jobs_held = self.jobs_held.saturating_sub(1);
-        Some(jobs.swap_remove(best))
+        let jobs = self.jobs.get_mut(key).filter(|jobs| !jobs.is_empty());
+        let taken = jobs.and_then(|jobs| {
+            let best = jobs.iter().enumerate().min_by_key(|(_, more)| **more)?.0;
+            Some(jobs.swap_remove(best))
+        });
+        self.jobs_held = self.jobs_held.saturating_sub(usize::from(taken.is_some()));
+        self.wanted(taken)
     }
 
     /// Remembers whether the multipliers of a model's tasks count. One task where they do not is enough.
@@ -94,7 +110,7 @@ impl Memory {
 
     /// Whether the multipliers of a model's tasks count, where an earlier row said so.
     pub fn is_multiplied(&self, model: &str) -> Option<bool> {
-        self.multiplied.get(model).copied()
+        self.wanted(self.multiplied.get(model).copied())
     }
 
     /// A price expression, read once.

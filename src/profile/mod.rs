@@ -78,6 +78,11 @@ impl Profile {
         }
     }
 
+    /// Whether its rules are those of plain logs, or grew out of them.
+    pub fn is_of_new_api(self) -> bool {
+        !matches!(self, Profile::OneApi | Profile::OneApi2023 | Profile::OneHub | Profile::Laisky)
+    }
+
     pub fn from_word(word: &str) -> Option<Profile> {
         Profile::ALL.into_iter().find(|profile| profile.word() == word)
     }

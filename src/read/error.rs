@@ -19,6 +19,10 @@ pub enum OpenErrorKind {
     Unreadable {
         reason: String,
     },
+    /// A database that must lie in a file of its own to be read, and cannot.
+    Unstored {
+        reason: String,
+    },
     /// Compressed data that breaks off or is corrupt before the first row.
     BrokenCompression {
         format: &'static str,
@@ -29,6 +33,10 @@ pub enum OpenErrorKind {
     },
     /// Text in an encoding that was not named.
     NotUtf8,
+    /// Text in UTF-8 where another encoding was named.
+    IsUtf8 {
+        named: &'static str,
+    },
     /// A file of a kind that is known and not read.
     Foreign {
         found: &'static str,
@@ -57,6 +65,10 @@ pub enum OpenErrorKind {
         column: String,
         nearest: Option<String>,
     },
+    /// Two columns of one name hold the same field.
+    SameColumn {
+        column: String,
+    },
     /// The content is not what `--input-format` says.
     WrongFormat {
         expected: &'static str,
@@ -75,8 +87,11 @@ impl OpenErrorKind {
             OpenErrorKind::UnknownEncoding { .. } => {
                 "`--encoding` takes names such as gbk, big5, shift_jis, windows-1252".to_owned()
             }
+            OpenErrorKind::IsUtf8 { .. } => "leave `--encoding` out".to_owned(),
+            OpenErrorKind::SameColumn { .. } => "rename one of them: which one counts is not said".to_owned(),
             OpenErrorKind::NotUtf8 => "name its encoding, for example `--encoding gbk`".to_owned(),
             OpenErrorKind::Foreign { way_out, .. } => (*way_out).to_owned(),
+            OpenErrorKind::Unstored { .. } => "save it as a file, unpacked, and name that".to_owned(),
             OpenErrorKind::NotALog { .. } => "name a column by hand with `--map FIELD=COLUMN`".to_owned(),
             OpenErrorKind::Config => "give it as `--config`".to_owned(),
             OpenErrorKind::NoColumn { nearest, .. } => return nearest.as_ref().map(|name| format!("did you mean `{name}`?")),
@@ -93,8 +108,11 @@ impl fmt::Display for OpenErrorKind {
             OpenErrorKind::NotFound => f.write_str("not found"),
             OpenErrorKind::Directory => f.write_str("is a directory, expected a file"),
             OpenErrorKind::Unreadable { reason } => write!(f, "cannot be read: {reason}"),
+            OpenErrorKind::Unstored { reason } => write!(f, "a database that cannot be put into a temporary file: {reason}"),
             OpenErrorKind::BrokenCompression { format, reason } => write!(f, "broken {format} data: {reason}"),
             OpenErrorKind::UnknownEncoding { name } => write!(f, "unknown encoding `{name}`"),
+            OpenErrorKind::IsUtf8 { named } => write!(f, "the text is UTF-8, not {named}"),
+            OpenErrorKind::SameColumn { column } => write!(f, "two columns `{}`", shorten(column)),
             OpenErrorKind::NotUtf8 => f.write_str("the text is not UTF-8"),
             OpenErrorKind::Foreign { found, .. } => write!(f, "{found}, expected a log"),
             OpenErrorKind::NotALog { columns, missing } => not_a_log(f, columns, missing),

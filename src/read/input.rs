@@ -20,10 +20,9 @@ use crate::read::decode::Decoded;
 use crate::read::error::{OpenError, OpenErrorKind};
 use crate::read::group::WithGroups;
 use crate::read::json::JsonReader;
-use crate::read::sqlite;
 use crate::read::vocabulary::Vocabulary;
 use crate::read::window::Window;
-use crate::read::{Next, ReadRows};
+use crate::read::{Next, ReadRows, database, sqlite};
 
 /// The formats of `--input-format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +74,8 @@ pub struct Input {
     /// How many bytes it has, where that is known.
     pub size: Option<u64>,
     pub rows: Box<dyn ReadRows + Send>,
+    /// The file of a database, for what it says beside its log. The rows go first when both are dropped.
+    pub database: Option<database::Place>,
 }
 
 impl fmt::Debug for Input {
@@ -112,6 +113,9 @@ fn open_file(path: &Path) -> Result<(File, Option<u64>), OpenErrorKind> {
 
 type Source = Box<dyn Read + Send>;
 
+/// A format and its rows.
+type Rows = (&'static str, Box<dyn ReadRows + Send>);
+
 struct Opening<'o> {
     options: &'o OpenOptions,
     path: Option<&'o Path>,
@@ -122,8 +126,13 @@ impl Opening<'_> {
         let read = Arc::new(AtomicU64::new(0));
         let counted = Box::new(Counted { source, read: Arc::clone(&read) });
         let begun = self.decompressed(Begun::new(counted))?;
-        let (format, rows) = if begun.head.starts_with(SQLITE) { self.database(begun.unpacked)? } else { self.text(begun, read)? };
-        Ok(Input { name: name.to_owned(), format, size: None, rows: Box::new(WithGroups(rows)) })
+        let ((format, rows), database) = if begun.head.starts_with(database::MAGIC) {
+            let place = self.place(begun)?;
+            (self.database(&place, &read)?, Some(place))
+        } else {
+            (self.text(begun, read)?, None)
+        };
+        Ok(Input { name: name.to_owned(), format, size: None, rows: Box::new(WithGroups(rows)), database })
     }
 
     /// Takes compression off, at most two layers of it.
@@ -138,21 +147,27 @@ impl Opening<'_> {
         }
     }
 
-    fn database(&self, unpacked: bool) -> Result<(&'static str, Box<dyn ReadRows + Send>), OpenErrorKind> {
-        match (self.options.format, self.path) {
-            (Some(Format::Sqlite) | None, Some(path)) if !unpacked => {
-                let reader = sqlite::open(path, &Vocabulary::new(&self.options.map))?;
-                Ok((Format::Sqlite.word(), Box::new(reader)))
-            }
-            (Some(Format::Sqlite) | None, _) => Err(OpenErrorKind::Foreign {
-                found: "a SQLite database in a stream",
-                way_out: "name the file itself, not compressed: a database cannot be read from a stream",
-            }),
-            (Some(format), _) => Err(OpenErrorKind::WrongFormat { expected: format.word() }),
+    /// Where a database lies: the file that was named, or one that its bytes are put into.
+    fn place(&self, mut begun: Begun) -> Result<database::Place, OpenErrorKind> {
+        if let Some(format) = self.options.format.filter(|format| *format != Format::Sqlite) {
+            return Err(OpenErrorKind::WrongFormat { expected: format.word() });
+        }
+        match self.path.filter(|path| !begun.unpacked && path.is_file()) {
+            Some(path) => Ok(database::Place::Named(path.to_owned())),
+            None => database::Place::of_stream(&mut begun).map_err(|error| OpenErrorKind::Unstored { reason: error.to_string() }),
         }
     }
 
-    fn text(&self, begun: Begun, read: Arc<AtomicU64>) -> Result<(&'static str, Box<dyn ReadRows + Send>), OpenErrorKind> {
+    fn database(&self, place: &database::Place, read: &AtomicU64) -> Result<Rows, OpenErrorKind> {
+        let size = match place {
+            database::Place::Named(path) => std::fs::metadata(path).map_or(0, |data| data.len()),
+            database::Place::Temporary(_) => read.load(Ordering::Relaxed),
+        };
+        let reader = sqlite::open(place.path(), size, &Vocabulary::new(&self.options.map))?;
+        Ok((Format::Sqlite.word(), Box::new(reader)))
+    }
+
+    fn text(&self, begun: Begun, read: Arc<AtomicU64>) -> Result<Rows, OpenErrorKind> {
         if let Some((found, way_out)) = foreign(&begun.head) {
             return Err(OpenErrorKind::Foreign { found, way_out });
         }
@@ -182,12 +197,12 @@ impl Opening<'_> {
         }
     }
 
-    fn csv(&self, window: Window, read: Arc<AtomicU64>) -> Result<(&'static str, Box<dyn ReadRows + Send>), OpenErrorKind> {
+    fn csv(&self, window: Window, read: Arc<AtomicU64>) -> Result<Rows, OpenErrorKind> {
         let reader = CsvReader::open(window, read, &Vocabulary::new(&self.options.map))?;
         Ok((Format::Csv.word(), Box::new(reader)))
     }
 
-    fn json(&self, window: Window, read: Arc<AtomicU64>) -> Result<(&'static str, Box<dyn ReadRows + Send>), OpenErrorKind> {
+    fn json(&self, window: Window, read: Arc<AtomicU64>) -> Result<Rows, OpenErrorKind> {
         let lines = (self.options.format == Some(Format::Ndjson)).then_some(true);
         let mut reader = JsonReader::open(window, read, Vocabulary::new(&self.options.map), lines)?;
         let format = if lines.is_some() { Format::Ndjson.word() } else { reader.format() };
@@ -202,6 +217,9 @@ impl Opening<'_> {
             None => marked.filter(|encoding| *encoding != encoding_rs::UTF_8),
         };
         match encoding {
+            Some(encoding) if marked.is_none() && encoding != encoding_rs::UTF_8 && is_surely_utf8(&begun.head) => {
+                Err(OpenErrorKind::IsUtf8 { named: encoding.name() })
+            }
             Some(encoding) if marked.unwrap_or(encoding) != encoding_rs::UTF_8 => {
                 Ok(Begun { unpacked: begun.unpacked, ..Begun::new(Box::new(Decoded::new(Box::new(begun), encoding))) })
             }
@@ -212,8 +230,15 @@ impl Opening<'_> {
 
 fn encoding_named(name: &str) -> Result<&'static Encoding, OpenErrorKind> {
     let unknown = || OpenErrorKind::UnknownEncoding { name: name.to_owned() };
-    Encoding::for_label(name.trim().as_bytes()).filter(|encoding| *encoding != encoding_rs::REPLACEMENT).ok_or_else(unknown)
+    let label = name.trim().to_ascii_lowercase();
+    let page = label.strip_prefix("cp").or_else(|| label.strip_prefix("windows-")).unwrap_or("");
+    let label = CODE_PAGES.iter().find(|(number, _)| *number == page).map_or(label.as_str(), |(_, label)| label);
+    Encoding::for_label(label.as_bytes()).filter(|encoding| *encoding != encoding_rs::REPLACEMENT).ok_or_else(unknown)
 }
+
+/// What Windows and Python call encodings by.
+const CODE_PAGES: [(&str, &str); 6] =
+    [("932", "shift_jis"), ("936", "gbk"), ("949", "euc-kr"), ("950", "big5"), ("54936", "gb18030"), ("65001", "utf-8")];
 
 /// A log without rows.
 struct NoRows;
@@ -319,8 +344,6 @@ impl Compression {
     }
 }
 
-const SQLITE: &[u8] = b"SQLite format 3\0";
-
 type Foreign = (&'static str, &'static str);
 
 const HTML: Foreign = ("a web page or XML", "save the export or the API's answer itself");
@@ -382,6 +405,17 @@ fn is_utf8(head: &[u8]) -> bool {
         broken += usize::from(!chunk.invalid().is_empty());
     }
     !zeros && !cut(header) && (broken < 8 || broken <= whole)
+}
+
+/// Whether the first bytes can hardly be anything else: characters of three bytes are no chance.
+fn is_surely_utf8(head: &[u8]) -> bool {
+    let end = match std::str::from_utf8(head) {
+        Ok(_) => head.len(),
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        Err(_) => return false,
+    };
+    let text = std::str::from_utf8(&head[..end]).unwrap_or_default();
+    text.chars().filter(|c| c.len_utf8() > 2).nth(1).is_some()
 }
 
 #[cfg(test)]

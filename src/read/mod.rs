@@ -6,6 +6,7 @@
 pub mod ahead;
 pub mod cells;
 pub mod config;
+pub mod database;
 pub mod error;
 pub mod input;
 pub mod time;

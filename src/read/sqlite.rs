@@ -8,11 +8,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags};
 
 use crate::log::Field;
 use crate::read::cells::{CellReader, write_end, write_text};
+use crate::read::database;
 use crate::read::error::OpenErrorKind;
 use crate::read::vocabulary::Vocabulary;
 use crate::read::window::Window;
@@ -33,9 +34,9 @@ struct Pages {
     is_over: bool,
 }
 
-/// Opens a database with a table `logs`.
-pub(super) fn open(path: &Path, vocabulary: &Vocabulary) -> Result<CellReader, OpenErrorKind> {
-    let database = connect(path)?;
+/// Opens a database with a table `logs`, of so many bytes as it was given.
+pub(super) fn open(path: &Path, size: u64, vocabulary: &Vocabulary) -> Result<CellReader, OpenErrorKind> {
+    let database = database::open(path).map_err(unreadable)?;
     let names = columns(&database)?;
     if names.is_empty() {
         return Err(OpenErrorKind::NoTable { tables: tables(&database)? });
@@ -47,7 +48,6 @@ pub(super) fn open(path: &Path, vocabulary: &Vocabulary) -> Result<CellReader, O
     database.prepare_cached(&query).map_err(unreadable)?;
     let max_id = database.query_row("SELECT max(rowid) FROM \"logs\"", [], |row| row.get::<_, Option<i64>>(0));
     let max_id = max_id.ok().flatten().unwrap_or(0);
-    let size = std::fs::metadata(path).map_or(0, |data| data.len());
     let last_id = Arc::new(AtomicI64::new(i64::MIN));
     let read = {
         let last_id = Arc::clone(&last_id);
@@ -96,7 +96,7 @@ impl Read for Pages {
         let count = (&self.text[self.given..]).read(buffer)?;
         self.given += count;
         match self.failure.take_if(|_| count == 0) {
-            Some(error) => Err(Error::other(error.to_string())),
+            Some(error) => Err(Error::other(database::reason(&error))),
             None => Ok(count),
         }
     }
@@ -137,21 +137,6 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Opens a file for reading. One that nobody writes is opened as unchangeable, so that its folder may be read-only too.
-fn connect(path: &Path) -> Result<Connection, OpenErrorKind> {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let live = std::fs::metadata(&log).is_ok_and(|data| data.len() > 0);
-    let uri = format!("file:{}?{}", encoded(path), if live { "mode=ro" } else { "immutable=1" });
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(uri, flags).map_err(unreadable)
-}
-
-/// A path inside of a URI. Only what ends the path or begins an escape there is written as one.
-fn encoded(path: &Path) -> String {
-    path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
-}
-
 fn columns(database: &Connection) -> Result<Vec<String>, OpenErrorKind> {
     texts(database, "SELECT name FROM pragma_table_info('logs')")
 }
@@ -167,7 +152,7 @@ fn texts(database: &Connection, query: &str) -> Result<Vec<String>, OpenErrorKin
 }
 
 fn unreadable(error: rusqlite::Error) -> OpenErrorKind {
-    OpenErrorKind::Unreadable { reason: error.to_string() }
+    OpenErrorKind::Unreadable { reason: database::reason(&error) }
 }
 
 #[cfg(test)]

@@ -17,7 +17,10 @@ impl TimeReader {
     /// Unix seconds, or none if the text is no time.
     pub fn parse(&self, text: &str) -> Option<i64> {
         let text = text.trim();
-        unix(text).or_else(|| self.civil(text))
+        match whole_date(text) {
+            Some(date) => self.moment(date, Time::midnight(), ""),
+            None => unix(text).or_else(|| self.civil(text)),
+        }
     }
 
     /// The day of a time, as `2026-08-08`.
@@ -32,14 +35,25 @@ impl TimeReader {
         let (date, rest) = date(text)?;
         let rest = rest.strip_prefix(['T', 't']).unwrap_or(rest).trim_start();
         let (time, rest) = if rest.is_empty() { (Time::midnight(), "") } else { time(rest)? };
+        self.moment(date, time, rest.trim())
+    }
+
+    fn moment(&self, date: Date, time: Time, zone: &str) -> Option<i64> {
         let moment = DateTime::from_parts(date, time);
-        let zone = match rest.trim() {
+        let zone = match zone {
             "" => self.zone.clone(),
             "Z" | "z" | "UTC" | "GMT" => TimeZone::UTC,
             offset => TimeZone::fixed(read_offset(offset)?),
         };
         Some(moment.to_zoned(zone).ok()?.timestamp().as_second())
     }
+}
+
+/// `20260808`: as unix seconds it would be of a year when no gateway was.
+fn whole_date(text: &str) -> Option<Date> {
+    let is_date = text.len() == 8 && text.starts_with("20") && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number: i64 = is_date.then(|| text.parse().ok())??;
+    Date::new(i16::try_from(number / 10_000).ok()?, narrow(number / 100 % 100)?, narrow(number % 100)?).ok()
 }
 
 /// Whole or broken unix seconds; 12 digits and more are milliseconds, 15 and more microseconds, 18 and more nanoseconds.
@@ -79,6 +93,11 @@ fn time(text: &str) -> Option<(Time, &str)> {
     };
     let rest = rest.strip_prefix(['.', ',']).map_or(rest, |fraction| fraction.trim_start_matches(|c: char| c.is_ascii_digit()));
     Some((Time::new(narrow(hour)?, narrow(minute)?, narrow(second)?, 0).ok()?, rest))
+}
+
+/// A zone by its name, or by what it is ahead of UTC: `Asia/Shanghai`, `+08:00`.
+pub fn zone(text: &str) -> Option<TimeZone> {
+    read_offset(text).map(TimeZone::fixed).or_else(|| TimeZone::get(text).ok())
 }
 
 /// `+08:00`, `-0530`, `+08`, also as `+0800 CST`.
@@ -142,7 +161,19 @@ mod tests {
         check("Asia/Shanghai", "2026-08-08 13:20:03", Some(1_786_166_403));
         check("Asia/Shanghai", "2026/8/8 13:20", Some(1_786_166_400));
         check("UTC", "2026-08-08", Some(1_786_147_200));
+        check("UTC", "20260808", Some(1_786_147_200));
+        check("Asia/Shanghai", "20260808", Some(1_786_118_400));
+        check("UTC", "20261308", Some(20_261_308));
         check("Asia/Shanghai", "2026-08-08T08:00:00", Some(1_786_147_200));
+    }
+
+    #[test]
+    fn a_zone_is_a_name_or_an_offset() {
+        let read = |text| TimeReader::new(zone(text).unwrap()).parse("2026-08-08 13:20:03");
+        for text in ["Asia/Shanghai", "+08:00", "+08", "+0800"] {
+            assert_eq!(read(text), Some(1_786_166_403), "{text}");
+        }
+        assert!(zone("+8:99").is_none() && zone("Mars").is_none());
     }
 
     #[test]

@@ -297,9 +297,19 @@ impl Vocabulary {
         }
         let known: Fields = names.iter().filter_map(|name| self.field(name)).map(|(field, _)| field).collect();
         match missing(known) {
-            None => Ok(()),
+            None => self.check_twins(names),
             Some(_) if is_config(names) => Err(OpenErrorKind::Config),
             Some(missing) => Err(OpenErrorKind::NotALog { columns: names.to_vec(), missing }),
+        }
+    }
+
+    /// Of two columns of one name nobody can say which one is meant.
+    fn check_twins(&self, names: &[String]) -> Result<(), OpenErrorKind> {
+        let read = self.columns(names);
+        let twin = |at: usize| names.iter().skip(at + 1).any(|name| normal(name) == normal(&names[at]));
+        match read.into_iter().find(|(_, at)| twin(*at)) {
+            Some((_, at)) => Err(OpenErrorKind::SameColumn { column: names[at].clone() }),
+            None => Ok(()),
         }
     }
 }

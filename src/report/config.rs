@@ -1,13 +1,14 @@
 //! A config as quota's own TOML or JSON. What is written reads back as the same config, numbers with the same digits.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 
 use crate::config::{
-    ChannelPrice, ChannelPrices, Config, EffectiveCompletion, GroupRules, ListedPrice, Map, MapName, ModelPrices, Number, Provider,
+    Channel, ChannelPrice, Config, EffectiveCompletion, GroupRules, ListedPrice, Map, MapName, ModelPrices, Number, Provider,
     Rates, Tariff, User,
 };
 use crate::exact::Ratio;
+use crate::float::expr::Expression;
 
 /// A value to be written.
 #[derive(Clone)]
@@ -50,7 +51,6 @@ pub fn omitted(config: &Config) -> Vec<String> {
     };
     let tariffs = config.compiled_in.values().flat_map(|compiled_in| compiled_in.tariffs.values());
     let parts = [
-        ("channels", config.channels.len()),
         ("models as the gateway displays their prices", config.displayed.len()),
         ("compiled-in prices that are more than ratios", tariffs.filter(|tariff| has_more(tariff)).count()),
         ("charges of tasks", config.task_charges.len()),
@@ -65,7 +65,7 @@ fn table(config: &Config) -> Table {
         match config.map(map) {
             Map::Default => {}
             Map::Unknown => unknown.push(map.word().to_owned()),
-            Map::Given(numbers) => table.push((map.word().to_owned(), Value::Table(sorted(numbers, number)))),
+            Map::Given(numbers) => table.push((map.word().to_owned(), Value::Table(absolute(map, numbers, config)))),
         }
     }
     if config.group_group_unknown {
@@ -83,14 +83,17 @@ fn table(config: &Config) -> Table {
     if !config.price_list.is_empty() {
         table.push(("price_list".to_owned(), Value::Tables(config.price_list.iter().map(listed).collect())));
     }
-    push_or_unknown(&mut table, "group", &config.groups, &config.unknown_groups, group);
+    push_or_unknown(&mut table, "group", &groups(config), &config.unknown_groups, Table::clone);
     push_or_unknown(&mut table, "user", &config.users, &config.unknown_users, user);
-    push(&mut table, "channel", &config.channel_prices, channel);
+    push(&mut table, "channel", &channels(config), |channel| Value::Table(channel.clone()));
     compiled_in(&mut table, config);
     push(&mut table, "settings", &config.settings, |text| Value::Text(text.clone()));
     periods(&mut table, config);
     if config.has_negative() {
         table.insert(0, ("allow_negative".to_owned(), Value::Bool(true)));
+    }
+    if config.expressions.values().any(|text| Expression::parse(text).is_err()) {
+        table.insert(0, ("allow_unreadable".to_owned(), Value::Bool(true)));
     }
     table
 }
@@ -177,8 +180,31 @@ fn sorted<T>(map: &HashMap<String, T>, value: impl Fn(&T) -> Value) -> Table {
     table
 }
 
+/// A map without the ratios that stand beside the currency that they are relative to.
+fn absolute(map: MapName, numbers: &HashMap<String, Number>, config: &Config) -> Table {
+    let is_relative = |name: &str| map == MapName::GroupRatio && config.relative_groups.contains_key(name);
+    sorted(numbers, number).into_iter().filter(|(name, _)| !is_relative(name)).collect()
+}
+
 fn number(number: &Number) -> Value {
-    Value::Number(number.ratio.to_string())
+    Value::Number(digits(number.ratio, number.origin.decimals.into()))
+}
+
+/// So many zeros at the end of a number say nothing that an exponent does not say.
+const MOST_ZEROS: i16 = 20;
+
+/// The digits with so many decimals as were written at least.
+fn digits(ratio: Ratio, decimals: usize) -> String {
+    if ratio.exponent() > MOST_ZEROS {
+        return format!("{}e{}", ratio.mantissa(), ratio.exponent());
+    }
+    let mut digits = ratio.to_string();
+    let written = digits.split_once('.').map(|(_, fraction)| fraction.len());
+    if decimals > written.unwrap_or(0) {
+        digits.push_str(if written.is_none() { "." } else { "" });
+        digits.extend(std::iter::repeat_n('0', decimals - written.unwrap_or(0)));
+    }
+    digits
 }
 
 fn effective(effective: &EffectiveCompletion) -> Value {
@@ -190,11 +216,35 @@ fn user(user: &User) -> Table {
     vec![group, ("accepts_unset".to_owned(), Value::Bool(user.accepts_unset))]
 }
 
-fn channel(prices: &ChannelPrices) -> Value {
-    let groups = prices.groups.iter().map(|groups| ("groups".to_owned(), Value::Texts(groups.clone())));
-    let mut table: Table = groups.collect();
-    push(&mut table, "model", &prices.models, channel_price);
-    Value::Table(table)
+/// What is said of channels: in the columns of the gateway, and in our own words over them.
+fn channels(config: &Config) -> HashMap<String, Table> {
+    let mut tables: HashMap<String, Table> =
+        config.channels.iter().map(|(name, channel)| (name.clone(), columns(channel))).collect();
+    for (name, prices) in &config.channel_prices {
+        let table = tables.entry(name.clone()).or_default();
+        table.extend(prices.groups.iter().map(|groups| ("groups".to_owned(), Value::Texts(groups.clone()))));
+        push(table, "model", &prices.models, channel_price);
+    }
+    tables
+}
+
+/// A channel as its gateway keeps it. Its prices are JSON, and stay so: they have tiers, images and times of the day.
+fn columns(channel: &Channel) -> Table {
+    let mapping = match channel.model_mapping.is_empty() {
+        true => String::new(),
+        false => serde_json::json!(channel.model_mapping.iter().collect::<BTreeMap<_, _>>()).to_string(),
+    };
+    let texts = [
+        ("name", &channel.name),
+        ("group", &channel.groups.join(",")),
+        ("model_prefix", &channel.model_prefix),
+        ("model_mapping", &mapping),
+        ("model_configs", &channel.model_configs),
+        ("config", &channel.settings),
+    ];
+    let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
+    let kind = ("type".to_owned(), Value::Number(channel.kind.to_string()));
+    std::iter::once(kind).chain(texts.map(|(name, text)| (name.to_owned(), Value::Text(text.clone())))).collect()
 }
 
 fn channel_price(price: &ChannelPrice) -> Value {
@@ -231,6 +281,19 @@ fn listed(price: &ListedPrice) -> Table {
     ];
     push(&mut table, "extra_ratios", &price.extra_ratios, number);
     table
+}
+
+/// What is said of groups beside their plain ratios.
+fn groups(config: &Config) -> HashMap<String, Table> {
+    let mut tables: HashMap<String, Table> = HashMap::new();
+    for (name, relative) in &config.relative_groups {
+        let currency = Value::Text(relative.currency.clone());
+        tables.insert(name.clone(), vec![("ratio".to_owned(), number(&relative.number)), ("ratio_in".to_owned(), currency)]);
+    }
+    for (name, rules) in &config.groups {
+        tables.entry(name.clone()).or_default().extend(group(rules));
+    }
+    tables
 }
 
 fn group(rules: &GroupRules) -> Table {
@@ -378,11 +441,42 @@ mod tests {
             "users.json",
             r#"{"success":true,"data":{"items":[{"id":7,"username":"erin","role":1,"group":"vip","setting":"{\"accept_unset_model_ratio_model\":true}"}]}}"#,
         );
+        check(
+            "channels.json",
+            r#"{"success":true,"data":[{"id":3,"uuid":"u-3","type":33,"name":"b \"q\"","models":"m","base_url":"","group":"default,vip",
+                "model_prefix":"pp/","model_mapping":"{\"a\":\"b\"}","config":"{\"tooling\":{\"pricing\":{\"web_search\":{\"usd_per_call\":0.02}}}}",
+                "model_configs":"{\"m\":{\"ratio\":1.5,\"tiers\":[{\"ratio\":2,\"input_token_threshold\":400}]}}"},
+                {"id":4,"type":1,"name":"","models":"","base_url":"","group":""}]}"#,
+        );
+        check(
+            "options.json",
+            r#"[{"key":"billing_setting.billing_mode","value":"{\"a\":\"tiered_expr\"}"},
+            {"key":"billing_setting.billing_expr","value":"{\"a\":\"tier(\"}"},{"key":"ModelRatio","value":"{\"n\":-1}"}]"#,
+        );
+    }
+
+    #[test]
+    fn what_a_channel_is_said_to_cost_stands_beside_what_its_gateway_says() {
+        check(
+            "both.toml",
+            "[channel.7]\ntype = 1\ngroup = \"vip\"\ngroups = [\"default\"]\n[channel.7.model.m]\nratio = 2\n[channel.\"*\"]\ngroups = []\n",
+        );
     }
 
     #[test]
     fn numbers_keep_their_digits() {
-        let config = read("x.toml", b"[group_ratio]\na = 0.06666667\nb = 1.2345678901234567\nc = 1e-7").unwrap().config;
-        assert_eq!(toml(&config, &[]), "\n[group_ratio]\na = 0.06666667\nb = 1.2345678901234567\nc = 0.0000001\n".trim_start());
+        for (written, shown) in [
+            ("0.06666667", "0.06666667"),
+            ("1.2345678901234567", "1.2345678901234567"),
+            ("1e-7", "0.0000001"),
+            ("3.00", "3.00"),
+            ("0.10", "0.10"),
+            ("10", "10"),
+            ("1e308", "1e308"),
+            ("1.50e1", "15"),
+        ] {
+            let config = read("x.toml", format!("[group_ratio]\na = {written}").as_bytes()).unwrap().config;
+            assert_eq!(toml(&config, &[]), format!("[group_ratio]\na = {shown}\n"));
+        }
     }
 }

@@ -3,6 +3,8 @@
 //! Prices are those in force: what 1 million tokens, or a call, cost in group ratio 1, with the built-in maps where a config
 //! gives none and with the ratios that the gateway locks. So a ratio and a price that say the same are no difference.
 
+mod channels;
+
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -52,6 +54,7 @@ pub enum Kind {
     Model,
     Tool,
     Group,
+    Channel,
     Setting,
 }
 
@@ -61,6 +64,7 @@ impl Kind {
             Kind::Model => "model",
             Kind::Tool => "tool",
             Kind::Group => "group",
+            Kind::Channel => "channel",
             Kind::Setting => "setting",
         }
     }
@@ -163,12 +167,17 @@ fn of_name((kind, name): &(Kind, String), old: Option<&Parts>, new: Option<&Part
         _ => None,
     };
     let (old, new) = (old.unwrap_or(&empty), new.unwrap_or(&empty));
-    let input = percent(old.get("input"), new.get("input"));
+    let (old_input, new_input) = (old.get("input"), new.get("input"));
+    let input = percent(old_input, new_input);
+    let follows = |percent: &Option<Exact>| match whole {
+        Some(_) => old_input.or(new_input).is_some(),
+        None => old_input != new_input && *percent == input,
+    };
     let parts: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     let differences = parts.into_iter().filter_map(|part| {
         let (old, new) = (old.get(part), new.get(part));
         let percent = percent(old, new);
-        if old == new || is_said(*kind, part, whole.is_some() || percent == input) {
+        if old == new || is_said(*kind, part, follows(&percent)) {
             return None;
         }
         let unit = old.or(new).and_then(|figure| if let Figure::Number(_, unit) = figure { Some(*unit) } else { None });
@@ -231,6 +240,7 @@ fn figures(config: &Config) -> Figures {
         figures.insert((Kind::Tool, name), Parts::from([("price".to_owned(), price)]));
     }
     groups(config, &mut figures);
+    channels::put(config, &mut figures);
     settings(config, &mut figures);
     figures
 }
@@ -537,6 +547,48 @@ mod tests {
         let diff = Diff::of(&by_token, &by_call);
         assert!(!diff.is_empty() && diff.differences.iter().all(|difference| difference.change == Change::Changed));
         assert_eq!(diff.sentence(), "1 changed.");
+    }
+
+    /// What a text says differently from another one.
+    #[track_caller]
+    fn check_texts(old: &str, new: &str, expected: &[&str]) {
+        let [old, new] = [old, new].map(|text| crate::read::config::read("x", text.as_bytes()).unwrap().config);
+        check_configs(&old, &new, expected);
+    }
+
+    #[test]
+    fn what_a_channel_charges_has_lines_of_its_own() {
+        let own = |ratio: &str, cached: &str| {
+            format!("[channel.1.model.m]\nratio = {ratio}\ncompletion_ratio = 4\ncached_input_ratio = {cached}")
+        };
+        check_texts(
+            &own("1", "0.5"),
+            &own("3", "1.5"),
+            &[
+                "dearer model m, channel 1 input, points per token 1 3 +200 %",
+                "dearer model m, channel 1 output, points per token 4 12 +200 %",
+            ],
+        );
+        check_texts(&own("1", "0"), &own("1", "0.1"), &["dearer model m, channel 1 cached, points per token 0 0.1"]);
+        let gateway = |group: &str, configs: &str| {
+            let configs = serde_json::Value::from(configs);
+            format!(
+                r#"{{"success":true,"data":[{{"id":7,"uuid":"u-7","name":"one","type":1,"models":"m","base_url":"","group":"{group}","model_configs":{configs}}}]}}"#
+            )
+        };
+        check_texts(
+            &gateway("vip", r#"{"m":{"ratio":1,"tiers":[{"ratio":2,"input_token_threshold":400}]},"gone":{"ratio":5}}"#),
+            &gateway(
+                "vip,cc",
+                r#"{"m":{"ratio":1,"tiers":[{"ratio":4,"input_token_threshold":400}]},"pic":{"image":{"price_per_image_usd":0.04}}}"#,
+            ),
+            &[
+                "dearer model m, channel one input from 400 tokens on, points per token 2 4 +100 %",
+                "changed channel one groups  cc",
+                "added model pic, channel one price of an image, USD per image  0.04",
+                "removed model gone, channel one input, points per token 5",
+            ],
+        );
     }
 
     #[test]

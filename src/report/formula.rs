@@ -406,7 +406,7 @@ fn of_product(terms: &Terms, product: Product, charge: &Charge) -> Vec<Step> {
 
 /// An image's price and its tokens are rounded up apart.
 fn with_image_tokens(terms: &Terms, one: Step, images: Part, charge: &Charge) -> Vec<Step> {
-    let used = [Class::TextInput, Class::ImageInput, Class::Output].into_iter().filter(|class| terms.usage[*class] != 0);
+    let used = Class::OF_IMAGES.into_iter().filter(|class| terms.usage[*class] != 0);
     let half = Ratio::new(5, -1);
     let sum = Part::sum(used.map(|class| Part::of(terms.usage[class]).times(terms.rates[class]).times(half)));
     let tokens = if terms.group_ratio.is_zero() { sum } else { sum.times(terms.group_ratio) };

@@ -15,12 +15,12 @@ const SHOWN: usize = 10;
 pub struct GitHub;
 
 /// A value of a command: nothing in it ends the line.
-fn data(text: &str) -> String {
+pub(super) fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// A property of a command: nothing in it ends the property either.
-fn property(text: &str) -> String {
+pub(super) fn property(text: &str) -> String {
     data(&printable(text)).replace(':', "%3A").replace(',', "%2C")
 }
 

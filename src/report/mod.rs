@@ -4,6 +4,7 @@
 //! number itself.
 
 pub mod calc;
+pub mod check;
 pub mod compare;
 pub mod config;
 pub mod csv;

@@ -198,3 +198,21 @@ fn merged_parts_are_held_against_a_baseline() {
     job.add("b", Charge::Odd(9));
     check(&merge(&job), 1, &["new since the baseline: cause unexplained of `b` in `vip`, 1 row"]);
 }
+
+/// A request that is charged once more is new, though the same is said of it.
+#[test]
+fn a_further_duplicate_of_a_known_request_is_new() {
+    let row = "1790000000,req-1,m,vip,1000,0,1000,1.25,4,0.8\n";
+    let job = Job::new(&[]);
+    let again = |times: usize| {
+        let rows: String = (0..times).map(|second| row.replace("1790000000", &(1_790_000_000 + second).to_string())).collect();
+        job.file("logs.csv", &(HEADER.to_owned() + &rows))
+    };
+    let audit = |times: usize, flags: &[&str]| quota(&[&["audit", again(times).to_str().unwrap()], flags].concat());
+    let baseline = job.folder.path().join("baseline.json");
+    let baseline = baseline.to_str().unwrap();
+    assert_eq!(audit(2, &["--format", "json", "-o", baseline]).code, 1);
+    check(&audit(2, &["--baseline", baseline]), 0, &[]);
+    let told = "new since the baseline: duplicate-charge: request `req-1` of nobody named, model `m`: 1000 points again, 2 more";
+    check(&audit(4, &["--baseline", baseline]), 1, &[told]);
+}

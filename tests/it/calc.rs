@@ -1,5 +1,7 @@
 //! `quota calc`: one request, priced by what was typed, a config and the rules of its gateway.
 
+use std::process::Command;
+
 use serde_json::Value;
 
 use crate::run::{Done, fixture, quota};
@@ -125,4 +127,57 @@ fn audio_without_a_price_is_text() {
     let (_folder, config) = config("[model.m]\ninput = 2.5\noutput = 10\naudio_input = 40\naudio_output = 80\n");
     // 1000 · 1.25 + 30 · 20 + 10 · 40
     check(&["--config", &config, "--model", "m", "--input", "1000", "--audio-input", "30", "--audio-output", "10"], 2250);
+}
+
+#[track_caller]
+fn check_refused(flags: &[&str], told: [&str; 2]) {
+    let done = calc(flags);
+    assert_eq!((done.code, done.out.as_str()), (2, ""), "{flags:?}");
+    assert!(told.into_iter().all(|flag| done.err.contains(flag)), "{}", done.err);
+}
+
+#[test]
+fn what_lies_within_the_prompt_is_no_more_than_it() {
+    check_refused(&["--model", "gpt-4o", "--prompt", "100", "--cached", "200"], ["`--prompt`", "`--cached`"]);
+    check_refused(
+        &["--model", "gpt-4o", "--prompt", "100", "--cached", "60", "--cache-write", "60"],
+        ["`--cached`", "`--cache-write`"],
+    );
+    check(&["--model", "gpt-4o", "--prompt", "100", "--cached", "100"], 63);
+}
+
+/// The command line refuses these by itself, and prints why.
+#[test]
+fn prices_that_contradict_each_other_are_refused() {
+    for [one, other] in [
+        ["--model-price", "--model-ratio"],
+        ["--model-price", "--input-price"],
+        ["--input-price", "--model-ratio"],
+        ["--completion-ratio", "--output-price"],
+        ["--expr", "--model-ratio"],
+        ["--expr", "--cache-ratio"],
+        ["--expr", "--output-price"],
+    ] {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_quota")).args(["calc", "--input", "10", one, "1", other, "2"]).output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{one} {other}");
+        assert!(err.contains(one) && err.contains(other), "{err}");
+    }
+    check(&["--input-price", "2", "--completion-ratio", "4", "--input", "1000", "--output", "10"], 1040);
+}
+
+#[test]
+fn an_expression_without_a_number_has_no_price() {
+    for expression in ["p/0", "0/0", "(0-p)/0"] {
+        check_unpriced(&["--expr", expression, "--prompt", "1000"], "the expression comes to no finite number");
+    }
+    check_unpriced(&["--expr", "param(\"x\") ? p : c", "--prompt", "1000"], "request-dependent-expression");
+}
+
+#[test]
+fn a_name_that_is_typed_twice_makes_one_column() {
+    let done = calc(&["--model", "gpt-4o", "--model", "gpt-4o", "--group", "vip", "--group", "vip", "--input", "10"]);
+    let document: Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!(document["charges"].as_array().unwrap().len(), 1);
 }

@@ -50,6 +50,17 @@ fn sums(audit: &Audit) -> String {
 }
 
 #[test]
+fn a_config_without_prices_blames_no_row() {
+    for (log, config) in [("new-api", "users.json"), ("one-hub", "options.json"), ("one-hub", "user_groups.json")] {
+        let [log, config] = [format!("logs/{log}/logs.csv"), format!("logs/{log}/{config}")].map(|name| fixture(&name));
+        let found = audit(&log, &["--config", config.to_str().unwrap()]);
+        found.keeps_the_law();
+        assert_eq!((found.total("overcharged"), found.total("undercharged")), (0, 0), "{}", config.display());
+        assert!(found.total("matched") > found.total("unrated"), "{}", config.display());
+    }
+}
+
+#[test]
 fn every_row_is_what_its_verdict_says_in_every_form() {
     let folder = tempfile::tempdir().unwrap();
     let log = log();

@@ -1,10 +1,12 @@
 //! A gateway's SQLite file carries the prices of its own rows.
 
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::forms::gzipped;
 use crate::run::{Done, quota};
 
 /// A database with one charge that its own ratios give and the built-in prices do not.
@@ -45,4 +47,46 @@ fn only_options_and_price_lists_are_a_config() {
     assert_eq!(basis(users), "logged");
     assert_eq!(basis("CREATE TABLE songs (title text);"), "logged");
     assert_eq!(basis(&format!("{users} CREATE TABLE options (key text, value text);")), "config");
+}
+
+/// Audits as a process of its own, with a folder for temporary files that must be empty in the end.
+fn audit_apart(argument: &str, input: Stdio) -> (Option<i32>, Value, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quota"));
+    command.args(["audit", argument, "--format", "json"]).env("TMPDIR", folder.path()).env_remove("QUOTA_CONFIG").stdin(input);
+    let output = command.output().unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    let report = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    (output.status.code(), report, String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_database_may_be_compressed_or_piped() {
+    let (folder, path) = database("CREATE TABLE options (key text, value text);");
+    let bytes = std::fs::read(&path).unwrap();
+    let packed = folder.path().join("x.gz").to_str().unwrap().to_owned();
+    std::fs::write(&packed, gzipped(&bytes)).unwrap();
+    let (code, plain, _) = audit_apart(path.to_str().unwrap(), Stdio::null());
+    assert_eq!((code, plain["config"]["basis"].as_str()), (Some(1), Some("config")));
+    let piped = std::fs::File::open(&path).unwrap().into();
+    for (name, size, input) in [(packed.as_str(), gzipped(&bytes).len(), Stdio::null()), ("-", bytes.len(), piped)] {
+        let (code, mut report, err) = audit_apart(name, input);
+        assert_eq!(code, Some(1), "{err}");
+        assert_eq!(report["inputs"][0]["bytes"], size);
+        assert_eq!(report["config"]["sources"][0]["name"], name);
+        report["inputs"] = plain["inputs"].clone();
+        report["config"]["sources"][0]["name"] = plain["config"]["sources"][0]["name"].clone();
+        report["findings"][0]["input"] = plain["findings"][0]["input"].clone();
+        assert_eq!(report, plain);
+    }
+}
+
+#[test]
+fn a_compressed_database_that_breaks_off_is_an_error() {
+    let (folder, path) = database("");
+    let packed = gzipped(&std::fs::read(&path).unwrap());
+    let broken = folder.path().join("x.gz");
+    std::fs::write(&broken, &packed[..packed.len() - 20]).unwrap();
+    let (code, _, err) = audit_apart(broken.to_str().unwrap(), Stdio::null());
+    assert!(code == Some(2) && err.contains("x.gz: a database that cannot be put into a temporary file: "), "{err}");
 }

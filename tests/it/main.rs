@@ -24,7 +24,9 @@ mod infer_printed;
 mod laws;
 mod merge;
 mod named;
+mod order;
 mod pipes;
+mod plain;
 mod planted;
 #[cfg(unix)]
 mod recipes;

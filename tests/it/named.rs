@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::run::{audit, quota, verdict};
+use crate::run::{Audit, audit, quota, verdict};
 
 /// A row of new-api of 2026: what its `other` says, prompt, completion and content; what is charged; the cause.
 struct Wrong {
@@ -43,6 +43,13 @@ fn rows() -> Vec<Wrong> {
     vec![
         // 500 · (1.5 · 0.3) is 224.99… in float64.
         wrong(today(json!({"model_ratio": 1.5, "completion_ratio": 5, "group_ratio": 0.3})), (100, 20), 224, "pre-consumed-kept"),
+        // An estimate of 500 tokens would be cut to 0, but that of the prompt is 13: 43,590 · 0.0003.
+        wrong(today(json!({"model_ratio": 0.0003, "completion_ratio": 3})), (43_590, 600), 0, "zero-charge"),
+        // 9 · 0.0715 is 0.6435: cut to 0, it would become the minimum of 1.
+        wrong(today(json!({"model_ratio": 0.0715, "completion_ratio": 4})), (5, 1), 0, "zero-charge"),
+        // Without the minimum, 11 tokens at -2 would give 22 points.
+        wrong(today(json!({"model_ratio": -2})), (10, 1), 0, "zero-charge"),
+        wrong(today(json!({"model_ratio": -2})), (10, 1), -22, "minimum-charge"),
         // Without output, and nothing cached: 100 · 2.5 USD per 1M.
         wrong(by_expression(WITH_CACHED, 40), (100, 10), 125, "pre-consumed-kept"),
         // 1,000 + 100 · 4 points, and 2 calls at 10 USD per 1,000.
@@ -122,8 +129,9 @@ fn rows() -> Vec<Wrong> {
             47_499,
             "multiplier-differs",
         ),
-        // (100 - 300 + 300 · 0.1 + 10) · 0.5 is below 0: one point is right, and without the minimum it is nothing.
-        wrong(json!({"cache_tokens": 300, "cache_ratio": 0.1, "model_ratio": 0.5}), (100, 10), 0, "minimum-charge"),
+        // (100 - 300 + 300 · 0.1 + 10) · 0.5 is -80: one point is right, and nothing is no such sum.
+        wrong(json!({"cache_tokens": 300, "cache_ratio": 0.1, "model_ratio": 0.5}), (100, 10), -80, "minimum-charge"),
+        wrong(json!({"cache_tokens": 300, "cache_ratio": 0.1, "model_ratio": 0.5}), (100, 10), 0, "zero-charge"),
     ]
 }
 
@@ -289,6 +297,11 @@ fn corners_of_one_hub() {
     let ratios = |input: i64, output: i64| json!({"input_ratio": input, "output_ratio": output, "group_ratio": 1});
     let mut cached = ratios(10, 10);
     (cached["cached_tokens"], cached["cached_tokens_ratio"]) = (json!(5), json!(0.3));
+    let quarter = || {
+        let mut quarter = ratios(1, 2);
+        (quarter["cached_tokens"], quarter["cached_tokens_ratio"]) = (json!(10), json!(0.25));
+        quarter
+    };
     let mut called = ratios(25, 0);
     let mut halved = ratios(1, 1);
     halved["input_ratio"] = json!(0.5);
@@ -297,6 +310,12 @@ fn corners_of_one_hub() {
         &[
             // 5 · (0.3 − 1) is cut to −3: (11 − 3) · 10 points are right, and (11 − 3.5) · 10 if nothing is cut.
             of_one_hub((11, 0), cached, 75, "rounding"),
+            // Cached tokens left in: 20 + 10 + trunc(10 · (0.25 − 1)), or 20 + trunc(10 · 0.25), in place of 20 + trunc(10 · (0.25 − 1)).
+            of_one_hub((20, 0), quarter(), 23, "cache-double-counted"),
+            of_one_hub((20, 0), quarter(), 22, "cache-double-counted"),
+            // 10 + trunc(10 · (0.25 − 1)) for what was cached, and 6 · 2, in place of 13 + 12.
+            of_one_hub((20, 6), quarter(), 15, "input-omitted"),
+            of_one_hub((20, 6), quarter(), 12, "input-omitted"),
             // 100 · 2 points and 500 of them in advance, in place of 200 + 1,000 · 4.
             of_one_hub((100, 1_000), ratios(2, 4), 700, "pre-consumed-kept"),
             // 1,000 · 0.5 + 117 points. A call would be 500, but nothing says that there were 3.
@@ -376,4 +395,165 @@ fn rows_may_agree_on_a_number_of_any_length() {
     };
     assert_eq!(told("m"), [("group-ratio-differs", 3)], "{report:#}");
     assert_eq!(told("n"), [("unexplained", 2)], "{report:#}");
+}
+
+/// A plain log: 5,000 uncached tokens at 0.0715 are 358 points, and with 3,174 · 4 for the output 1,265.
+#[test]
+fn uncached_tokens_are_a_prompt_like_any_other() {
+    let rows = [
+        ("5000,0,3174,0", "zero-charge"),
+        ("5000,0,3174,358", "output-omitted"),
+        // Without the input nothing is left.
+        ("101,73,0,0", "input-omitted"),
+        // Nothing but cached tokens: 400 · 0.3 · 0.0715 points.
+        ("0,400,0,0", "cache-free"),
+        ("0,400,5,0", "zero-charge"),
+    ];
+    let head =
+        "id,model,uncached_tokens,cached_tokens,completion_tokens,quota,model_ratio,completion_ratio,cache_ratio,group_ratio\n";
+    let lines = rows.iter().enumerate().map(|(id, (row, _))| format!("{id},m,{row},0.0715,4,0.3,1\n"));
+    told_of_plain(&(head.to_owned() + &lines.collect::<String>()), &rows.map(|(_, cause)| cause));
+}
+
+/// Neither cached tokens nor their rate: 1,000 tokens of input cost 0 to 1,000 points, 100 of output 400.
+#[test]
+fn what_is_not_known_of_the_cache_is_both_its_tokens_and_their_rate() {
+    let rows = [("1400", "matched"), ("1130", "unrated"), ("400", "unrated"), ("399", "unexplained"), ("1401", "unexplained")];
+    let head = "id,model,prompt_tokens,completion_tokens,model_ratio,completion_ratio,group_ratio,quota\n";
+    let lines = rows.iter().enumerate().map(|(id, (charged, _))| format!("{id},m,1000,100,1,4,1,{charged}\n"));
+    let audited = told_of_plain(&(head.to_owned() + &lines.collect::<String>()), &rows.map(|(_, cause)| cause));
+    for row in &audited.rows[1..3] {
+        assert_eq!((&row["reason"], &row["bounds"]), (&json!("tokens-missing"), &json!([400, 1400])));
+    }
+}
+
+/// Audits a plain log; `told` are the verdicts on its rows.
+#[track_caller]
+fn told_of_plain(csv: &str, told: &[&str]) -> Audit {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.csv");
+    std::fs::write(&log, csv).unwrap();
+    let audited = audit(&log, &["--basis", "logged"]);
+    assert_eq!(audited.rows.iter().map(verdict).collect::<Vec<_>>(), told, "{:#?}", audited.rows);
+    audited
+}
+
+/// What is told of rows of a model at ratio 1 and completion ratio 4, in a group at 1: causes with their rows and what they imply.
+#[track_caller]
+fn check_class(rows: &[(i64, i64, i64)], made: &[(&str, i64, Value)]) {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, config) = (folder.path().join("log.csv"), folder.path().join("config.toml"));
+    let rows: String = rows.iter().map(|(prompt, output, charged)| format!("m,a,{prompt},{output},{charged}\n")).collect();
+    std::fs::write(&log, format!("model,group,prompt_tokens,completion_tokens,quota\n{rows}")).unwrap();
+    std::fs::write(&config, "[model_ratio]\nm = 1\n[completion_ratio]\nm = 4\n[group_ratio]\na = 1\n").unwrap();
+    let done = quota(&["audit", log.to_str().unwrap(), "--config", config.to_str().unwrap(), "--format", "json"]);
+    let report: Value = serde_json::from_str(&done.out).unwrap();
+    let causes = report["causes"].as_array().unwrap().iter();
+    let told = causes.map(|cause| (cause["cause"].as_str().unwrap(), cause["rows"].as_i64().unwrap(), cause["implied"].clone()));
+    let mut told: Vec<_> = told.collect();
+    told.sort_by_key(|(cause, ..)| *cause);
+    assert_eq!(told, made, "{report:#}");
+}
+
+/// Prompt + 6.5 · output.
+const AT_ANOTHER_COMPLETION_RATIO: [(i64, i64, i64); 4] =
+    [(165_779, 1_766, 177_258), (1_199, 5_501, 36_956), (137_587, 240, 139_147), (840, 375, 3_278)];
+
+#[test]
+fn rows_that_the_cause_of_their_class_does_not_explain_may_agree_on_another() {
+    let completions = ("completion-ratio-differs", 4, json!({"completion_ratio": "6.5"}));
+    // The prompt alone.
+    let without_output = [(1_000, 200, 1_000), (17_293, 2_761, 17_293), (5_000, 77, 5_000), (61_940, 202, 61_940)];
+    check_class(
+        &[&AT_ANOTHER_COMPLETION_RATIO[..], &without_output[..]].concat(),
+        &[completions.clone(), ("output-omitted", 4, json!({}))],
+    );
+    // (Prompt + 4 · output) · 0.93
+    let in_another_group = [(10_007, 1_003, 13_038), (2_003, 507, 3_749), (40_011, 99, 37_579)];
+    check_class(
+        &[&in_another_group[..], &AT_ANOTHER_COMPLETION_RATIO[..]].concat(),
+        &[completions, ("group-ratio-differs", 3, json!({"group_ratio": "0.93"}))],
+    );
+}
+
+#[test]
+fn the_number_of_a_class_is_the_simplest_that_explains_most_rows_however_small_they_are() {
+    let made = |rows, number| [("group-ratio-differs", rows, json!({"group_ratio": number}))];
+    // Tokens · 0.452: 39.3 are told by a hundred numbers.
+    check_class(&[(153, 0, 69), (87, 0, 39), (6_675, 0, 3_017), (18_172, 0, 8_214)], &made(4, "0.452"));
+    // Tokens · 0.7, and 0.6999 comes to the same.
+    check_class(&[(3_367, 0, 2_357), (2_049, 0, 1_434)], &made(2, "0.7"));
+    // Tokens · 0.62: either row alone says too little.
+    check_class(&[(165, 0, 102), (27_338, 0, 16_950)], &made(2, "0.62"));
+}
+
+#[test]
+fn all_prices_in_usd_may_be_off_by_a_number_of_any_length() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, config) = (folder.path().join("log.csv"), folder.path().join("config.toml"));
+    // 536,850 points for 1 USD.
+    let rows = "a,default,21474\na,vip,17179\nb,default,6711\nb,vip,5369\n";
+    std::fs::write(&log, format!("model,group,quota\n{rows}")).unwrap();
+    std::fs::write(&config, "[model_price]\na = 0.04\nb = 0.0125\n[group_ratio]\ndefault = 1\nvip = 0.8\n").unwrap();
+    let done = quota(&["audit", log.to_str().unwrap(), "--config", config.to_str().unwrap(), "--format", "json"]);
+    let report: Value = serde_json::from_str(&done.out).unwrap();
+    let cause = &report["causes"][0];
+    let told = (cause["cause"].as_str(), cause["rows"].as_i64(), &cause["implied"]);
+    assert_eq!(told, (Some("quota-per-unit-differs"), Some(4), &json!({"quota_per_unit": "536850"})), "{report:#}");
+}
+
+#[test]
+fn a_gateway_may_have_rounded_by_the_rule_of_another_version() {
+    let options =
+        [("ModelRatio", json!({"m": 2.25})), ("CompletionRatio", json!({"m": 4.5})), ("GroupRatio", json!({"default": 1}))];
+    let options = options.map(|(key, map)| json!({"key": key, "value": map.to_string()}));
+    let row = json!({"model_name": "m", "content": "倍率：2.25 × 1.00 × 4.50", "prompt_tokens": 1_000, "completion_tokens": 101,
+        "channel": 1, "elapsed_time": 1, "system_prompt_reset": false});
+    // (1,000 + 454.5) · 2.25 rounded up are 3,273 points; 2023 cut 454.5, and 1,454 · 2.25 = 3,271.5.
+    let made = Elsewhere { row, charged: 3_271, cause: "rounding" };
+    check_elsewhere(&[made], &[("options.json", json!({"success": true, "data": options}))]);
+}
+
+/// Models by token are charged at another model's price of a call, and models per call at another's tokens: both in group ratio 0.8.
+#[test]
+fn another_model_may_have_a_price_of_the_other_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, config) = (folder.path().join("log.ndjson"), folder.path().join("options.json"));
+    let maps = [
+        ("ModelRatio", json!({"tok-a": 0.85, "tok-b": 1.25})),
+        ("CompletionRatio", json!({"tok-a": 4, "tok-b": 5})),
+        ("ModelPrice", json!({"call-a": 0.026, "call-b": 0.015})),
+        ("GroupRatio", json!({"vip": 0.8})),
+    ];
+    let options = maps.map(|(key, map)| json!({"key": key, "value": map.to_string()}));
+    std::fs::write(&config, json!({"success": true, "data": options}).to_string()).unwrap();
+    let by_token = || today(json!({"model_ratio": 0.85, "completion_ratio": 4, "group_ratio": 0.8}));
+    let by_call = || today(json!({"model_price": 0.026, "model_ratio": 0, "completion_ratio": 0, "group_ratio": 0.8}));
+    let rows = [
+        // (prompt + completion · 5) · 1.25 · 0.8
+        ("call-a", wrong(by_call(), (19_611, 2_431), 31_766, "")),
+        ("call-a", wrong(by_call(), (10_271, 1_144), 15_991, "")),
+        // 0.015 · 500,000 · 0.8
+        ("tok-a", wrong(by_token(), (29_519, 484), 6_000, "")),
+        ("tok-a", wrong(by_token(), (65_944, 216), 6_000, "")),
+        ("tok-a", wrong(by_token(), (2_276, 2_950), 6_000, "")),
+    ];
+    let lines = rows.iter().enumerate().map(|(id, (model, row))| line(id, model, "vip", row));
+    std::fs::write(&log, lines.collect::<String>()).unwrap();
+    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
+    let causes = audited.end["causes"].as_array().unwrap().iter();
+    let mut told: Vec<_> = causes.map(|cause| (cause["cause"].as_str(), &cause["implied"], cause["rows"].as_i64())).collect();
+    told.sort_by_key(|(_, _, rows)| *rows);
+    let other = Some("model-price-other");
+    assert_eq!(told, [(other, &json!({"model": "tok-b"}), Some(2)), (other, &json!({"model": "call-b"}), Some(3))], "{audited:#?}");
+}
+
+/// 1,125,270 · 0.125 points are 0.2813175 USD: a float of that is printed as ...317 or ...318.
+#[test]
+fn an_amount_in_the_middle_is_written_as_either_neighbour() {
+    let rows = [("0.281317", "matched"), ("0.281318", "matched"), ("0.281316", "rounding"), ("0.28131", "unexplained")];
+    let head =
+        "id,model,prompt_tokens,cached_tokens,completion_tokens,model_ratio,completion_ratio,cache_ratio,group_ratio,cost_usd\n";
+    let lines = rows.iter().enumerate().map(|(id, (cost, _))| format!("{id},m,1125270,0,0,0.125,1,1,1,{cost}\n"));
+    told_of_plain(&(head.to_owned() + &lines.collect::<String>()), &rows.map(|(_, cause)| cause));
 }

@@ -30,3 +30,43 @@ fn a_closed_pipe_ends_the_run_with_141_and_no_word() {
     assert_eq!(child.wait().unwrap().code(), Some(141));
     assert_eq!(errors, "");
 }
+
+/// Standard output may be a file that others write to before and after.
+#[cfg(unix)]
+#[test]
+fn standard_output_has_names() {
+    let log = fixture("logs/plain/moleapi.csv");
+    for name in ["-", "/dev/stdout"] {
+        let folder = tempfile::tempdir().unwrap();
+        let script = format!(
+            "{{ echo before; {} audit {} -q -o {name}; echo after; }} > out.txt; ls",
+            env!("CARGO_BIN_EXE_quota"),
+            log.display()
+        );
+        let output = Command::new("sh").args(["-c", &script]).current_dir(folder.path()).output().unwrap();
+        let text = std::fs::read_to_string(folder.path().join("out.txt")).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(matches!(lines.as_slice(), ["before", report, "after"] if report.contains("charges are right")), "{text}");
+        assert_eq!(output.stdout, b"out.txt\n");
+    }
+}
+
+/// What is named like a config and cannot be read is not passed over.
+#[cfg(unix)]
+#[test]
+fn a_config_that_leads_nowhere_is_told() {
+    let log = fixture("logs/plain/moleapi.csv");
+    let run = |folder: &std::path::Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quota"));
+        let output =
+            command.args(["audit", log.to_str().unwrap()]).current_dir(folder).env_remove("QUOTA_CONFIG").output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for is_link in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("quota.toml");
+        if is_link { std::os::unix::fs::symlink("nowhere", path) } else { std::fs::create_dir(path) }.unwrap();
+        let (code, err) = run(folder.path());
+        assert!(code == Some(2) && err.contains("cannot open config `quota.toml`"), "{err}");
+    }
+}

@@ -89,6 +89,7 @@ fn is_of_type(value: &Value, name: &str) -> bool {
         "array" => value.is_array(),
         "string" => value.is_string(),
         "integer" => value.is_i64() || value.is_u64(),
+        "boolean" => value.is_boolean(),
         "null" => value.is_null(),
         other => panic!("the checker does not know the type `{other}`"),
     }
@@ -174,6 +175,9 @@ fn other_outputs_are_as_their_schemas_say() {
     let compare = ["compare", "--group", "all", "--format", "json", "--quiet", "--config", options.to_str().unwrap()];
     Schema::load("compare").check(&output(&compare, &log, &[]));
     let [old, new] = ["configs/apiyi.toml", "configs/apiyi-2026-04.toml"].map(|name| fixture(name).display().to_string());
+    for config in [&moleapi, "fixtures/cases/audit-broken-config/ratios.json"] {
+        Schema::load("config-check").check(&quota(&["config", "check", "--format", "json", config]).out);
+    }
     Schema::load("config-diff").check(&quota(&["config", "diff", &old, &new, "--format", "json"]).out);
     let infer = Schema::load("infer");
     let logs = ["logs/plain/discount.csv", "logs/new-api/logs.csv", "logs/one-api/logs.csv", "logs/laisky/logs.csv"];
@@ -191,6 +195,7 @@ fn every_schema_is_known() {
         "audit-ndjson.json",
         "calc.json",
         "compare.json",
+        "config-check.json",
         "config-diff.json",
         "explain.json",
         "infer.json",

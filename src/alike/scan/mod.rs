@@ -261,8 +261,8 @@ impl Facts {
             writes_1h: 0,
         };
         let (charged, time) = (self.field(columns.quota), self.field(columns.time));
-        // Longer times are parts of seconds.
-        if charged.is_empty() || (columns.has_time && time.is_empty()) || time.length() > 11 {
+        // Longer times are parts of seconds, shorter ones may be dates.
+        if charged.is_empty() || (columns.has_time && !(9..=11).contains(&time.length())) {
             return None;
         }
         self.charged = count(bytes, charged)?;

@@ -41,7 +41,7 @@ pub struct Case<'c> {
     pub expected: &'c Charge,
     pub written: &'c Charged,
     pub charged: Points,
-    /// The prompt as the row logs it.
+    /// The prompt as the row logs it, cached and written tokens inside.
     pub prompt: i64,
     related: OnceCell<Rc<Related>>,
     other_mode: OnceCell<Vec<Terms>>,
@@ -100,6 +100,11 @@ impl<'c> Case<'c> {
         self.other_mode.get_or_init(|| self.look.other_mode(self.terms))
     }
 
+    /// The row as if it were one of another model, in its own group.
+    fn as_model(&self, name: &str) -> Option<Terms> {
+        Some(self.look.as_model(name)?.with(Slot::GroupRatio, self.terms.group_ratio))
+    }
+
     fn tiers(&self) -> &[RelatedModel] {
         self.tiers.get_or_init(|| self.look.tiers())
     }
@@ -135,7 +140,10 @@ pub struct Diagnosis {
     pub numbers: Vec<Number>,
     /// The numbers were not sought, since a definite cause explains the row. A class may still ask for them.
     pub numbers_unsought: bool,
-    /// What the charge leaves each ratio to be; only of such a row that was written down, which its terms are not.
+    /// The ratios of which too many numbers give the charge to list them.
+    pub wide: Vec<(Cause, Slot)>,
+    /// What the charge leaves those to be, or each where the numbers were not sought; only of a row that was written down, which its terms
+    /// are not.
     pub ranges: Vec<Range>,
     /// Other models whose price gives the charge; they must be shared by several rows.
     pub models: Vec<String>,
@@ -170,6 +178,11 @@ impl Diagnosis {
         self.causes.first().map_or(Causes::UNEXPLAINED, |explanation| explanation.causes)
     }
 
+    /// Whether the points for 1 USD enter the charge, and another number of them may give it.
+    fn is_priced(&self) -> bool {
+        self.implied.iter().any(|(slot, _)| *slot == Slot::QuotaPerUnit)
+    }
+
     /// What causes of the row alone imply.
     pub fn implied_by(&self, causes: Causes) -> Vec<(Word, String)> {
         let own = self.causes.iter().find(|explanation| explanation.causes == causes);
@@ -190,16 +203,23 @@ impl Judged {
         self.unsought().map_or(Cow::Borrowed(listed), |wrong| Cow::Owned(numbers(wrong)))
     }
 
-    /// What a wrong charge whose numbers were not sought leaves each ratio to be.
+    /// What a wrong charge leaves each ratio to be whose numbers were not sought, or were too many to list.
     pub fn ranges(&self) -> Cow<'_, [Range]> {
-        let written = self.diagnosis.as_ref().map_or(&[][..], |diagnosis| &diagnosis.ranges);
-        self.unsought().map_or(Cow::Borrowed(written), |wrong| Cow::Owned(earned::ranges(wrong)))
+        let Some(diagnosis) = &self.diagnosis else { return Cow::Borrowed(&[]) };
+        match self.wrong() {
+            Some(wrong) if diagnosis.numbers_unsought => Cow::Owned(earned::ranges(wrong)),
+            Some(wrong) => Cow::Owned(earned::ranges_of(wrong, &diagnosis.wide)),
+            None => Cow::Borrowed(&diagnosis.ranges),
+        }
     }
 
     /// The wrong charge, if its numbers were not sought.
     fn unsought(&self) -> Option<Wrong<'_>> {
-        let terms = self.terms.as_ref().filter(|_| self.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.numbers_unsought))?;
-        Some(Wrong { terms, written: &self.written, charged: self.charged })
+        self.wrong().filter(|_| self.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.numbers_unsought))
+    }
+
+    fn wrong(&self) -> Option<Wrong<'_>> {
+        Some(Wrong { terms: self.terms.as_ref()?, written: &self.written, charged: self.charged })
     }
 
     /// The terms by which causes give the charge, where `implied` is the number that they imply: those of the row's own
@@ -222,7 +242,7 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     if !causes.is_empty() && !case.terms.is_in_usd() {
         return Diagnosis { causes, numbers_unsought: true, ..Diagnosis::default() };
     }
-    let Solved { numbers, implied, unit, .. } = solve(case.wrong());
+    let Solved { numbers, wide, implied, unit, .. } = solve(case.wrong());
     let models = other_models(case);
     if causes.is_empty() {
         causes = earned::of_one_row(case.terms, &numbers);
@@ -230,13 +250,13 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     if causes.is_empty() {
         causes = pairs(case);
     }
-    Diagnosis { causes, numbers, models, implied, unit, ..Diagnosis::default() }
+    Diagnosis { causes, numbers, wide, models, implied, unit, ..Diagnosis::default() }
 }
 
 /// What explains a charge that no definite cause, no pair and no other model's price gives.
 pub fn diagnose_by_numbers(terms: &Terms, charged: Points) -> Diagnosis {
-    let numbers = numbers(Wrong { terms, written: &Charged::Points(charged), charged });
-    Diagnosis { causes: earned::of_one_row(terms, &numbers), numbers, ..Diagnosis::default() }
+    let Solved { numbers, wide, .. } = earned::solve_simply(Wrong { terms, written: &Charged::Points(charged), charged });
+    Diagnosis { causes: earned::of_one_row(terms, &numbers), numbers, wide, ..Diagnosis::default() }
 }
 
 /// The definite causes that give the charge, each once.
@@ -277,10 +297,10 @@ fn other_models(case: &Case<'_>) -> Vec<String> {
     let models = case.look.models(case.terms);
     let own = case.look.own_model();
     let others = || models.iter().filter(|model| own != Some(model.name.as_str()));
-    let other = if case.terms.formula.mode() == Mode::Expression { Mode::Tokens } else { Mode::Expression };
     // The terms of one model hold the numbers, or the expression, of all that are priced alike.
-    let as_other = || others().filter(|model| model.mode() == other).find_map(|model| case.look.as_model(&model.name));
-    let mut changed: Vec<Terms> = [case.terms.clone()].into_iter().chain(as_other()).collect();
+    let as_other = |mode: Mode| others().filter(|model| model.mode() == mode).find_map(|model| case.as_model(&model.name));
+    let modes = [Mode::Tokens, Mode::Call, Mode::Expression].into_iter().filter(|mode| *mode != case.terms.formula.mode());
+    let mut changed: Vec<Terms> = [case.terms.clone()].into_iter().chain(modes.filter_map(as_other)).collect();
     let gives = |model: &&RelatedModel| {
         let Some(changed) = changed.iter_mut().find(|terms| model.is_of_mode(terms)) else { return false };
         model.put_into(changed);

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use self::answer::Answer;
-use super::file::write_whole;
+use super::file::write_result;
 use super::logs::{FilterArgs, LogArgs, Logs};
 use super::outcome::{Failure, NOTHING_AUDITED};
 use super::{Chosen, Common};
@@ -110,10 +110,7 @@ impl InferCommand {
         if let Some(text) = unfit_text(&notes).filter(|_| !self.common.quiet) {
             writeln!(err, "{text}")?;
         }
-        match &self.output {
-            Some(path) => write_whole(path, |file| self.write(&inferred, &notes, file))?,
-            None => self.write(&inferred, &notes, out)?,
-        }
+        write_result(self.output.as_ref(), out, |out| self.write(&inferred, &notes, out))?;
         Ok(0)
     }
 
@@ -370,7 +367,7 @@ impl Rater {
         let rating = profile::rate(profile, entry, &details, context, &mut self.memory).ok()?;
         let Rating::Charge(rated) = rating else { return None };
         self.is_marked = self.is_marked || !profile::is_undecided(entry, &details, profile);
-        (self.filter.admits(entry) && !self.repeats.is_repeated(entry)).then_some((*rated, profile))
+        (self.filter.admits(entry, profile) && !self.repeats.is_repeated(entry)).then_some((*rated, profile))
     }
 
     /// What the row's own ratios give.

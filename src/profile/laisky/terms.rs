@@ -19,15 +19,16 @@ use crate::pricing::{
 
 /// No text is longer.
 const MOST_BYTES: i64 = 1 << 24;
-/// USD per 1M tokens of image models: text, image and output. Compiled in.
-const IMAGE_TOKENS: [(&str, [i64; 3]); 7] = [
-    ("gpt-image-1", [5_000, 10_000, 40_000]),
-    ("gpt-image-1-mini", [2_000, 2_500, 8_000]),
-    ("gpt-image-1.5", [5_000, 8_000, 32_000]),
-    ("gpt-image-1.5-2025-12-16", [5_000, 8_000, 32_000]),
-    ("chatgpt-image-latest", [5_000, 8_000, 32_000]),
-    ("gpt-image-2", [5_000, 8_000, 30_000]),
-    ("gpt-image-2-2026-04-21", [5_000, 8_000, 30_000]),
+/// Thousandths of a USD per 1M tokens of image models: text, cached text, image and output. Cached images cost less than images, and more
+/// than cached text. Compiled in.
+const IMAGE_TOKENS: [(&str, [i64; 4]); 7] = [
+    ("gpt-image-1", [5_000, 1_250, 10_000, 40_000]),
+    ("gpt-image-1-mini", [2_000, 200, 2_500, 8_000]),
+    ("gpt-image-1.5", [5_000, 1_250, 8_000, 32_000]),
+    ("gpt-image-1.5-2025-12-16", [5_000, 1_250, 8_000, 32_000]),
+    ("chatgpt-image-latest", [5_000, 1_250, 8_000, 32_000]),
+    ("gpt-image-2", [5_000, 1_250, 8_000, 30_000]),
+    ("gpt-image-2-2026-04-21", [5_000, 1_250, 8_000, 30_000]),
 ];
 
 fn empty(model: Ratio, group: Ratio, formula: Formula) -> Terms {
@@ -95,11 +96,13 @@ fn open_session(terms: &mut Terms, audio: Option<AudioTariff>) {
 }
 
 /// An export without cached tokens: any part of the prompt may have been cached.
-fn open_cached(terms: &mut Terms, usage: &Usage) {
+fn open_cached(terms: &mut Terms, usage: &Usage) -> bool {
     let most = terms.usage[Class::Input];
-    if usage.cached_unknown && most > 0 && !usage.realtime {
+    let may_be_cached = usage.cached_unknown && most > 0 && !usage.realtime;
+    if may_be_cached {
         open(terms, Reason::TokensMissing, Allowed::Tokens { of: Class::Cached, from: Class::Input, most });
     }
+    may_be_cached
 }
 
 /// A row that is priced by token, at the rates that it prints. A number that prints like the configured one is taken for it.
@@ -121,8 +124,11 @@ pub fn printed_text(usage: &Usage, rates: &TextRates, configured: Option<&Terms>
     if model.is_none() {
         open_cache_rates(&mut terms, rates.model);
     }
-    open_cached(&mut terms, usage);
+    let may_be_cached = open_cached(&mut terms, usage);
     if model.is_none() {
+        if may_be_cached {
+            open_cache_rate(&mut terms, Class::Cached, MOST_OF_READS);
+        }
         open_printed(&mut terms, Slot::ModelRatio, rates.model);
     }
     if group.is_none() {
@@ -135,14 +141,21 @@ pub fn printed_text(usage: &Usage, rates: &TextRates, configured: Option<&Terms>
     terms
 }
 
+/// A rate of 0 is that of the input.
+const MOST_OF_READS: Ratio = Ratio::ZERO;
+
 /// No row prints cache rates: reads cost as much as plain input at most, writes twice as much.
 fn open_cache_rates(terms: &mut Terms, model: Printed) {
     let twice = float::product(model.ends().1, Ratio::from(2)).unwrap_or(Ratio::ZERO);
-    for (class, most) in [(Class::Cached, Ratio::ZERO), (Class::CacheWrite5m, twice), (Class::CacheWrite1h, twice)] {
+    for (class, most) in [(Class::Cached, MOST_OF_READS), (Class::CacheWrite5m, twice), (Class::CacheWrite1h, twice)] {
         if terms.usage[class] > 0 {
-            open(terms, Reason::RateNotLogged, Allowed::Between { slot: Slot::Rate(class), low: Rates::FREE, high: most });
+            open_cache_rate(terms, class, most);
         }
     }
+}
+
+fn open_cache_rate(terms: &mut Terms, class: Class, most: Ratio) {
+    open(terms, Reason::RateNotLogged, Allowed::Between { slot: Slot::Rate(class), low: Rates::FREE, high: most });
 }
 
 /// Adds the tools of a row, whose points it prints: calls at a known price, or one sum that an upstream asked for.
@@ -210,17 +223,16 @@ pub fn image(image: &Image<'_>, usage: &Usage, model: &str, price: Ratio, factor
     terms
 }
 
-/// How many of the prompt's tokens are text and how many the image is in no row; all text is presumed.
+/// How many of the prompt's tokens are text, how many the image, and how many were cached is in no row; all uncached text is presumed.
 fn add_image_tokens(terms: &mut Terms, usage: &Usage, model: &str) {
     let Some((_, prices)) = IMAGE_TOKENS.into_iter().find(|(name, _)| *name == model) else {
         return open(terms, Reason::SplitNotLogged, Allowed::Any);
     };
-    let [text, image, output] = prices.map(|thousandths| Ratio::new(thousandths, -3));
-    terms.add(Class::TextInput, usage.prompt, text);
-    terms.add(Class::ImageInput, 0, image);
-    terms.add(Class::Output, usage.completion, output);
-    let most = usage.prompt;
-    open(terms, Reason::SplitNotLogged, Allowed::Tokens { of: Class::ImageInput, from: Class::TextInput, most });
+    let prices = prices.map(|thousandths| Ratio::new(thousandths, -3));
+    let tokens = [usage.prompt, 0, 0, usage.completion];
+    Class::OF_IMAGES.into_iter().zip(tokens).zip(prices).for_each(|((class, tokens), price)| terms.add(class, tokens, price));
+    let of = &[Class::Cached, Class::ImageInput];
+    open(terms, Reason::SplitNotLogged, Allowed::Among { of, from: Class::TextInput });
 }
 
 /// Images at the numbers that the row prints; none where it prints no price.

@@ -207,6 +207,20 @@ fn an_image_model_in_a_free_group_pays_its_tokens() {
     case.check("matched", 25, Some(("image-group-zero", Some(25))));
 }
 
+/// In group ratio 0.5 an image is 2,500 points, and its 10 tokens cost 1.25 to 10 USD per 1M.
+#[test]
+fn tokens_of_an_image_may_be_cached() {
+    let text = "image model=gpt-image-1 size=a quality=low requested_n=1 billed_n=1 total_usd=0.0050 group_rate=0.50 unit_usd=0.0100 tier=1.00 base_usd=0.0050 token_usd=0.0000";
+    let prices = r#"{"gpt-image-1":{"image":{"price_per_image_usd":0.01,"quality_size_multipliers":{"low":{"a":1}}}}}"#;
+    // 10 · 5 / 2 · 0.5 is 12.5; of cached text it is 3.125, of an image 25.
+    for (quota, class) in
+        [("2513", "matched"), ("2504", "unrated"), ("2503", "undercharged"), ("2525", "unrated"), ("2526", "overcharged")]
+    {
+        let row = [(Field::Content, text), (Field::PromptTokens, "10"), (Field::Model, "gpt-image-1"), (Field::Quota, quota)];
+        Case::new(prices, &row).check(class, 2_513, None);
+    }
+}
+
 #[test]
 fn a_model_that_nobody_prices_is_charged_at_the_fallback() {
     let row = |rate: &'static str, quota| {

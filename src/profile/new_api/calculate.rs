@@ -168,6 +168,7 @@ fn bare(overrides: &Overrides) -> Result<Quote, Reason> {
     }
     let one = Figure::sure(Ratio::ONE);
     Ok(Quote {
+        is_presumed: false,
         expression: None,
         price: None,
         model: one,

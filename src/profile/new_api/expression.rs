@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::quote::Quote;
+use super::terms::{add_tools, open_figure, open_groups};
 use super::usage::Usage;
 use crate::config::MapName;
 use crate::exact::Ratio;
 use crate::float::expr::{Class as Name, EvalError, Expression};
-use crate::pricing::{Allowed, Class, Formula, Minimum, Open, Per, PerClass, Reason, Surcharge, Terms, Tiered, outcome};
+use crate::pricing::{Allowed, Class, Formula, Minimum, Open, PerClass, Reason, Slot, Terms, Tiered, outcome};
 use crate::profile::tables::{Known, Tables};
 use crate::profile::{Departure, Quirk};
 
@@ -54,6 +55,8 @@ pub fn terms(usage: &Usage<'_>, seen: Seen, quote: &Quote, priced: &Priced, quot
     }));
     add_tools(&mut terms, usage, quote);
     add_open(&mut terms, usage, priced);
+    open_figure(&mut terms, Some(Slot::GroupRatio), quote.group);
+    open_groups(&mut terms, &quote.other_groups);
     match outcome(&terms) {
         Some(Err(EvalError::NeedsRequest(_))) => Err(Reason::RequestDependentExpression),
         Some(Err(EvalError::Unsupported(_))) => Err(Reason::ExpressionNotSupported),
@@ -99,16 +102,6 @@ fn fill(tokens: &mut PerClass<i64>, usage: &Usage<'_>) -> (i64, bool) {
     set(Class::ImageInput, usage.image_input);
     set(Class::AudioInput, audio);
     (usage.prompt, false)
-}
-
-fn add_tools(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote) {
-    terms.surcharges.extend(usage.tools.iter().zip(&quote.tools).map(|(tool, price)| Surcharge {
-        name: tool.name.to_string(),
-        count: tool.count,
-        price: price.value,
-        per: Per::Thousand,
-        multiplied: false,
-    }));
 }
 
 /// Classes that the expression names and the row does not hold.

@@ -27,7 +27,7 @@ use crate::defaults;
 use crate::details::Details;
 use crate::exact::Charged;
 use crate::log::{Kind, LogEntry, RowError};
-use crate::pricing::{Class, Formula, Reason, Slot, Terms};
+use crate::pricing::{Allowed, Class, Formula, Open, Reason, Slot, Terms};
 use crate::profile::tables::Tables;
 use crate::profile::{Basis, Context, Departure, Memory, Profile, Quirk, Rated, Rating, Skip, charge_of};
 use expression::Priced;
@@ -76,7 +76,8 @@ pub fn rate(
     let names = Names::of(entry.model, entry.content);
     let asked = Asked { other_mode: context.other_mode, ..Asked::new(entry, details, &usage, names, context.quota_per_unit) };
     let rated = if details.flag("violation_fee") {
-        Rated { charged, terms: special::fee_terms(&asked, context)?, own: None, departures: Vec::new(), shape: None }
+        let (terms, own) = special::fee_terms(&asked, context)?;
+        Rated { charged, terms, own, departures: Vec::new(), shape: None }
     } else if let Some(job) = Job::of(entry.kind, entry.content, details) {
         let task::Task { terms, own, departures } = task::rate(job, &asked, context, memory)?;
         Rated { charged, terms, own, departures, shape: None }
@@ -128,6 +129,9 @@ fn terms_of(asked: &Asked<'_, '_>, quote: &Quote, rules: &Rules) -> Result<Terms
         None => terms::of(usage, quote, rules, quota_per_unit),
     };
     terms.credit = asked.entry.kind == Kind::Code(REFUND);
+    if quote.is_presumed {
+        terms.open.push(Open { reason: Reason::RatioUnknown, allowed: Allowed::Any });
+    }
     Ok(terms)
 }
 

@@ -5,8 +5,8 @@ use super::completion;
 use super::expression::Priced;
 use super::names::Names;
 use super::tools;
-use super::usage::{Image, Usage};
-use crate::config::{MapName, ModelPrices, Number};
+use super::usage::{Image, Tool, Usage};
+use crate::config::{Config, Map, MapName, ModelPrices, Number};
 use crate::details::Details;
 use crate::exact::{Exact, Ratio};
 use crate::float;
@@ -41,6 +41,11 @@ impl Figure {
         Figure { value: printed, doubt: Some(Doubt { reason: Reason::RatiosRounded, ends: Some(ends) }) }
     }
 
+    /// Whether it may be another one, but only between two ends.
+    pub fn has_ends(self) -> bool {
+        self.doubt.is_some_and(|doubt| doubt.ends.is_some())
+    }
+
     fn any(value: Ratio, reason: Reason) -> Figure {
         Figure { value, doubt: Some(Doubt { reason, ends: None }) }
     }
@@ -58,6 +63,8 @@ impl Figure {
 /// All prices of a row's model and group.
 #[derive(Clone, Debug)]
 pub struct Quote {
+    /// The config's source cannot carry prices: the row's own are presumed.
+    pub is_presumed: bool,
     /// A price expression; then nothing else counts but the group and tools.
     pub expression: Option<Result<Priced, Reason>>,
     /// USD per call; then the ratios do not count.
@@ -146,6 +153,7 @@ pub fn of_row(asked: &Asked<'_, '_>) -> Result<Option<Quote>, RowError> {
     let write_1h = details.ratio("cache_creation_ratio_1h")?.or(write_5m.map(of_hour));
     let read = number("cache_ratio", columns.cache)?;
     Ok(Some(Quote {
+        is_presumed: false,
         expression: None,
         price,
         model: Figure::sure(model),
@@ -203,19 +211,41 @@ pub fn of_config(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>
 pub fn of_model(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rules: &Rules) -> Result<Quote, Reason> {
     match tables.config.model_prices.get(asked.names.bare) {
         Some(prices) => Ok(of_price_list(prices, asked.quota_per_unit)),
+        None if carries_no_price(asked.names, tables.config) => own.cloned().map(presumed).ok_or(Reason::RatioUnknown),
         None => of_maps(asked, tables, own, rules),
     }
+}
+
+/// Whether the config's source can carry neither a ratio nor a price nor an expression of the model.
+fn carries_no_price(names: Names<'_>, config: &Config) -> bool {
+    let is_unknown = |map| matches!(config.map(map), Map::Unknown);
+    is_unknown(MapName::ModelRatio) && is_unknown(MapName::ModelPrice) && !config.expressions.contains_key(names.bare)
+}
+
+fn presumed(own: Quote) -> Quote {
+    Quote { is_presumed: true, ..own }
 }
 
 /// With the ratio of the group, and the prices of tools.
 pub fn in_group(quote: Quote, asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>) -> Result<Quote, Reason> {
     let group = super::group::of_config(asked, tables, own.map(|quote| quote.group.value))?;
-    let tools = asked.usage.tools.iter();
-    let tools = tools.map(|tool| match tools::price(tables, &tool.name, asked.names.bare) {
-        Some(price) if !tool.fixed_price => Figure::sure(price),
-        configured => tool.price.or(configured).map_or(Figure::any(Ratio::ZERO, Reason::UnknownModel), Figure::sure),
-    });
-    Ok(Quote { group: group.figure, other_groups: group.others, tools: tools.collect(), ..quote })
+    let quote = Quote { group: group.figure, other_groups: group.others, ..quote };
+    if quote.is_presumed {
+        return Ok(quote);
+    }
+    let tools = asked.usage.tools.iter().map(|tool| tool_price(tool, tables, asked.names.bare));
+    Ok(Quote { tools: tools.collect(), ..quote })
+}
+
+/// The price of a tool: the config's, unless its source cannot carry any, or no option changes the one that the row prints.
+fn tool_price(tool: &Tool<'_>, tables: &Tables<'_>, model: &str) -> Figure {
+    let is_unknown = *tables.config.map(MapName::ToolPrice) == Map::Unknown;
+    match (tools::price(tables, &tool.name, model), tool.price) {
+        (_, Some(own)) if tool.fixed_price => Figure::sure(own),
+        (_, Some(own)) if is_unknown => Figure::any(own, Reason::RatioUnknown),
+        (Some(price), _) | (None, Some(price)) => Figure::sure(price),
+        (None, None) => Figure::any(Ratio::ZERO, Reason::UnknownModel),
+    }
 }
 
 fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rules: &Rules) -> Result<Quote, Reason> {
@@ -232,6 +262,7 @@ fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rule
     let (completion, ignored_completion) = completion_ratio(tables, folded, own, rules);
     let write = number(MapName::CreateCacheRatio, bare, WRITE, own.map(|own| own.write.value));
     Ok(Quote {
+        is_presumed: false,
         expression: None,
         price,
         model,
@@ -361,6 +392,7 @@ fn of_price_list(prices: &ModelPrices, quota_per_unit: Ratio) -> Quote {
     let write = ratio(prices.cache_write).unwrap_or_else(|| float::product(input, WRITE).unwrap_or(input));
     let audio = ratio(prices.audio_input).unwrap_or(input);
     Quote {
+        is_presumed: false,
         expression: None,
         price: ratio(prices.of_a_call()),
         model: Figure::sure(points_of_a_dollar(quota_per_unit)),

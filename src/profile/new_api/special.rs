@@ -1,11 +1,12 @@
 //! Charges that are not for an answer: channel tests and violation fees.
 
-use super::group;
+use super::group::{self, GroupRatio};
 use super::quote::{Asked, Quote};
+use super::terms::{open_figure, open_groups};
 use super::usage::Usage;
 use crate::exact::Ratio;
 use crate::log::RowError;
-use crate::pricing::{Class, Formula, Minimum, Product, Reason, Sum, Terms};
+use crate::pricing::{Class, Formula, Minimum, Product, Reason, Slot, Sum, Terms};
 use crate::profile::{Basis, Context};
 
 /// A channel test: rounded in steps, without cache and without group.
@@ -24,21 +25,30 @@ pub fn test_terms(usage: &Usage<'_>, quote: &Quote, quota_per_unit: Ratio) -> Te
     terms
 }
 
-/// A fee for a violation: the amount of the row, since the option may have changed.
-pub fn fee_terms(asked: &Asked<'_, '_>, context: &Context<'_>) -> Result<Result<Terms, Reason>, RowError> {
-    let own = asked.details.ratio("group_ratio")?;
-    let tables = super::tables_of(context.config);
-    let group = match context.basis {
-        Basis::Config => group::of_config(asked, &tables, own).map(|group| group.figure.value),
-        Basis::Logged => own.ok_or(Reason::NoRatios),
-    };
-    let amount = asked.details.ratio("base_amount")?;
-    Ok(group.and_then(|group| {
-        let mut terms = Terms::tokens(Ratio::ZERO, group);
-        terms.quota_per_unit = asked.quota_per_unit;
-        terms.formula = Formula::DecimalPrice;
-        terms.minimum = Minimum::NONE;
-        terms.price = amount.ok_or(Reason::NoRatios)?;
-        Ok(terms)
-    }))
+/// A fee for a violation: the amount of the row, since the option may have changed. By what the basis asks for, and by the row's own ratio.
+pub fn fee_terms(asked: &Asked<'_, '_>, context: &Context<'_>) -> Result<(Result<Terms, Reason>, Option<Terms>), RowError> {
+    let Some(amount) = asked.details.ratio("base_amount")? else { return Ok((Err(Reason::NoRatios), None)) };
+    let own_group = asked.details.ratio("group_ratio")?;
+    let own = own_group.map(|ratio| fee(amount, ratio, asked.quota_per_unit));
+    if context.basis == Basis::Logged {
+        return Ok((own.ok_or(Reason::NoRatios), None));
+    }
+    let group = group::of_config(asked, &super::tables_of(context.config), own_group);
+    let terms = group.map(|GroupRatio { figure, others }| {
+        let mut terms = fee(amount, figure.value, asked.quota_per_unit);
+        open_figure(&mut terms, Some(Slot::GroupRatio), figure);
+        open_groups(&mut terms, &others);
+        terms
+    });
+    Ok((terms, own))
+}
+
+fn fee(amount: Ratio, group: Ratio, quota_per_unit: Ratio) -> Terms {
+    Terms {
+        formula: Formula::DecimalPrice,
+        minimum: Minimum::NONE,
+        price: amount,
+        quota_per_unit,
+        ..Terms::tokens(Ratio::ZERO, group)
+    }
 }

@@ -6,8 +6,9 @@
 //! refund    the whole advance, back
 //! ```
 
-use super::group;
+use super::group::{self, GroupRatio};
 use super::quote::{Asked, Figure};
+use super::terms::{open_figure, open_groups};
 use crate::config::{MapName, ModelPrices};
 use crate::details::Details;
 use crate::exact::{Points, Ratio};
@@ -66,8 +67,9 @@ pub fn rate(job: Job, asked: &Asked<'_, '_>, context: &Context<'_>, memory: &mut
     if job == Job::MidjourneyRefund {
         return Ok(midjourney_refund(asked, context, memory));
     }
-    let own = Prices::of_row(job, asked)?.map(|prices| terms(job, asked, &prices, memory)).transpose()?;
-    let configured = if by_config { Some(Prices::of_config(job, asked, context, own.as_ref())) } else { None };
+    let printed = Prices::of_row(job, asked)?;
+    let own = printed.as_ref().map(|prices| terms(job, asked, prices, memory)).transpose()?;
+    let configured = by_config.then(|| Prices::of_config(job, asked, context, printed.as_ref()));
     let terms = match configured {
         Some(Ok(prices)) => Ok(terms(job, asked, &prices, memory)?),
         Some(Err(reason)) => Err(reason),
@@ -79,11 +81,15 @@ pub fn rate(job: Job, asked: &Asked<'_, '_>, context: &Context<'_>, memory: &mut
 }
 
 /// Price, ratio and group of a task.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Prices {
     price: Option<Ratio>,
     model: Ratio,
     group: Figure,
+    /// Other group ratios that may have been served.
+    other_groups: Vec<Ratio>,
+    /// The config's source cannot carry prices: the row's own are presumed.
+    is_presumed: bool,
 }
 
 impl Prices {
@@ -93,24 +99,25 @@ impl Prices {
         let Some(model) = details.ratio("model_ratio")?.or(price.map(|_| Ratio::ZERO)) else { return Ok(None) };
         let Some(printed) = details.ratio("group_ratio")? else { return Ok(None) };
         let group = if job == Job::Settled { settled_group(asked.entry.content, printed) } else { Figure::sure(printed) };
-        Ok(Some(Prices { price, model, group }))
+        Ok(Some(Prices { price, model, group, other_groups: Vec::new(), is_presumed: false }))
     }
 
-    fn of_config(job: Job, asked: &Asked<'_, '_>, context: &Context<'_>, own: Option<&Terms>) -> Result<Prices, Reason> {
+    fn of_config(job: Job, asked: &Asked<'_, '_>, context: &Context<'_>, own: Option<&Prices>) -> Result<Prices, Reason> {
         let tables = super::tables_of(context.config);
         let name = asked.names.folded;
         let price = price_of(&tables, name);
-        let model = match (price, tables.get(MapName::ModelRatio, name)) {
-            (_, Known::Number(number)) => number.ratio,
-            (Some(_), _) => Ratio::ZERO,
-            (None, Known::Unknown) => return Err(Reason::RatioUnknown),
+        let (price, model, is_presumed) = match (price, tables.get(MapName::ModelRatio, name)) {
+            (_, Known::Number(number)) => (price, number.ratio, false),
+            (Some(_), _) => (price, Ratio::ZERO, false),
+            (None, Known::Unknown) => own.map(|own| (own.price, own.model, true)).ok_or(Reason::RatioUnknown)?,
             (None, Known::Absent) => return Err(Reason::UnknownModel),
         };
-        let group = match job {
-            Job::Settled => group::of_settlement(asked, &tables, own.map(|own| own.group_ratio)),
-            _ => group::of_config(asked, &tables, own.map(|own| own.group_ratio))?.figure,
+        let own_group = own.map(|own| own.group.value);
+        let GroupRatio { figure: group, others: other_groups } = match job {
+            Job::Settled => GroupRatio { figure: group::of_settlement(asked, &tables, own_group), others: Vec::new() },
+            _ => group::of_config(asked, &tables, own_group)?,
         };
-        Ok(Prices { price, model, group })
+        Ok(Prices { price, model, group, other_groups, is_presumed })
     }
 }
 
@@ -123,7 +130,8 @@ fn price_of(tables: &Tables<'_>, name: &str) -> Option<Ratio> {
     let built_in = || tables.built_in().get(MapName::ModelPrice, name);
     match tables.get(MapName::ModelPrice, name) {
         Known::Number(number) => Some(number.ratio),
-        _ => match built_in() {
+        Known::Unknown => None,
+        Known::Absent => match built_in() {
             Known::Number(number) => Some(number.ratio),
             _ => None,
         },
@@ -162,7 +170,11 @@ fn terms(job: Job, asked: &Asked<'_, '_>, prices: &Prices, memory: &Memory) -> R
         Job::Submit => add_printed_multipliers(&mut terms, asked.entry.content),
         Job::MidjourneySubmit | Job::MidjourneyRefund => {}
     }
-    super::terms::open_figure(&mut terms, Some(Slot::GroupRatio), prices.group);
+    open_figure(&mut terms, Some(Slot::GroupRatio), prices.group);
+    open_groups(&mut terms, &prices.other_groups);
+    if prices.is_presumed {
+        terms.open.push(Open { reason: Reason::RatioUnknown, allowed: Allowed::Any });
+    }
     Ok(terms)
 }
 

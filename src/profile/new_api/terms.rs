@@ -107,7 +107,8 @@ fn add_separate_audio(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote) {
     }
 }
 
-fn add_tools(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote) {
+/// Adds calls of tools.
+pub fn add_tools(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote) {
     for (tool, price) in usage.tools.iter().zip(&quote.tools) {
         terms.surcharges.push(Surcharge {
             name: tool.name.to_string(),
@@ -146,8 +147,13 @@ fn add_open(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote) {
         }
         open_cached_tokens(terms, usage, quote);
     }
-    if !quote.other_groups.is_empty() {
-        let readings = quote.other_groups.iter().map(|ratio| terms.with(Slot::GroupRatio, *ratio)).collect();
+    open_groups(terms, &quote.other_groups);
+}
+
+/// Other group ratios that may have been served.
+pub fn open_groups(terms: &mut Terms, others: &[Ratio]) {
+    if !others.is_empty() {
+        let readings = others.iter().map(|ratio| terms.with(Slot::GroupRatio, *ratio)).collect();
         terms.open.push(Open { reason: Reason::PriceAmbiguous, allowed: Allowed::Readings(readings) });
     }
 }
@@ -167,5 +173,9 @@ fn open_cached_tokens(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote) {
     if usage.cached_unknown && matters && terms.usage[Class::Input] > 0 {
         let allowed = Allowed::Tokens { of: Class::Cached, from: Class::Input, most: terms.usage[Class::Input] };
         terms.open.push(Open { reason: Reason::TokensMissing, allowed });
+        // What may have been cached may have cost whatever its rate may be.
+        if quote.cache.has_ends() {
+            open_figure(terms, Some(Slot::Rate(Class::Cached)), quote.cache);
+        }
     }
 }

@@ -171,28 +171,21 @@ fn tool_of_2025<'a>(details: &Details<'a>, name: &'static str, per_call: bool) -
 /// A row without details: a plain log, or a gateway's slim export. All counts stand in columns, the prompt includes cached and written tokens.
 fn columns<'a>(entry: &LogEntry<'a>) -> Result<Usage<'a>, RowError> {
     let tokens = &entry.tokens;
-    let cached = tokens.cached.unwrap_or(0);
-    let (writes_5m, writes_1h) = (tokens.cache_write_5m.unwrap_or(0), tokens.cache_write_1h.unwrap_or(0));
-    let writes = tokens.cache_write.unwrap_or(0).max(writes_5m.saturating_add(writes_1h));
-    let beside = cached.saturating_add(writes);
-    let prompt = match (tokens.prompt, tokens.uncached) {
-        (None, None) => 0,
-        (Some(prompt), None) => prompt,
-        (None, Some(uncached)) => uncached.saturating_add(beside),
-        (Some(prompt), Some(uncached)) if prompt == uncached.saturating_add(beside) => prompt,
-        (Some(prompt), Some(_)) => {
-            let expected = "`prompt_tokens` to be uncached, cached and written tokens together";
-            return Err(RowError::new(Field::PromptTokens.word(), &prompt.to_string(), expected));
-        }
-    };
+    if let (Some(prompt), Some(uncached)) = (tokens.prompt, tokens.uncached)
+        && prompt != uncached.saturating_add(tokens.beside_uncached())
+    {
+        let expected = "`prompt_tokens` to be uncached, cached and written tokens together";
+        return Err(RowError::new(Field::PromptTokens.word(), &prompt.to_string(), expected));
+    }
+    let prompt = tokens.all_input().unwrap_or(0);
     let completion = tokens.completion.unwrap_or(0);
     Ok(Usage {
         prompt,
         completion,
-        cached,
-        writes,
-        writes_5m,
-        writes_1h,
+        cached: tokens.cached.unwrap_or(0),
+        writes: tokens.all_writes(),
+        writes_5m: tokens.cache_write_5m.unwrap_or(0),
+        writes_1h: tokens.cache_write_1h.unwrap_or(0),
         image_input: tokens.image_input.unwrap_or(0),
         audio_within: (tokens.audio_input.unwrap_or(0), tokens.audio_output.unwrap_or(0)),
         split_priced: true,

@@ -142,5 +142,9 @@ fn open_cached_tokens(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote) {
     if usage.cached_unknown && matters && quote.price.is_none() && most > 0 {
         let allowed = Allowed::Tokens { of: Class::Cached, from: Class::Input, most };
         terms.open.push(Open { reason: Reason::TokensMissing, allowed });
+        // What may have been cached may have cost whatever its rate may be.
+        if quote.cache.doubt.is_some_and(|doubt| doubt.ends.is_some()) {
+            open_figure(terms, Slot::Rate(Class::Cached), quote.cache);
+        }
     }
 }

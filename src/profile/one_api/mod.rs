@@ -128,6 +128,8 @@ fn rated(row: &Row<'_, '_>, charged: Charged, context: &Context<'_>) -> Rated {
         Basis::Config => prices::of_config(row, context.config),
         Basis::Logged => prices::of_row(row),
     };
+    let is_presumed = quoted == Err(Reason::RatioUnknown) && row.printed.is_some() && prices::are_unknown(context.config);
+    let quoted = if is_presumed { prices::of_row(row) } else { quoted };
     let quoted = match quoted {
         Ok(quoted) => quoted,
         Err(reason) => return unknown(reason),
@@ -136,6 +138,9 @@ fn rated(row: &Row<'_, '_>, charged: Charged, context: &Context<'_>) -> Rated {
     if row.work == Work::TextOrSpeech {
         let allowed = Allowed::Readings(vec![terms::speech(row)]);
         terms.open.push(Open { reason: Reason::CountNotLogged, allowed });
+    }
+    if is_presumed {
+        terms.open.push(Open { reason: Reason::RatioUnknown, allowed: Allowed::Any });
     }
     let own = own(row, &quoted).filter(|_| context.basis == Basis::Config);
     let by_channel = context.basis == Basis::Config && !context.config.channels.is_empty();

@@ -39,11 +39,16 @@ pub fn of_row(row: &Row<'_, '_>) -> Result<Quoted, Reason> {
 /// The prices that the config gives. Where the channel's type is not known, the row's print chooses among those of all types.
 pub fn of_config(row: &Row<'_, '_>, config: &Config) -> Result<Quoted, Reason> {
     let tables = Tables { config, defaults: built_in() };
-    if config.map(MapName::ModelRatio) == &Map::Unknown && !config.model_prices.contains_key(row.entry.model) {
+    if are_unknown(config) && !config.model_prices.contains_key(row.entry.model) {
         return Err(Reason::RatioUnknown);
     }
     let group = group::of_config(row, &tables)?;
-    let mut prices = printing_so(row, candidates(row, &tables));
+    let candidates = candidates(row, &tables);
+    // The model of a row that prints another ratio had a price when it was written.
+    if candidates.iter().all(|price| price.is_fallback) && row.printed.is_some_and(|printed| !printed.model.fits(UNSET)) {
+        return Err(Reason::UnknownModel);
+    }
+    let mut prices = printing_so(row, candidates);
     let first = prices.remove(0);
     let figures = |price: &Price| Figures { model: price.model, completion: price.completion, group: group.ratio };
     let mut others: Vec<Figures> = prices.iter().map(figures).filter(|other| *other != figures(&first)).collect();
@@ -57,6 +62,11 @@ pub fn of_config(row: &Row<'_, '_>, config: &Config) -> Result<Quoted, Reason> {
         is_fallback: first.is_fallback,
         name: first.name,
     })
+}
+
+/// Whether the config's source can carry no ratios of models.
+pub fn are_unknown(config: &Config) -> bool {
+    config.map(MapName::ModelRatio) == &Map::Unknown
 }
 
 fn built_in() -> &'static Config {

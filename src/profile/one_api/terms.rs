@@ -84,7 +84,7 @@ pub fn of(row: &Row<'_, '_>, quoted: &Quoted) -> Terms {
     let between = |(slot, (low, high)): (Slot, (Ratio, Ratio))| Allowed::Between { slot, low, high };
     let rounded: Vec<Allowed> = quoted.rounded.iter().copied().filter(|(slot, _)| is_used(*slot)).map(between).collect();
     let is_unprinted = quoted.unprinted_completion && terms.usage[Class::Output] != 0;
-    open(&mut terms, Reason::RateNotLogged, is_unprinted.then_some(Allowed::Any));
+    open(&mut terms, Reason::RateNotLogged, is_unprinted.then_some(Allowed::AtLeast { slot: COMPLETION, low: Ratio::ZERO }));
     open(&mut terms, Reason::PriceAmbiguous, other_prices(row, quoted));
     open(&mut terms, Reason::PriceAmbiguous, one_of(Slot::GroupRatio, &quoted.other_groups));
     open(&mut terms, Reason::RatiosRounded, rounded);

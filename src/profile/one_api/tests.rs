@@ -269,6 +269,9 @@ fn a_model_without_a_price_costs_30() {
         "matched",
     );
     assert_eq!(rated.unwrap().departures[0].quirk, Quirk::FallbackRatio);
+    // It had a price when the row was written.
+    let row = text_row("倍率：2.00 × 1.00 × 1.00", "unheard-of", ["2", "3"], "10", "x", "1");
+    check(&row, &options(), Basis::Config, "unrated unknown-model");
 }
 
 #[test]
@@ -346,6 +349,9 @@ fn rows_of_2023() {
     // trunc((100 + trunc(7·1.333333))·0.75) = 81; the ratio of output is not printed.
     assert_eq!(early("模型倍率 0.75，分组倍率 1.00", ["100", "7"], "81"), "matched rate-not-logged");
     assert_eq!(early("模型倍率 0.75，分组倍率 1.00", ["100", "7"], "82"), "unrated rate-not-logged");
+    // The input alone is at least trunc(100·(0.745·0.995)) = 74.
+    assert_eq!(early("模型倍率 0.75，分组倍率 1.00", ["100", "7"], "74"), "unrated rate-not-logged");
+    assert_eq!(early("模型倍率 0.75，分组倍率 1.00", ["100", "7"], "73"), "mismatch");
     // Without output nothing is open but two decimals, or the row is one of speech.
     assert_eq!(early("模型倍率 0.75，分组倍率 1.00", ["100", "0"], "75"), "matched ratios-rounded");
     assert_eq!(early("模型倍率 0.75，分组倍率 1.00", ["100", "0"], "100"), "unrated ratios-rounded");

@@ -1,7 +1,7 @@
 //! The price of a name: its own, else that of a wildcard, else the gateway's fallback.
 
 use super::usage::{CLASSES, unpriced};
-use crate::config::{Config, ListedPrice, Map, MapName, ModelPrices, Number};
+use crate::config::{Config, Found, ListedPrice, Map, MapName, ModelPrices, Number};
 use crate::exact::{Exact, Ratio};
 use crate::pricing::{Class, PerClass};
 use crate::profile::tables::{Known, Tables};
@@ -61,12 +61,26 @@ fn listed_price(listed: &ListedPrice) -> Price {
     Price { per_call: listed.per_call, input, output, classes, is_fallback: false }
 }
 
-/// quota's own words, where they give prices and no price list does.
+/// Whether the config's source can carry no price of the name.
+pub fn are_unknown(model: &str, config: &Config) -> bool {
+    let is_unknown = |map| config.map(map) == &Map::Unknown;
+    let no_map = is_unknown(MapName::ModelRatio) && is_unknown(MapName::ModelPrice);
+    no_map && config.price_list.is_empty() && !config.model_prices.contains_key(model)
+}
+
+/// quota's own words, where they give prices and no price list of the same source or a later one does.
 fn of_maps(model: &str, tables: &Tables<'_>) -> Option<Price> {
     let config: &Config = tables.config;
     let given = |map| matches!(config.map(map), Map::Given(_));
-    if !config.price_list.is_empty() || !(given(MapName::ModelRatio) || given(MapName::ModelPrice)) {
+    if !(given(MapName::ModelRatio) || given(MapName::ModelPrice)) {
         return None;
+    }
+    if let Some(listed) = config.price_list.first() {
+        let source = listed.input.origin.source;
+        let is_later = |map| matches!(config.map(map).get(model), Found::Number(number) if number.origin.source > source);
+        if !is_later(MapName::ModelRatio) && !is_later(MapName::ModelPrice) {
+            return None;
+        }
     }
     let number = |map| match tables.get(map, model) {
         Known::Number(number) => Some(number.ratio),

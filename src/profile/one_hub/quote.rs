@@ -29,6 +29,8 @@ pub struct Quote {
     pub tools: Vec<Ratio>,
     /// The model has no price: the gateway's fallback stands for it.
     pub is_fallback: bool,
+    /// The config's source cannot carry prices: the row's own are presumed.
+    pub is_presumed: bool,
     /// Other prices that may have been served.
     pub others: Vec<Quote>,
 }
@@ -104,6 +106,10 @@ pub fn of_config(entry: &LogEntry<'_>, usage: &Usage<'_>, context: &Context<'_>,
     let tables = Tables { config: context.config, defaults: defaults::one_hub() };
     let tools = usage.tools.iter().map(|tool| tools::price(tool, entry.model).or(tool.price).unwrap_or_default()).collect();
     let (group, group_doubt) = group(entry, &tables, own)?;
+    if prices::are_unknown(entry.model, context.config) {
+        let presumed = |own: &Quote| Quote { group, group_doubt, is_presumed: true, ..own.clone() };
+        return own.map(presumed).ok_or(Reason::RatioUnknown);
+    }
     let make = |price: Price| Quote {
         per_call: price.per_call,
         input: price.input,
@@ -113,11 +119,16 @@ pub fn of_config(entry: &LogEntry<'_>, usage: &Usage<'_>, context: &Context<'_>,
         group_doubt,
         tools: Vec::clone(&tools),
         is_fallback: price.is_fallback,
+        is_presumed: false,
         others: Vec::new(),
     };
     let mut found: Vec<Quote> = prices::of(entry.model, &tables, context.quota_per_unit).into_iter().map(make).collect();
     let served = own.and_then(|own| found.iter().position(|quote| agree(quote, own, usage))).unwrap_or(0);
     let mut quote = found.swap_remove(served);
+    // Its model had a price when the row was written.
+    if quote.is_fallback && own.is_some_and(|own| !agree(&quote, own, usage)) {
+        return Err(Reason::UnknownModel);
+    }
     quote.others = found;
     if context.other_mode {
         quote.others.iter_mut().for_each(|other| other.per_call = !other.per_call);

@@ -9,6 +9,9 @@ use crate::pricing::{Allowed, Class, Formula, Minimum, Open, Per, Reason, Slot, 
 pub fn of(usage: &Usage<'_>, quote: &Quote, quota_per_unit: Ratio) -> Terms {
     let mut terms = sure(usage, quote, quota_per_unit);
     open_group(&mut terms, quote);
+    if quote.is_presumed {
+        terms.open.push(Open { reason: Reason::RatioUnknown, allowed: Allowed::Any });
+    }
     if !quote.others.is_empty() {
         let readings = quote.others.iter().map(|other| sure(usage, other, quota_per_unit)).collect();
         terms.open.push(Open { reason: Reason::PriceAmbiguous, allowed: Allowed::Readings(readings) });

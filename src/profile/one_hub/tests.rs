@@ -82,6 +82,38 @@ fn listed(model: &str, tokens: [i64; 2], quota: i64, group: &str, metadata: &str
 }
 
 #[test]
+fn a_source_without_prices_leaves_the_rows_own() {
+    let status = r#"{"success":true,"data":{"quota_per_unit":500000}}"#;
+    let groups = r#"{"success":true,"data":{"vip":{"symbol":"vip","ratio":1.2}}}"#;
+    let metadata = r#"{"price_type":"tokens","group_ratio":1.2,"input_ratio":1,"output_ratio":4}"#;
+    let check = |quota: i64, metadata: &str, source: &str, expected: &str| {
+        let mut row = row("gpt-4o", [1000, 64], quota, "", metadata);
+        row.set(Field::Group, "vip");
+        assert_eq!(said(&rated(&row, Basis::Config, &config(&[source]))), expected);
+    };
+    for source in [status, groups] {
+        // ceil((1000 + 64·4)·1.2) = 1508.
+        check(1508, metadata, source, "matched, presuming ratio-unknown");
+        check(1507, metadata, source, "unrated, ratio-unknown");
+        check(1508, "null", source, "unrated, ratio-unknown");
+    }
+}
+
+#[test]
+fn a_later_ratio_lies_over_a_price_list() {
+    let list = r#"[{"model":"m","type":"tokens","channel_type":1,"input":5,"output":5}]"#;
+    let own = "[model_ratio]\nm = 1\n[completion_ratio]\nm = 4\n[group_ratio]\nvip = 1.2\n";
+    let check = |sources: &[&str], expected: &str| {
+        let mut row = row("m", [1000, 64], 1508, "", "null");
+        row.set(Field::Group, "vip");
+        assert_eq!(said(&rated(&row, Basis::Config, &config(sources))), expected, "{sources:?}");
+    };
+    check(&[list, own], "matched");
+    // ceil((1000 + 64)·5·1.2) = 6384.
+    check(&[own, list], "6384");
+}
+
+#[test]
 fn the_rules_of_a_row() {
     let plain = r#"{"price_type":"tokens","group_ratio":1.2,"input_ratio":1,"output_ratio":4}"#;
     own("m", [1000, 64], 1508, plain, "matched");
@@ -149,6 +181,8 @@ fn prices_by_name_wildcard_and_fallback() {
     listed("call", [9, 9], 290, "default", r#"{"price_type":"times","group_ratio":1,"input_ratio":0.29}"#, "matched");
     listed("one-a", [10, 10], 60, "default", r#"{"group_ratio":1,"input_ratio":2,"output_ratio":4}"#, "matched");
     listed("none", [10, 10], 600, "default", r#"{"group_ratio":1,"input_ratio":30,"output_ratio":30}"#, "matched, fallback-ratio");
+    // It had a price when the row was written.
+    listed("none", [10, 10], 60, "default", r#"{"group_ratio":1,"input_ratio":2,"output_ratio":4}"#, "unrated, unknown-model");
     // Changed since the row: the list is right, the row drifted.
     listed("m", [200, 10], 250, "default", r#"{"group_ratio":1,"input_ratio":1,"output_ratio":5}"#, "300");
 }

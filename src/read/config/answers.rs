@@ -24,11 +24,19 @@ const OPTIONAL: [(&str, MapName); 5] = [
     ("audio_completion_ratio", MapName::AudioCompletionRatio),
 ];
 
+/// What a row of `/api/pricing` says of the price beside these.
+const PRICE: [&str; 6] = ["quota_type", "model_ratio", "model_price", "completion_ratio", "billing_mode", "billing_expr"];
+
 /// `/api/option/`: rows of key and value.
 pub(super) fn options(reader: &mut Reader<'_>, rows: Vec<Node>) {
-    let rows = rows.into_iter().filter_map(option_row).collect();
+    let rows: Table = rows.into_iter().filter_map(option_row).collect();
+    // A gateway without any map of ratios among its options keeps its prices elsewhere.
+    let has_ratios = rows.iter().any(|(key, _)| matches!(words::find(&key.name), Some((Word::Map(_), _))));
     options::read(reader, rows);
     options::settle_expressions(reader, false);
+    if !has_ratios {
+        unknown(reader, MapName::ALL);
+    }
 }
 
 fn option_row(row: Node) -> Option<(Key, Node)> {
@@ -58,11 +66,34 @@ pub(super) fn pricing(reader: &mut Reader<'_>, rows: &[Node], answer: &Node) {
     if !optional {
         unknown(reader, OPTIONAL.map(|(_, map)| map));
     }
+    one_price_each(reader, rows);
     rows.iter().for_each(|row| pricing_row(reader, row));
     models_of_all(reader);
     match answer.get("group_ratio") {
         Some(groups) => own::bare_groups(reader, groups),
         None => unknown(reader, [MapName::GroupRatio]),
+    }
+}
+
+/// A model that is listed twice must have the same price both times.
+fn one_price_each(reader: &mut Reader<'_>, rows: &[Node]) {
+    let price = |row: &Node| {
+        PRICE
+            .iter()
+            .chain(OPTIONAL.iter().map(|(name, _)| name))
+            .map(|name| row.get(name).and_then(Node::scalar))
+            .collect::<Vec<_>>()
+    };
+    let mut seen: HashMap<&str, &Node> = HashMap::new();
+    for row in rows {
+        let Some((model, node)) = row.get("model_name").and_then(|node| Some((node.text()?, node))) else { continue };
+        match seen.get(model) {
+            Some(first) if price(first) != price(row) => reader.repeated(model, &node.span, &first.span),
+            Some(_) => {}
+            None => {
+                seen.insert(model, row);
+            }
+        }
     }
 }
 
@@ -119,7 +150,8 @@ fn models_of_all(reader: &mut Reader<'_>) {
 }
 
 /// `/api/ratio_config`: the option maps of models, without groups, images, audio and tools.
-pub(super) fn ratio_config(reader: &mut Reader<'_>, table: Table) {
+pub(super) fn ratio_config(reader: &mut Reader<'_>, mut table: Table) {
+    options::drop_repeats(reader, &mut table);
     for (key, value) in table {
         if let Some((word @ (Word::Map(_) | Word::BillingMode | Word::BillingExpr), name)) = words::find(&key.name) {
             options::option(reader, word, name, &key, value);
@@ -136,6 +168,7 @@ pub(super) fn status(reader: &mut Reader<'_>, table: &Table) {
     for (_, value) in table.iter().filter(|(key, _)| key.name == "quota_per_unit") {
         options::quota_per_unit(reader, value);
     }
+    unknown(reader, MapName::ALL);
 }
 
 /// One user as a gateway keeps it.
@@ -154,6 +187,7 @@ pub(super) fn users(reader: &mut Reader<'_>, rows: &[Node]) {
         let text = |name: &str| row.get(name).and_then(Node::scalar).unwrap_or_default();
         user(reader, &UserRow { id: text("id"), name: text("username"), group: text("group"), setting: text("setting") });
     }
+    unknown(reader, MapName::ALL);
 }
 
 /// A user, by name and by id. Broken settings are no matter of prices.
@@ -179,6 +213,7 @@ pub(super) fn user_groups(reader: &mut Reader<'_>, table: &Table) {
     }
     *reader.config.map_mut(MapName::GroupRatio) = Map::Given(numbers);
     reader.config.group_group_unknown = true;
+    unknown(reader, MapName::ALL);
 }
 
 /// `/api/task/` and `/api/mj/`: what each job was charged.
@@ -188,6 +223,7 @@ pub(super) fn tasks(reader: &mut Reader<'_>, rows: &[Node]) {
         let quota = row.get("quota").and_then(Node::scalar).unwrap_or_default();
         task(reader, id, &quota);
     }
+    unknown(reader, MapName::ALL);
 }
 
 /// The points of a job, by the id that log rows name.

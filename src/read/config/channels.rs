@@ -3,10 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use super::json;
-use super::node::Node;
+use super::node::{Node, Table, Value, find};
+use super::options;
 use super::reader::Reader;
 use super::tariffs;
-use crate::config::Channel;
+use crate::config::issue::Code;
+use crate::config::{Channel, MapName};
 
 /// The columns that prices depend on, in the order of [`ChannelRow::of`].
 pub(super) const COLUMNS: [&str; 9] =
@@ -33,8 +35,9 @@ impl ChannelRow {
         ChannelRow { id, uuid, name, kind, groups, model_prefix, model_mapping, model_configs, settings }
     }
 
-    fn channel(&self) -> Channel {
+    fn channel(&self, name: &str) -> Channel {
         Channel {
+            name: name.to_owned(),
             kind: self.kind.trim().parse().unwrap_or(0),
             groups: self.groups.split(',').map(str::trim).filter(|group| !group.is_empty()).map(str::to_owned).collect(),
             model_prefix: self.model_prefix.clone(),
@@ -50,8 +53,23 @@ impl ChannelRow {
 /// `/api/channel/`.
 pub(super) fn answer(reader: &mut Reader<'_>, rows: &[Node]) {
     let texts = |row: &Node| COLUMNS.map(|column| row.get(column).and_then(Node::scalar).unwrap_or_default());
-    let rows: Vec<ChannelRow> = rows.iter().map(|row| ChannelRow::of(texts(row))).collect();
-    add(reader, &rows);
+    let channels: Vec<ChannelRow> = rows.iter().map(|row| ChannelRow::of(texts(row))).collect();
+    add(reader, &channels);
+    // Only where a channel has a column for prices of its own does the answer speak of prices, and never of group ratios.
+    match rows.iter().any(|row| row.has("model_configs")) {
+        true => options::unknown(reader, [MapName::GroupRatio]),
+        false => options::unknown(reader, MapName::ALL),
+    }
+}
+
+/// What quota's own files say of a channel in the columns of the gateways; none where they do not say its type.
+pub(super) fn of_table(reader: &mut Reader<'_>, table: &Table) -> Option<Channel> {
+    let kind = find(table, "type")?;
+    if !matches!(&kind.value, Value::Number(_)) {
+        reader.error(Code::WrongType, &kind.span, "`type`: expected a whole number", "write the gateway's number of the provider");
+    }
+    let row = ChannelRow::of(COLUMNS.map(|column| find(table, column).and_then(Node::scalar).unwrap_or_default()));
+    Some(row.channel(&row.name))
 }
 
 /// Keeps channels by id. A gateway that gives them a uuid names them in its logs by that, or by name; a name that two of them have
@@ -61,13 +79,13 @@ pub(super) fn add(reader: &mut Reader<'_>, rows: &[ChannelRow]) {
     for row in rows.iter().filter(|row| !seen.insert(row.name.as_str())) {
         shared.insert(row.name.as_str());
     }
-    let channels = &mut reader.config.channels;
-    for row in rows.iter().filter(|row| !row.uuid.is_empty() && !row.name.is_empty() && !shared.contains(row.name.as_str())) {
-        channels.insert(row.name.clone(), row.channel());
-    }
+    let is_named = |row: &ChannelRow| !row.uuid.is_empty() && !row.name.is_empty() && !shared.contains(row.name.as_str());
     for row in rows {
-        for key in [&row.id, &row.uuid].into_iter().filter(|key| !key.is_empty()) {
-            channels.insert(key.clone(), row.channel());
+        let name = if is_named(row) { Some(&row.name) } else { None };
+        let known: Vec<&String> = name.into_iter().chain([&row.uuid, &row.id]).filter(|name| !name.is_empty()).collect();
+        let Some(called) = known.first() else { continue };
+        for key in &known {
+            reader.config.channels.insert((*key).clone(), row.channel(called));
         }
     }
 }

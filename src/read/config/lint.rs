@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::reader::{Author, Reader, Spot};
 use crate::config::issue::{Code, Severity};
-use crate::config::{Map, MapName};
+use crate::config::{Found, Map, MapName};
 use crate::exact::Ratio;
 use crate::log::shorten;
 use crate::profile::new_api::completion;
@@ -31,12 +31,20 @@ fn spots(reader: &Reader<'_>, map: MapName, fits: impl Fn(&str, Ratio) -> bool) 
 }
 
 fn ratio_and_price(reader: &mut Reader<'_>) {
-    let Map::Given(prices) = reader.config.map(MapName::ModelPrice) else { return };
-    let found = spots(reader, MapName::ModelRatio, |name, _| prices.contains_key(name));
-    warn(reader, Code::RatioAndPrice, found, |name| {
-        let message = format!("`{}` has a ratio and a price per call: the ratio has no effect", shorten(name));
-        (message, "take the one out that does not count".to_owned())
+    let by_call = |name: &str| matches!(reader.config.map(MapName::ModelPrice).get(name), Found::Number(_));
+    let listed = |name: &str| reader.config.model_prices.contains_key(name);
+    let beside_call = spots(reader, MapName::ModelRatio, |name, _| by_call(name) && !listed(name));
+    let maps = [(MapName::ModelRatio, "ratio"), (MapName::ModelPrice, "price per call")];
+    let beside_list = maps.map(|(map, what)| (what, spots(reader, map, |name, _| listed(name))));
+    let way_out = || "take the one out that does not count".to_owned();
+    warn(reader, Code::RatioAndPrice, beside_call, |name| {
+        (format!("`{}` has a ratio and a price per call: the ratio has no effect", shorten(name)), way_out())
     });
+    for (what, found) in beside_list {
+        warn(reader, Code::RatioAndPrice, found, |name| {
+            (format!("`{}` has a {what} and prices in `model`: the {what} has no effect", shorten(name)), way_out())
+        });
+    }
 }
 
 fn locked_completion(reader: &mut Reader<'_>) {

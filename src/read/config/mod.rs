@@ -27,6 +27,7 @@ use self::reader::{Author, Reader};
 use crate::config::issue::{Code, Issue};
 use crate::config::{Config, Source};
 use crate::log::shorten;
+use crate::read::database;
 
 const ACCEPTED: &str = "accepted are ratio JSON, saved answers of /api/option/, /api/pricing, /api/ratio_config, /api/status, /api/user/, /api/channel/, \
                         /api/models/display and /api/channel/default-pricing, one-hub's price and group lists, a gateway's SQLite file, \
@@ -42,7 +43,7 @@ pub struct Loaded {
 
 /// Whether the bytes are a SQLite file, which [`sqlite::read`] reads.
 pub fn is_database(bytes: &[u8]) -> bool {
-    bytes.starts_with(sqlite::MAGIC)
+    bytes.starts_with(database::MAGIC)
 }
 
 /// The hash that a report names a source by, in lower-case hex.
@@ -170,7 +171,7 @@ fn read_root(reader: &mut Reader<'_>, root: &Node) -> &'static str {
         Kind::CompiledIn(data) => by_gateway(reader, "default_pricing", |reader| tariffs::compiled_in(reader, &data)),
         Kind::UserGroups(table) => by_gateway(reader, "user_groups", |reader| answers::user_groups(reader, &table)),
         Kind::PriceList(rows) => by_gateway(reader, "prices", |reader| one_hub::prices(reader, &rows)),
-        Kind::GroupList(rows) => by_gateway(reader, "user_groups", |reader| one_hub::groups(reader, &rows)),
+        Kind::GroupList(rows) => by_gateway(reader, "user_groups", |reader| one_hub::group_list(reader, &rows)),
         Kind::Tasks(rows) => by_gateway(reader, "tasks", |reader| answers::tasks(reader, &rows)),
         Kind::BareGroups => {
             own::bare_groups(reader, root);
@@ -368,7 +369,61 @@ mod tests {
         assert_eq!(config.users["12"], config.users["ann"]);
         assert_eq!((config.users["ann"].group.as_str(), config.users["ann"].accepts_unset), ("vip", true));
         assert!(!config.users["13"].accepts_unset);
-        assert_eq!(*config.map(MapName::ModelRatio), Map::Default);
+        assert_eq!(*config.map(MapName::ModelRatio), Map::Unknown, "it cannot say");
+    }
+
+    #[test]
+    fn what_cannot_carry_prices_leaves_them_unknown() {
+        for text in [
+            r#"{"success":true,"data":{"quota_per_unit":1000000}}"#,
+            r#"{"success":true,"data":{"vip":{"ratio":0.8,"desc":"x"}}}"#,
+            r#"{"success":true,"data":{"vip":{"symbol":"vip","ratio":0.8}}}"#,
+            r#"{"success":true,"data":[{"key":"QuotaPerUnit","value":"500000"},{"key":"SMTPPort","value":"587"}]}"#,
+            r#"{"success":true,"data":[{"id":3,"type":33,"name":"b","models":"m","base_url":"","group":"vip"}]}"#,
+            r#"{"success":true,"data":[{"task_id":"c97d","quota":50000}]}"#,
+        ] {
+            check(text, MapName::ModelRatio, "gpt-4o", "Unknown");
+            check(text, MapName::ToolPrice, "web_search", "Unknown");
+            let group = if text.contains("0.8") { "0.8" } else { "Unknown" };
+            check(text, MapName::GroupRatio, "vip", group);
+        }
+        // Options of a gateway that keeps ratios there: what is not among them is as installed.
+        check(r#"[{"key":"GroupRatio","value":"{\"vip\":0.8}"}]"#, MapName::ModelRatio, "gpt-4o", "Default");
+        check(r#"{"default":1,"vip":0.8}"#, MapName::ModelRatio, "gpt-4o", "Default");
+    }
+
+    #[test]
+    fn a_name_says_one_thing_in_one_file() {
+        wrong("[group_ratio]\na = 1\n[group.a]\nratio = 2\n", &["3:8 error duplicate-key"]);
+        wrong("[group.a]\nratio = 2\n[group_ratio]\na = 1\n", &["4:1 error duplicate-key"]);
+        wrong("[group_ratio]\na = 1\n[group.a]\nmodels = [\"m\"]\n", &[]);
+        wrong(r#"{"ModelRatio":{"m":1},"model_ratio":{"m":2}}"#, &["1:23 error duplicate-key"]);
+        wrong(
+            r#"[{"key":"ModelRatio","value":"{\"m\":1}"},{"key":"ModelRatio","value":"{\"m\":2}"}]"#,
+            &["1:50 error duplicate-key"],
+        );
+        wrong(
+            r#"{"success":true,"data":[{"model_name":"m","quota_type":0,"model_ratio":1,"enable_groups":["a"]},{"model_name":"m","quota_type":0,"model_ratio":1,"enable_groups":["b"]},{"model_name":"m","quota_type":0,"model_ratio":2}]}"#,
+            &["1:183 error duplicate-key"],
+        );
+        wrong("[model_ratio]\nm = 1\n[model.m]\ninput = 2\n", &["2:1 warning ratio-and-price"]);
+        wrong("[model_ratio]\nm = 1\n[[period]]\n[period.model_ratio]\nm = 2\n", &[]);
+    }
+
+    #[test]
+    fn points_and_rates_are_above_0_whoever_wrote_them() {
+        for start in ["", "allow_negative = true\n"] {
+            let line = 1 + start.lines().count();
+            wrong(&format!("{start}quota_per_unit = -5\n"), &[&format!("{line}:18 error bad-value")]);
+            let currency = format!("{start}currency = {{ code = \"CNY\", rate = -7.3 }}\n");
+            wrong(&currency, &[&format!("{line}:35 error bad-value")]);
+        }
+    }
+
+    #[test]
+    fn an_expression_that_cannot_be_read_may_be_kept() {
+        wrong("[billing_expr]\nm = \"tier(\"\n", &["2:5 error bad-value"]);
+        wrong("allow_unreadable = true\n[billing_expr]\nm = \"tier(\"\n", &["3:5 warning bad-value"]);
     }
 
     #[test]

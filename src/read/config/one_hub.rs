@@ -51,8 +51,14 @@ fn extra_ratios(reader: &mut Reader<'_>, row: &Node) -> HashMap<String, Number> 
     ratios
 }
 
-/// `/api/user_group` and `/api/user_group_map`: a ratio by symbol.
-pub(super) fn groups<'n>(reader: &mut Reader<'_>, rows: impl IntoIterator<Item = &'n Node>) {
+/// `/api/user_group` and `/api/user_group_map`, which know no prices.
+pub(super) fn group_list(reader: &mut Reader<'_>, rows: &[Node]) {
+    groups(reader, rows);
+    options::unknown(reader, MapName::ALL);
+}
+
+/// A ratio by symbol.
+fn groups<'n>(reader: &mut Reader<'_>, rows: impl IntoIterator<Item = &'n Node>) {
     let mut ratios = HashMap::new();
     for row in rows {
         let symbol = row.get("symbol").and_then(Node::text).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Option maps: as the gateways keep them, and under the same words in quota's own files.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use super::json;
@@ -21,6 +22,7 @@ const TWINS: [(&str, &str, &str); 2] = [
 /// Reads option rows. Keys that are no prices are left alone, for there are hundreds.
 pub(super) fn read(reader: &mut Reader<'_>, mut rows: Table) {
     drop_twins(reader, &mut rows);
+    drop_repeats(reader, &mut rows);
     for (key, value) in rows {
         if let Some((word, name)) = words::find(&key.name).filter(|(word, _)| words::is_option(*word)) {
             option(reader, word, name, &key, value);
@@ -56,6 +58,24 @@ pub(super) fn drop_twins(reader: &mut Reader<'_>, rows: &mut Table) {
     }
 }
 
+/// Of several keys that mean the same, keeps the first. Nobody says which one would count.
+pub(super) fn drop_repeats(reader: &mut Reader<'_>, rows: &mut Table) {
+    let mut seen: HashMap<(Word, &'static str), Range<usize>> = HashMap::new();
+    rows.retain(|(key, _)| {
+        let Some((word, name)) = words::find(&key.name) else { return true };
+        let is_named = matches!(word, Word::Setting | Word::Ignored);
+        let first = match seen.entry((word, if is_named { name } else { "" })) {
+            Entry::Occupied(first) => first.get().clone(),
+            Entry::Vacant(slot) => {
+                slot.insert(key.span.clone());
+                return true;
+            }
+        };
+        reader.repeated(&key.name, &first, &key.span);
+        false
+    });
+}
+
 fn squeeze(node: &Node) -> String {
     node.text().map(|text| text.chars().filter(|c| !c.is_whitespace()).collect()).unwrap_or_default()
 }
@@ -85,11 +105,9 @@ fn with(reader: &mut Reader<'_>, value: Node, read: impl FnOnce(&mut Reader<'_>,
 }
 
 pub(super) fn quota_per_unit(reader: &mut Reader<'_>, value: &Node) {
-    let Some(number) = reader.loose_number(value, "quota_per_unit") else { return };
-    if number.ratio.is_zero() {
-        reader.error(Code::BadValue, &value.span, "`quota_per_unit` is 0", "write how many points are 1 USD, such as 500000");
+    if let Some(number) = reader.positive(value, "quota_per_unit", "write how many points are 1 USD, such as 500000") {
+        reader.config.quota_per_unit = Some(number);
     }
-    reader.config.quota_per_unit = Some(number);
 }
 
 fn setting(reader: &mut Reader<'_>, name: &str, value: &Node) {
@@ -140,8 +158,8 @@ pub(super) fn check_expression(reader: &mut Reader<'_>, model: &str, span: &Rang
     let message = format!("`{}`: no price expression: {error}", shorten(model));
     let way_out = "`quota calc --expr` shows where it cannot be read";
     match reader.author {
-        Author::Person => reader.error(Code::BadValue, span, message, way_out),
-        Author::Gateway => reader.warn(Code::BadValue, span, message, way_out),
+        Author::Person if !reader.keeps_unreadable => reader.error(Code::BadValue, span, message, way_out),
+        _ => reader.warn(Code::BadValue, span, message, way_out),
     }
 }
 

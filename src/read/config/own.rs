@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use super::channels;
 use super::node::{Key, Node, Table, Value, find};
 use super::one_hub;
 use super::options;
@@ -9,8 +10,10 @@ use super::reader::{Author, Reader};
 use super::tariffs;
 use super::words::{self, Word};
 use crate::config::issue::Code;
-use crate::config::{ChannelPrice, ChannelPrices, Config, Currency, GroupRules, Map, MapName, ModelPrices, Number, Period, User};
-use crate::exact::{Exact, Ratio};
+use crate::config::{
+    ChannelPrice, ChannelPrices, Config, Currency, GroupRules, Map, MapName, ModelPrices, Number, Period, RelativeRatio, User,
+};
+use crate::exact::Ratio;
 use crate::log::shorten;
 
 const MODEL_KEYS: &[&str] = &[
@@ -28,6 +31,9 @@ const MODEL_KEYS: &[&str] = &[
     "expression",
     "unknown",
 ];
+/// Our own words, and the columns of the gateways.
+const CHANNEL_KEYS: &[&str] =
+    &["groups", "model", "name", "type", "group", "model_prefix", "model_mapping", "model_configs", "config"];
 const CHANNEL_PRICE_KEYS: &[&str] =
     &["ratio", "completion_ratio", "cached_input_ratio", "cache_write_5m_ratio", "cache_write_1h_ratio", "unknown"];
 const GROUP_KEYS: &[&str] =
@@ -40,11 +46,15 @@ pub(super) fn read(reader: &mut Reader<'_>, mut table: Table) {
 }
 
 /// Reads the words of the file, or of one period of it.
-fn tables(reader: &mut Reader<'_>, table: Table, in_period: bool) {
+fn tables(reader: &mut Reader<'_>, mut table: Table, in_period: bool) {
+    options::drop_repeats(reader, &mut table);
     if let Some(node) = find(&table, "allow_negative")
         && reader.truth(node, "allow_negative") == Some(true)
     {
         reader.author = Author::Gateway;
+    }
+    if let Some(node) = find(&table, "allow_unreadable") {
+        reader.keeps_unreadable = reader.truth(node, "allow_unreadable").unwrap_or(false);
     }
     if let Some(node) = find(&table, "currency") {
         currency(reader, node);
@@ -65,7 +75,7 @@ fn tables(reader: &mut Reader<'_>, table: Table, in_period: bool) {
 
 fn entry(reader: &mut Reader<'_>, word: Word, name: &str, key: &Key, value: Node) {
     match word {
-        Word::Currency | Word::AllowNegative => {}
+        Word::Currency | Word::AllowNegative | Word::AllowUnreadable => {}
         Word::Profile => profile(reader, &value),
         Word::Bonus => reader.config.bonus = bonus(reader, &value),
         Word::Model => each(reader, &value, "model", model),
@@ -141,9 +151,9 @@ fn currency(reader: &mut Reader<'_>, node: &Node) {
     let Some(table) = reader.table(node, "currency") else { return };
     known_keys(reader, table, &["code", "rate"]);
     let code = find(table, "code").and_then(|code| reader.words(code, "code"));
-    let rate = find(table, "rate").and_then(|rate| reader.number(rate, "rate"));
+    let rate = find(table, "rate").and_then(|rate| reader.positive(rate, "rate", "write how many of it are 1 USD, such as 7.3"));
     match (code, rate) {
-        (Some(code), Some(rate)) if !rate.ratio.is_zero() => {
+        (Some(code), Some(rate)) => {
             reader.config.currency = Some(Currency { code: code.to_owned(), rate: rate.ratio });
         }
         _ => reader.error(
@@ -197,7 +207,8 @@ fn model(reader: &mut Reader<'_>, key: &Key, table: &Table) {
 fn group(reader: &mut Reader<'_>, key: &Key, table: &Table) {
     known_keys(reader, table, GROUP_KEYS);
     if let Some(number) = find(table, "ratio").and_then(|node| reader.number(node, "ratio")) {
-        let number = find(table, "ratio_in").map_or(Some(number), |code| in_currency(reader, code, number));
+        reader.place(MapName::GroupRatio, &key.name, &key.span);
+        let number = find(table, "ratio_in").map_or(Some(number), |code| in_currency(reader, &key.name, code, number));
         let numbers = number.into_iter().map(|number| (key.name.clone(), number)).collect();
         reader.config.map_mut(MapName::GroupRatio).overlay(Map::Given(numbers));
     } else {
@@ -234,13 +245,12 @@ fn mentioned(reader: &mut Reader<'_>, node: &Node, of: &str) -> Vec<String> {
 }
 
 /// A ratio that is relative to prices counted in another currency: in force is ratio · rate.
-fn in_currency(reader: &mut Reader<'_>, node: &Node, number: Number) -> Option<Number> {
+fn in_currency(reader: &mut Reader<'_>, group: &str, node: &Node, number: Number) -> Option<Number> {
     let code = reader.words(node, "ratio_in")?;
-    let rate = match &reader.config.currency {
-        _ if code == "USD" => Some(Ratio::ONE),
-        Some(currency) if currency.code == code => Some(currency.rate),
-        _ => None,
-    };
+    if code == "USD" {
+        return Some(number);
+    }
+    let rate = reader.config.currency.as_ref().filter(|currency| currency.code == code).map(|currency| currency.rate);
     let Some(rate) = rate else {
         let message = format!("`ratio_in`: no rate for `{}`", shorten(code));
         reader.error(
@@ -251,8 +261,10 @@ fn in_currency(reader: &mut Reader<'_>, node: &Node, number: Number) -> Option<N
         );
         return None;
     };
-    let product = (Exact::from(number.ratio) * rate).to_string();
-    Some(Number { ratio: product.parse().ok()?, origin: number.origin })
+    let relative = RelativeRatio { number, currency: code.to_owned() };
+    let in_force = relative.at(rate);
+    reader.config.relative_groups.insert(group.to_owned(), relative);
+    in_force
 }
 
 fn user(reader: &mut Reader<'_>, key: &Key, table: &Table) {
@@ -270,7 +282,10 @@ fn user(reader: &mut Reader<'_>, key: &Key, table: &Table) {
 
 /// What is said of a channel: its groups, and the prices of models in it.
 fn channel(reader: &mut Reader<'_>, key: &Key, table: &Table) {
-    known_keys(reader, table, &["groups", "model"]);
+    known_keys(reader, table, CHANNEL_KEYS);
+    if let Some(channel) = channels::of_table(reader, table) {
+        reader.config.channels.insert(key.name.clone(), channel);
+    }
     let groups = find(table, "groups").map(|node| mentioned(reader, node, "groups"));
     let mut prices = ChannelPrices { groups, ..ChannelPrices::default() };
     for (model, node) in find(table, "model").and_then(|node| reader.table(node, "model")).into_iter().flatten() {
@@ -278,7 +293,9 @@ fn channel(reader: &mut Reader<'_>, key: &Key, table: &Table) {
             prices.models.insert(model.name.clone(), channel_price(reader, table));
         }
     }
-    reader.config.channel_prices.insert(key.name.clone(), prices);
+    if prices != ChannelPrices::default() {
+        reader.config.channel_prices.insert(key.name.clone(), prices);
+    }
 }
 
 fn channel_price(reader: &mut Reader<'_>, table: &Table) -> ChannelPrice {
@@ -347,7 +364,8 @@ fn inside(reader: &mut Reader<'_>, table: Table) -> Config {
     let currency = reader.config.currency.clone();
     let outer = std::mem::take(&mut reader.config);
     reader.config.currency = currency.clone();
-    let (spots, modes, expressions) = (reader.spots.clone(), reader.modes.take(), std::mem::take(&mut reader.expressions));
+    let (spots, modes, expressions) =
+        (std::mem::take(&mut reader.spots), reader.modes.take(), std::mem::take(&mut reader.expressions));
     tables(reader, table, true);
     (reader.spots, reader.modes, reader.expressions) = (spots, modes, expressions);
     let mut config = std::mem::replace(&mut reader.config, outer);

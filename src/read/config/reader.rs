@@ -45,6 +45,8 @@ pub(super) struct Reader<'a> {
     pub expressions: HashMap<String, String>,
     /// Whether `CompletionRatioMeta` was given.
     pub has_meta: bool,
+    /// Expressions that cannot be read are meant: a gateway wrote them.
+    pub keeps_unreadable: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -60,6 +62,7 @@ impl<'a> Reader<'a> {
             modes: None,
             expressions: HashMap::new(),
             has_meta: false,
+            keeps_unreadable: false,
         }
     }
 
@@ -78,7 +81,7 @@ impl<'a> Reader<'a> {
 
     pub fn origin(&self, span: &Range<usize>) -> Origin {
         let line = self.parts.last().filter(|part| part.label.is_none()).map_or(0, |part| part.text.line(span.start));
-        Origin { source: 0, line }
+        Origin { line, ..Origin::default() }
     }
 
     pub fn error(&mut self, code: Code, span: &Range<usize>, message: impl Into<String>, hint: impl Into<String>) {
@@ -122,6 +125,20 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A name that says two things: keys that mean the same, or rows of one name.
+    pub fn repeated(&mut self, name: &str, a: &Range<usize>, b: &Range<usize>) {
+        let (first, at) = if a.start <= b.start { (a, b) } else { (b, a) };
+        self.fault(Fault::Duplicate { at: at.clone(), name: name.to_owned(), first: first.clone() }, "");
+    }
+
+    /// Keeps where a number of a map stands, which may be said in one place only.
+    pub fn place(&mut self, map: MapName, name: &str, span: &Range<usize>) {
+        let spot = self.spot(span);
+        if let Some(earlier) = self.spots.insert((map, name.to_owned()), spot) {
+            self.repeated(name, &earlier.span, span);
+        }
+    }
+
     /// A value that a gateway may have packed into a JSON string. None: nothing is given, or it is broken and said so.
     pub fn unpack(&mut self, node: Node) -> Option<Node> {
         match &node.value {
@@ -141,8 +158,27 @@ impl<'a> Reader<'a> {
         self.error(Code::WrongType, &node.span, message, format!("write {expected} here"));
     }
 
-    /// A number that may not be missing its digits, with the rule for negative ones.
+    /// A number of ratios and prices, with the rule for negative ones.
     pub fn number(&mut self, node: &Node, of: &str) -> Option<Number> {
+        let number = self.finite(node, of)?;
+        if number.ratio.is_negative() {
+            self.negative(node, of, &node.scalar().unwrap_or_default());
+        }
+        Some(number)
+    }
+
+    /// A number above 0, in quotes or not.
+    pub fn positive(&mut self, node: &Node, of: &str, way_out: &str) -> Option<Number> {
+        let number = self.finite(&unquoted(node), of)?;
+        if number.ratio <= crate::exact::Ratio::ZERO {
+            let digits = node.scalar().unwrap_or_default();
+            self.error(Code::BadValue, &node.span, format!("`{of}` is {}, and must be above 0", shorten(&digits)), way_out);
+        }
+        Some(number)
+    }
+
+    /// A number that may not be missing its digits.
+    fn finite(&mut self, node: &Node, of: &str) -> Option<Number> {
         let Value::Number(digits) = &node.value else {
             self.wrong_type(node, of, "a number");
             return None;
@@ -152,10 +188,8 @@ impl<'a> Reader<'a> {
             self.error(Code::NotANumber, &node.span, message, "write a decimal number, such as 0.8");
             return None;
         };
-        if ratio.is_negative() {
-            self.negative(node, of, digits);
-        }
-        Some(Number { ratio, origin: self.origin(&node.span) })
+        let origin = Origin { decimals: decimals(digits), ..self.origin(&node.span) };
+        Some(Number { ratio, origin })
     }
 
     fn negative(&mut self, node: &Node, of: &str, digits: &str) {
@@ -175,14 +209,6 @@ impl<'a> Reader<'a> {
                     "the gateway takes it as it stands: correct its option if it is a slip",
                 );
             }
-        }
-    }
-
-    /// A number that may stand in quotes, as option rows hold it.
-    pub fn loose_number(&mut self, node: &Node, of: &str) -> Option<Number> {
-        match &node.value {
-            Value::Text(text) => self.number(&Node { span: node.span.clone(), value: Value::Number(text.trim().to_owned()) }, of),
-            _ => self.number(node, of),
         }
     }
 
@@ -241,7 +267,7 @@ impl<'a> Reader<'a> {
         let mut numbers = HashMap::new();
         for (key, value) in self.table(node, map.word())? {
             if let Some(number) = self.number(value, &key.name) {
-                self.spots.insert((map, key.name.clone()), self.spot(&key.span));
+                self.place(map, &key.name, &key.span);
                 numbers.insert(key.name.clone(), number);
             }
         }
@@ -252,4 +278,18 @@ impl<'a> Reader<'a> {
         let spot = self.spot(span);
         self.mentions.push((group.to_owned(), spot));
     }
+}
+
+/// A number that stands in quotes, as option rows hold it.
+fn unquoted(node: &Node) -> Node {
+    match &node.value {
+        Value::Text(text) => Node { span: node.span.clone(), value: Value::Number(text.trim().to_owned()) },
+        _ => node.clone(),
+    }
+}
+
+/// The decimals that are written; none where the digits have an exponent.
+fn decimals(digits: &str) -> u8 {
+    let fraction = digits.split_once('.').map_or("", |(_, fraction)| fraction);
+    if fraction.contains(['e', 'E']) { 0 } else { u8::try_from(fraction.len()).unwrap_or(0) }
 }

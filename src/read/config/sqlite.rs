@@ -1,10 +1,7 @@
 //! A gateway's SQLite file: `options`, `users`, `channels`, one-hub's `prices` and `user_groups`, and what jobs were charged.
 
-use std::ffi::OsString;
-use std::path::Path;
-
+use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags};
 
 use super::answers::{self, UserRow};
 use super::channels::{self, ChannelRow};
@@ -12,47 +9,22 @@ use super::node::{Key, Node, Value};
 use super::one_hub::{self, Packed};
 use super::reader::{Author, Reader};
 use super::{Loaded, finish, options};
+use crate::config::MapName;
 use crate::config::issue::{Code, Issue};
+use crate::read::database;
 
 /// The format of a file that says prices; one with users or channels alone is [`USERS`].
 pub const PRICES: &str = "sqlite";
 const USERS: &str = "users";
 
-/// What every SQLite file begins with.
-pub const MAGIC: &[u8] = b"SQLite format 3\0";
-
-/// Opens a file for reading only. Without a write-ahead log beside it the file is taken as immutable, so that no lock is
-/// made and a read-only folder is enough.
-pub fn open(path: &Path) -> rusqlite::Result<Connection> {
-    let mut log = OsString::from(path);
-    log.push("-wal");
-    let mode = if Path::new(&log).exists() { "mode=ro" } else { "immutable=1" };
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(format!("file:{}?{mode}", escape(path)), flags)
-}
-
-/// A path inside a URI.
-fn escape(path: &Path) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_' | b':' | b'~');
-    let mut text = String::new();
-    for byte in path.as_os_str().as_encoded_bytes() {
-        match *byte {
-            b'\\' if cfg!(windows) => text.push('/'),
-            byte if plain(byte) => text.push(char::from(byte)),
-            byte => text.push_str(&format!("%{byte:02x}")),
-        }
-    }
-    text
-}
-
 /// Reads what a database says of prices.
-pub fn read(name: &str, sha256: String, database: &Connection) -> Result<Loaded, Vec<Issue>> {
-    let found = Rows::of(database);
+pub fn read(name: &str, sha256: String, source: &Connection) -> Result<Loaded, Vec<Issue>> {
+    let found = Rows::of(source);
     let mut reader = Reader::new(name, "");
     reader.author = Author::Gateway;
     match &found {
         Err(error) => {
-            let message = format!("the database cannot be read: {error}");
+            let message = format!("the database cannot be read: {}", database::reason(error));
             reader.error(Code::Syntax, &(0..0), message, "copy the file again, with its -wal file");
         }
         Ok(rows) if !rows.of_gateway => {
@@ -125,6 +97,9 @@ fn read_rows<'a>(reader: &mut Reader<'a>, rows: &'a Rows) {
     channels::add(reader, &rows.channels);
     one_hub::tables(reader, &rows.prices, &rows.groups);
     rows.jobs.iter().for_each(|[id, quota]| answers::task(reader, id, quota));
+    if !rows.has_prices {
+        options::unknown(reader, MapName::ALL);
+    }
 }
 
 /// Some columns of a table.
@@ -169,7 +144,7 @@ fn text(value: ValueRef<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Found, MapName};
+    use crate::config::Found;
 
     fn database(statements: &str) -> Connection {
         let database = Connection::open_in_memory().unwrap();

@@ -3,7 +3,7 @@
 use crate::config::MapName;
 
 /// What a key of a config means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Word {
     Map(MapName),
     GroupGroup,
@@ -27,6 +27,8 @@ pub(super) enum Word {
     Unknown,
     /// Negative ratios are meant: a gateway wrote them.
     AllowNegative,
+    /// Expressions that cannot be read are meant: a gateway wrote them.
+    AllowUnreadable,
     /// An option that is kept as text.
     Setting,
     /// An option of the gateways that is no price of usage.
@@ -34,8 +36,8 @@ pub(super) enum Word {
 }
 
 use Word::{
-    AllowNegative, BillingExpr, BillingMode, Bonus, Channel, CompiledIn, CompletionMeta, Currency, Group, GroupGroup, Ignored, Map,
-    Model, Period, PriceList, Profile, QuotaPerUnit, Setting, Settings, Unknown, User,
+    AllowNegative, AllowUnreadable, BillingExpr, BillingMode, Bonus, Channel, CompiledIn, CompletionMeta, Currency, Group,
+    GroupGroup, Ignored, Map, Model, Period, PriceList, Profile, QuotaPerUnit, Setting, Settings, Unknown, User,
 };
 
 /// Key, meaning, and whether quota's own files use it (and messages propose it).
@@ -73,6 +75,7 @@ const WORDS: &[(&str, Word, bool)] = &[
     ("compiled_in", CompiledIn, true),
     ("unknown", Unknown, true),
     ("allow_negative", AllowNegative, true),
+    ("allow_unreadable", AllowUnreadable, true),
     ("SelfUseModeEnabled", Setting, false),
     ("CheckInEnabled", Setting, false),
     ("CheckInQuota", Setting, false),

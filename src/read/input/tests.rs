@@ -373,11 +373,7 @@ fn what_is_no_log_says_so() {
     );
     check_error(b"PK\x03\x04....[Content_Types].xml", "x: a spreadsheet file, expected a log", "save as CSV");
     check_error(b"  <!doctype html>", "x: a web page or XML, expected a log", "save the export or the API's answer itself");
-    check_error(
-        b"SQLite format 3\0....",
-        "x: a SQLite database in a stream, expected a log",
-        "name the file itself, not compressed: a database cannot be read from a stream",
-    );
+    check_error(b"SQLite format 3\0....", "x: cannot be read: file is not a database", "");
     check_error(b"id,model\xff,quota\n", "x: the text is not UTF-8", "name its encoding, for example `--encoding gbk`");
     check_error(b"i\0d\0,\0", "x: the text is not UTF-8", "name its encoding, for example `--encoding gbk`");
     assert!(read(b"\x1f\x8b\x08garbage").unwrap_err().to_string().starts_with("x: broken gzip data: "));
@@ -513,7 +509,7 @@ fn small_reads_change_nothing() {
         let opening = Opening { options: &OpenOptions::default(), path: None };
         let opened = if is_json(&bytes) { opening.json(window, Arc::default()) } else { opening.csv(window, Arc::default()) };
         let (format, rows) = opened.unwrap();
-        let mut input = Input { name: String::new(), format, size: None, rows: Box::new(WithGroups(rows)) };
+        let mut input = Input { name: String::new(), format, size: None, rows: Box::new(WithGroups(rows)), database: None };
         assert_eq!(drain(&mut input, 100), Found { entries, malformed: Vec::new() });
     }
 }
@@ -527,7 +523,7 @@ fn a_number_may_be_cut_anywhere() {
         let window = Window::new(Box::new(Drip(Cursor::new(text.clone().into_bytes()))));
         let opening = Opening { options: &OpenOptions::default(), path: None };
         let (format, rows) = opening.json(window, Arc::default()).unwrap();
-        let mut input = Input { name: String::new(), format, size: None, rows };
+        let mut input = Input { name: String::new(), format, size: None, rows, database: None };
         let found = drain(&mut input, 100);
         assert_eq!((found.entries.len(), found.malformed), (text.matches("model").count(), Vec::new()), "{text}");
     }

@@ -1,5 +1,9 @@
 //! Tokens that are counted in another way.
 
+use super::super::Case;
+use super::Changes;
+use crate::exact::Ratio;
+use crate::float::gateway::{FloatRounding, product};
 use crate::pricing::{Class, Formula, Mode, PerClass, Sum, Terms};
 
 /// Whether anything is left of a usage by which the gateway would not say that there was none.
@@ -71,6 +75,11 @@ impl Counted {
         let mut usage = *tokens.usage;
         let input = match self {
             Counted::Without(_) if !matches!(tokens.formula.mode(), Mode::Tokens | Mode::Expression) => return None,
+            // There the input is the whole prompt, of which the other classes are a part.
+            Counted::Without(&[Class::Input]) if is_within_input(tokens.formula) => {
+                usage.put(Class::TextInput, 0);
+                beside_input(&[]).map(|class| usage.of(class)).fold(0, i64::saturating_add)
+            }
             Counted::Free(_) | Counted::Without(_) => {
                 classes.iter().for_each(|class| usage.put(*class, 0));
                 return Some(usage);
@@ -92,8 +101,13 @@ impl<C: CountsByClass> Tokens<'_, C> {
         let input = self.usage.of(Class::Input);
         let left = input.saturating_sub(tokens_of(self.usage, classes));
         let may_be = tokens_of(self.usage, &READS) != 0 && (left > 0 || input >= self.prompt);
-        (left != input && may_be && !matches!(self.formula, Formula::Sum(Sum::OneHub))).then_some(left)
+        (left != input && may_be && !is_within_input(self.formula)).then_some(left)
     }
+}
+
+/// Whether the other classes stand within the input.
+fn is_within_input(formula: &Formula) -> bool {
+    matches!(formula, Formula::Sum(Sum::OneHub))
 }
 
 pub const READS: [Class; 2] = [Class::Cached, Class::CacheRead];
@@ -111,6 +125,20 @@ pub fn tokens_of(usage: &impl CountsByClass, classes: &[Class]) -> i64 {
 pub const CACHE_FREE: &[Counted] = &[Counted::Free(&READS)];
 
 pub const CACHE_DOUBLE_COUNTED: &[Counted] = &[Counted::Twice(&READS), Counted::Held(&READS)];
+
+/// one-hub: a prompt that holds cached tokens, and these beside it, cut by themselves.
+pub fn cached_beside(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    if !is_within_input(&terms.formula) || used(terms, &READS).next().is_none() {
+        return;
+    }
+    let mut changed = terms.clone();
+    for class in used(terms, &READS) {
+        let own = product([Ratio::from(terms.usage[class]), terms.rates[class]], FloatRounding::Truncate).whole;
+        changed.usage[Class::Input] = changed.usage[Class::Input].saturating_add(own);
+        changed.usage[class] = 0;
+    }
+    changes.push(changed);
+}
 
 /// Where the classes within a prompt are more than it holds: what is left of it without them, but with those that are left in.
 pub fn held(prompt: i64, usage: &impl CountsByClass, left_in: &[Class]) -> Option<i64> {

@@ -176,6 +176,7 @@ pub const DEFINITE: &[Definite] = &[
     definite(Cause::CacheRatioOmitted, Prices(prices::cache_ratio_omitted)),
     definite(Cause::CacheFree, TokensOf(counted::CACHE_FREE)),
     definite(Cause::CacheDoubleCounted, TokensOf(counted::CACHE_DOUBLE_COUNTED)),
+    definite(Cause::CacheDoubleCounted, Other(counted::cached_beside)),
     definite(Cause::CacheSubtracted, TokensOf(counted::CACHE_SUBTRACTED)),
     definite(Cause::CacheWriteOmitted, TokensOf(counted::CACHE_WRITE_OMITTED)),
     definite(Cause::CacheWriteRatioDiffers, Prices(prices::cache_write_ratio_known)),

@@ -13,7 +13,11 @@ pub fn rounding(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     if matches!(expected.adjustment, Some(Adjustment::NoUsage | Adjustment::Saturated)) {
         return;
     }
-    let held = |whole: Points| if expected.adjustment == Some(Adjustment::Minimum) { Points(whole.0.max(1)) } else { whole };
+    let is_whole_charge = terms.advance == 0 && !terms.credit;
+    let held = |amount: &Exact, whole: Points| {
+        let is_held = is_whole_charge && terms.takes_minimum(amount.is_positive(), whole.0 > 0);
+        if is_held { Points(1) } else { whole }
+    };
     let amount = &expected.amount;
     if let Some((last, times)) = times_after_rounding(terms) {
         let one = price(&terms.with(Slot::Multiplier(last), Ratio::ONE)).amount;
@@ -22,21 +26,34 @@ pub fn rounding(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     let [down, ..] = roundings(amount);
     let even = if down.0 % 2 == 0 { down } else { Points(down.0.saturating_add(1)) };
     let is_half = amount.clone() - Exact::from(down) == Exact::from(Ratio::new(5, -1));
-    roundings(amount).into_iter().for_each(|points| changes.push_points(held(points)));
+    roundings(amount).into_iter().for_each(|points| changes.push_points(held(amount, points)));
     if is_half {
-        changes.push_points(held(even));
+        changes.push_points(held(amount, even));
     }
     if is_relative(terms) {
-        in_steps(terms).into_iter().for_each(|points| changes.push_points(held(points)));
+        for amount in in_steps(terms) {
+            changes.push_points(held(&amount, Points::saturating(&amount.round_half_away())));
+        }
     }
-    if terms.formula == Formula::Sum(Sum::OneHub) {
-        roundings(&in_one_step(terms)).into_iter().for_each(|points| changes.push_points(held(points)));
+    for amount in in_other_steps(terms) {
+        roundings(&amount).into_iter().for_each(|points| changes.push_points(held(&amount, points)));
     }
 }
 
 /// An amount down, up, and to the nearest.
 fn roundings(amount: &Exact) -> [Points; 3] {
     [amount.floor(), amount.ceil(), amount.round_half_away()].map(|whole| Points::saturating(&whole))
+}
+
+/// What the tokens come to if the gateway's rule cuts other classes by themselves before it rounds, or none.
+fn in_other_steps(terms: &Terms) -> Vec<Exact> {
+    let by = |sum: Sum| price(&Terms { formula: Formula::Sum(sum), minimum: Minimum::NONE, ..terms.clone() }).amount;
+    match terms.formula {
+        Formula::Sum(Sum::OneHub) => vec![in_one_step(terms)],
+        Formula::Sum(Sum::OneApi) => vec![by(Sum::OneApiOf2023)],
+        Formula::Sum(Sum::OneApiOf2023) => vec![by(Sum::OneApi)],
+        _ => Vec::new(),
+    }
 }
 
 /// What one-hub's tokens come to if no class is cut by itself.
@@ -55,14 +72,14 @@ fn is_relative(terms: &Terms) -> bool {
 }
 
 /// The sum with each class rounded to whole tokens, and to whole points; surcharges are added to it.
-fn in_steps(terms: &Terms) -> [Points; 2] {
+fn in_steps(terms: &Terms) -> [Exact; 2] {
     let ratios = Exact::from(terms.model_ratio) * terms.group_ratio;
     let classes = || terms.usage.iter().filter(|(_, tokens)| *tokens != 0);
     let weight = |(class, tokens): (Class, i64)| weighted(terms, class, tokens);
     let in_tokens = classes().fold(Exact::zero(), |sum, class| sum + weight(class).rounded(0)) * ratios.clone();
     let in_points = classes().fold(Exact::zero(), |sum, class| sum + (weight(class) * ratios.clone()).rounded(0));
     let beside = beside_tokens(terms);
-    [in_tokens, in_points].map(|amount| Points::saturating(&(amount + beside.clone()).round_half_away()))
+    [in_tokens, in_points].map(|amount| amount + beside.clone())
 }
 
 /// What is charged beside tokens.
@@ -75,10 +92,7 @@ fn beside_tokens(terms: &Terms) -> Exact {
 
 pub fn minimum_charge(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     match case.expected.adjustment {
-        Some(Adjustment::Minimum) => {
-            changes.push(Terms { minimum: Minimum::NONE, ..terms.clone() });
-            changes.push_points(Points(0));
-        }
+        Some(Adjustment::Minimum) => changes.push(Terms { minimum: Minimum::NONE, ..terms.clone() }),
         _ if case.expected.points < Points(1) => changes.push_points(Points(1)),
         _ => {}
     }
@@ -100,7 +114,7 @@ pub fn pre_consumed_kept(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'
     if terms.formula == Formula::Sum(Sum::OneHub) {
         changes.push_points(Points(in_advance(case.prompt).0.saturating_add(LEAST_ESTIMATE)));
     }
-    for tokens in estimated_tokens(case.prompt) {
+    for tokens in estimated_tokens(case.prompt, case.charged) {
         let amount = Exact::from(tokens) * terms.model_ratio * terms.rates[Class::Input] * terms.group_ratio;
         changes.push_points(Points::saturating(&amount.truncate()));
         // The gateways estimate in float64, whatever they charge in.
@@ -108,9 +122,10 @@ pub fn pre_consumed_kept(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'
     }
 }
 
-/// The tokens of the estimate, as different versions count them.
-pub fn estimated_tokens(prompt: i64) -> [i64; 3] {
-    [prompt.max(LEAST_ESTIMATE), LEAST_ESTIMATE, prompt.saturating_add(LEAST_ESTIMATE)]
+/// The tokens of the estimate, as different versions count them. One that leaves the prompt out and comes to nothing is none.
+pub fn estimated_tokens(prompt: i64, charged: Points) -> impl Iterator<Item = i64> {
+    let without_prompt = (charged != Points(0)).then_some(LEAST_ESTIMATE);
+    [prompt.max(LEAST_ESTIMATE), prompt.saturating_add(LEAST_ESTIMATE)].into_iter().chain(without_prompt)
 }
 
 /// An expression on the prompt alone, without output and with as much as new-api takes for it.

@@ -66,7 +66,8 @@ pub fn model_ratio_fallback(case: &Case<'_>, terms: &Terms, changes: &mut Change
 
 pub fn upstream_price(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     let Some(upstream) = &case.related().upstream else { return };
-    if let Some(priced) = upstream.price(terms) {
+    let priced = if upstream.is_of_mode(terms) { upstream.price(terms) } else { case.as_model(&upstream.name) };
+    if let Some(priced) = priced {
         changes.push_implied(priced, "model", &upstream.name);
     }
 }

@@ -4,35 +4,36 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ClassKey;
+use super::election::{Among, Candidate};
 use super::explained::Told;
 use super::shared::Shared;
 use super::unit::UNIT;
-use crate::audit::cause::{Cause, Causes, Kind};
+use crate::audit::cause::{Causes, Kind};
 use crate::audit::diagnose::Diagnosis;
-use crate::audit::diagnose::earned::Number;
 use crate::audit::{Judged, Word};
 use crate::exact::Ratio;
 
 /// The causes of all rows, with what is implied of each.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClassCauses {
-    pub chosen: BTreeMap<ClassKey, Chosen>,
+    pub chosen: BTreeMap<ClassKey, Vec<Chosen>>,
     pub unit: Option<Ratio>,
     pub totals: BTreeMap<Causes, CauseTotal>,
     /// The rows of each cause by class.
     pub by_class: BTreeMap<(Causes, ClassKey), Told>,
 }
 
-/// What explains most rows of a class.
+/// What explains most rows of a class, or of those that are left.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chosen {
-    pub shared: Shared,
+    pub by: Candidate,
     /// Other earned causes that explain as many rows.
-    pub equals: Vec<Shared>,
+    pub equals: Vec<Candidate>,
+    pub among: Among,
     /// Whether the rows that were kept aside were asked for numbers.
     pub asked: bool,
-    /// All rows without a definite cause agree on it.
-    pub agreed: bool,
+    /// Whether small charges are explained by all that they leave a ratio to be.
+    pub by_spans: bool,
 }
 
 /// The causes of a row, as its class tells them.
@@ -72,14 +73,10 @@ impl ClassCauses {
 
     /// The causes of a row: those of its class if they explain it, else its own.
     pub fn of(&self, key: &ClassKey, judged: &Judged, diagnosis: &Diagnosis) -> OfRow {
-        let by_unit = |value: &Ratio| {
-            let is_listed = |number: &Number| number.cause == Cause::QuotaPerUnitDiffers && number.value == *value;
-            diagnosis.numbers.iter().any(is_listed) || diagnosis.unit.is_some()
-        };
-        if let Some(value) = self.unit.filter(by_unit) {
+        if let Some(value) = self.unit.filter(|_| diagnosis.is_priced()) {
             return OfRow { causes: UNIT, implied: vec![("quota_per_unit".into(), value.to_string())], also: Vec::new() };
         }
-        let by_class = self.chosen.get(key).and_then(|chosen| chosen.of(judged, diagnosis));
+        let by_class = self.chosen.get(key).into_iter().flatten().find_map(|chosen| chosen.of(judged, diagnosis));
         by_class.unwrap_or_else(|| OfRow {
             causes: diagnosis.cause(),
             implied: diagnosis.implied_by(diagnosis.cause()),
@@ -91,18 +88,21 @@ impl ClassCauses {
 impl Chosen {
     /// What the class says of a row that it explains.
     fn of(&self, judged: &Judged, diagnosis: &Diagnosis) -> Option<OfRow> {
-        let agrees = self.agreed && diagnosis.cause().kind != Kind::Definite;
-        let asks = self.asked && self.shared.number.is_some();
+        let own = diagnosis.cause();
+        let asks = self.asked && self.by.shared.number.is_some();
         let is_listed = !diagnosis.numbers_unsought || asks;
+        let has_ranges = if diagnosis.numbers_unsought { asks } else { self.by_spans };
         let numbers = if is_listed { judged.numbers() } else { Cow::Borrowed(&[][..]) };
-        let ranges = if diagnosis.numbers_unsought && asks { judged.ranges() } else { Cow::Borrowed(&[][..]) };
+        let ranges = if has_ranges { judged.ranges() } else { Cow::Borrowed(&[][..]) };
         let all: Vec<Shared> = Shared::named(diagnosis).chain(Shared::numbered(&numbers)).collect();
-        let is_of = |shared: &Shared| agrees || shared.is_in(&all) || shared.is_within(&ranges);
-        let causes = self.shared.causes;
-        is_of(&self.shared).then(|| OfRow {
+        let agrees = |candidate: &Candidate| candidate.agreed && own.kind != Kind::Definite;
+        let is_of =
+            |candidate: &Candidate| agrees(candidate) || candidate.shared.is_in(&all) || candidate.shared.is_within(&ranges);
+        let causes = self.by.shared.causes;
+        (self.among.has(own) && is_of(&self.by)).then(|| OfRow {
             causes,
-            implied: self.shared.implied().map_or_else(|| diagnosis.implied_by(causes), |implied| vec![implied]),
-            also: self.equals.iter().filter(|other| is_of(other)).map(|other| other.causes).collect(),
+            implied: self.by.shared.implied().map_or_else(|| diagnosis.implied_by(causes), |implied| vec![implied]),
+            also: self.equals.iter().filter(|other| is_of(other)).map(|other| other.shared.causes).collect(),
         })
     }
 }

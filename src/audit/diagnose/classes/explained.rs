@@ -112,6 +112,13 @@ impl Explained {
         }
     }
 
+    /// Those rows alone whose own causes are asked for.
+    pub fn only(&self, is_asked: impl Fn(Causes) -> bool) -> Explained {
+        let mut only = Explained::Nothing;
+        ExplainedRows::from(self.clone()).by_own.only(is_asked).0.iter().for_each(|(own, told)| only.add(*own, told));
+        only
+    }
+
     pub fn merge(&mut self, other: Explained) {
         ExplainedRows::from(other).by_own.0.iter().for_each(|(own, told)| self.add(*own, told));
     }
@@ -164,6 +171,15 @@ impl ByOwn {
 
     pub fn merge(&mut self, other: &ByOwn) {
         other.0.iter().for_each(|(own, told)| self.add(*own, told));
+    }
+
+    pub fn rows(&self) -> u64 {
+        self.0.iter().map(|(_, told)| told.tally.rows).sum()
+    }
+
+    /// Those rows alone whose own causes are asked for.
+    pub fn only(&self, is_asked: impl Fn(Causes) -> bool) -> ByOwn {
+        ByOwn(self.0.iter().filter(|(own, _)| is_asked(*own)).cloned().collect())
     }
 
     pub fn take(&mut self, own: Causes, told: &Told) {

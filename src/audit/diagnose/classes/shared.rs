@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::Word;
 use crate::audit::cause::{Cause, Causes, Kind};
 use crate::audit::diagnose::Diagnosis;
-use crate::audit::diagnose::earned::{Number, Range, word};
+use crate::audit::diagnose::earned::{Interval, Number, Range, word};
 use crate::exact::Ratio;
 
 /// Something that may explain several rows: causes, and the number or name that they must agree on.
@@ -58,6 +58,12 @@ impl Shared {
         Shared { is_hint: true, ..self.clone() }
     }
 
+    /// A number that elects nothing, as all that it may be.
+    pub fn as_span(&self) -> Option<Range> {
+        let (word, number) = self.number.clone().filter(|_| self.is_hint)?;
+        Some(Range { cause: self.causes.first, word, within: Interval::at(number) })
+    }
+
     /// Whether it is among what explains a row.
     pub fn is_in(&self, all: &[Shared]) -> bool {
         all.iter().any(|other| (&other.causes, &other.number, &other.name) == (&self.causes, &self.number, &self.name))
@@ -68,6 +74,12 @@ impl Shared {
         let Some((word, number)) = &self.number else { return false };
         let is_of = |range: &&Range| range.word == *word && Causes::earned(range.cause) == self.causes;
         ranges.iter().find(is_of).is_some_and(|range| range.within.holds(*number))
+    }
+
+    /// How much a charge tells of the number, by what it leaves it to be.
+    pub fn telling(&self, ranges: &[Range]) -> u32 {
+        let holding = ranges.iter().find(|range| self.is_within(std::slice::from_ref(range)));
+        holding.map_or(0, |range| range.within.telling())
     }
 
     pub fn implied(&self) -> Option<(Word, String)> {

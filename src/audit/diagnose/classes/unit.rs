@@ -19,14 +19,23 @@ pub struct Unit {
 
 impl Unit {
     pub fn add(&mut self, key: &ClassKey, own: Causes, told: &Told) {
-        self.rows += 1;
+        self.rows += told.tally.rows;
         self.models.insert(key.model.clone());
         self.by_class.entry(key.clone()).or_default().add(own, told);
     }
 
     /// Charges that are all rounded otherwise: some number of points fits those, too.
     pub fn is_rounding(&self) -> bool {
-        self.by_class.values().flat_map(|own| &own.0).all(|(own, _)| own.is(Cause::Rounding))
+        self.owns().all(|own| own.is(Cause::Rounding))
+    }
+
+    /// Whether all rows have definite causes.
+    pub fn is_definite(&self) -> bool {
+        self.owns().all(|own| own.kind == Kind::Definite)
+    }
+
+    fn owns(&self) -> impl Iterator<Item = Causes> + '_ {
+        self.by_class.values().flat_map(|own| &own.0).map(|(own, _)| *own)
     }
 
     pub fn merge(&mut self, other: Unit) {

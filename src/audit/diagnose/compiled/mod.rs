@@ -222,7 +222,8 @@ impl CompiledCauses {
     /// Whether points of a cause may be those that were charged: the others need not be asked.
     fn may_be(&self, row: Row<'_>, cause: Cause) -> bool {
         match cause {
-            Cause::Rounding => self.steps.may_give(row.counts, row.amount, row.charged),
+            // A minimum may have made it.
+            Cause::Rounding => row.charged.0 <= 1 || self.steps.may_give(row.counts, row.amount, row.charged),
             Cause::MinimumCharge => row.charged.0 <= 1 || row.right <= 1,
             Cause::ZeroCharge => row.charged.0 == 0,
             _ => true,
@@ -232,7 +233,7 @@ impl CompiledCauses {
     /// Whether it is what was taken before the request.
     #[inline(never)]
     fn is_in_advance(&self, row: Row<'_>) -> Option<bool> {
-        for tokens in changes::estimated_tokens(row.prompt) {
+        for tokens in changes::estimated_tokens(row.prompt, row.charged) {
             let is_near = Near::cut(row.charged).has(self.nearly.part(INPUT, tokens));
             if (is_near || self.has_input_rate)
                 && (self.advance.points(tokens) == row.charged.0 || self.right.is_cut_to(&only_input(tokens), row.charged.0)?)

@@ -116,14 +116,14 @@ fn counted(singles: &[Changed], cause: Cause) -> impl Iterator<Item = Counted> +
 
 /// The prices of other models nearly, in a group of ratio 1; none where they are not all sums over tokens.
 pub fn models_nearly(models: &[RelatedModel], terms: &Terms) -> Option<Sums> {
-    let mut changed = Terms { group_ratio: Ratio::ONE, ..terms.clone() };
+    let by_token = Terms { group_ratio: Ratio::ONE, ..terms.clone() };
+    let by_call = Terms { formula: Formula::DecimalPrice, ..by_token.clone() };
+    let mut changed = [by_token, by_call];
     let of_model = |model: &RelatedModel| {
-        model.put_into(&mut changed);
-        weights(&changed, Shape::CLASSES)
+        let changed = changed.iter_mut().find(|terms| model.is_of_mode(terms))?;
+        model.put_into(changed);
+        weights(changed, Shape::CLASSES)
     };
-    if models.iter().any(|model| model.mode() == Mode::Expression) {
-        return None;
-    }
-    let same_mode = models.iter().filter(|model| model.is_of_mode(terms));
-    Some(Sums::distinct(same_mode.map(of_model).collect::<Option<Vec<Weights>>>()?))
+    let priced = models.iter().filter(|model| model.mode() != Mode::Free);
+    Some(Sums::distinct(priced.map(of_model).collect::<Option<Vec<Weights>>>()?))
 }

@@ -115,6 +115,11 @@ impl Interval {
         (high.is_positive() && low < high).then(|| Interval { low: low.max(Exact::zero()), high })
     }
 
+    /// One value alone.
+    pub fn at(value: Ratio) -> Interval {
+        Interval { low: value.into(), high: value.into() }
+    }
+
     /// How many times its width goes into its highest value, as a power of two: so little is left to chance.
     pub fn telling(&self) -> u32 {
         if self.width().is_zero() {
@@ -128,9 +133,10 @@ impl Interval {
         self.low > self.high
     }
 
-    /// The number with the fewest digits within.
+    /// The number with the fewest digits within; it may be the low end.
     pub fn simplest(&self) -> Option<Ratio> {
-        simplest(self, |_| true).flatten()
+        let from_end = Interval { low: self.low.clone() - Exact::from(Ratio::new(1, -20)), high: self.high.clone() };
+        simplest(&from_end, |value| self.holds(value)).flatten()
     }
 
     pub fn holds(&self, value: Ratio) -> bool {

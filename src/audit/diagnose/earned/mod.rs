@@ -22,6 +22,7 @@ use interval::slack;
 use simple::{Simple, Telling, Within, simple, simplest};
 
 pub use interval::Interval;
+pub use simple::{digits, is_simple};
 
 /// A wrong charge beside the terms that do not give it.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +75,8 @@ fn is_omission(slot: Slot, value: Ratio) -> bool {
 pub struct Solved {
     /// The simple numbers that give the charge.
     pub numbers: Vec<Number>,
+    /// The ratios of which too many numbers give it to list them.
+    pub wide: Vec<(Cause, Slot)>,
     /// The simplest number of any length for each ratio.
     pub implied: Vec<(Slot, Ratio)>,
     /// What the points for 1 USD may be, where that is too much to list.
@@ -89,11 +92,16 @@ pub fn solve(wrong: Wrong<'_>) -> Solved {
     solved
 }
 
-/// The simple numbers that give a charge.
-pub fn numbers(wrong: Wrong<'_>) -> Vec<Number> {
+/// Solves for the simple numbers alone.
+pub fn solve_simply(wrong: Wrong<'_>) -> Solved {
     let mut solved = Solved::default();
     solved.add_all(wrong);
-    solved.numbers
+    solved
+}
+
+/// The simple numbers that give a charge.
+pub fn numbers(wrong: Wrong<'_>) -> Vec<Number> {
+    solve_simply(wrong).numbers
 }
 
 impl Solved {
@@ -152,6 +160,9 @@ impl Solved {
         if slot == Slot::QuotaPerUnit && !are_all {
             return Some(false);
         }
+        if !are_all && simple.iter().all(|(_, telling)| *telling == Telling::Little) {
+            self.wide.push((cause, slot));
+        }
         for (value, telling) in simple.into_iter().filter(|(value, _)| !is_omission(slot, *value)) {
             let number = Number { cause, slot, value, is_earned: telling == Telling::Earned, is_hint: telling == Telling::Little };
             if !self.numbers.iter().any(|known| known.is_same(&number)) {
@@ -205,7 +216,7 @@ fn slots(terms: &Terms) -> Vec<(Cause, Slot)> {
             let used = |(_, class): &(Cause, Class)| terms.usage[*class] != 0;
             let rate = |(cause, class)| (cause, Slot::Rate(class));
             slots.extend(rates.into_iter().filter(used).map(rate));
-            slots.extend(terms.has_write_proportion().then_some((Cause::CacheWriteRatioDiffers, Slot::CacheWrites)));
+            slots.extend(terms.has_common_writes().then_some((Cause::CacheWriteRatioDiffers, Slot::CacheWrites)));
             slots.extend(writes.into_iter().filter(used).map(rate));
         }
         Mode::Call => slots.push((Cause::ModelRatioDiffers, Slot::Price)),
@@ -234,25 +245,57 @@ pub struct Range {
     pub within: Interval,
 }
 
-/// What a charge leaves each of its ratios to be; none where that cannot be told to the point.
+impl Range {
+    /// None where it cannot be told to the point.
+    fn of(wrong: Wrong<'_>, cause: Cause, slot: Slot) -> Option<Range> {
+        let is_told = !matches!(slot, Slot::Multiplier(_) | Slot::ToolPrice(_) | Slot::QuotaPerUnit);
+        let within = if is_told { Interval::rounded(wrong, slot) } else { None }?;
+        Some(Range { cause, word: word(slot).into(), within })
+    }
+
+    pub fn is_of(&self, cause: Cause, word: &str) -> bool {
+        self.cause == cause && self.word == word
+    }
+}
+
+/// What a charge leaves each of its ratios to be.
 pub fn ranges(wrong: Wrong<'_>) -> Vec<Range> {
-    let slots = slots(wrong.terms)
-        .into_iter()
-        .filter(|(_, slot)| !matches!(slot, Slot::Multiplier(_) | Slot::ToolPrice(_) | Slot::QuotaPerUnit));
+    ranges_of(wrong, &slots(wrong.terms))
+}
+
+/// What a charge leaves some ratios to be.
+pub fn ranges_of(wrong: Wrong<'_>, slots: &[(Cause, Slot)]) -> Vec<Range> {
     let mut found: Vec<Range> = Vec::new();
     for (cause, slot) in slots {
-        let word = Word::from(word(slot));
-        let is_other = found.iter().all(|known| (known.cause, &known.word) != (cause, &word));
-        if let Some(within) = Interval::rounded(wrong, slot).filter(|_| is_other) {
-            found.push(Range { cause, word, within });
-        }
+        let is_known = found.iter().any(|known| known.is_of(*cause, word(*slot)));
+        found.extend(if is_known { None } else { Range::of(wrong, *cause, *slot) });
     }
     found
+}
+
+/// What a charge leaves the points for 1 USD to be; none where that cannot be told to the point.
+pub fn unit_range(wrong: Wrong<'_>) -> Option<Range> {
+    let within = Interval::rounded(wrong, Slot::QuotaPerUnit)?;
+    Some(Range { cause: Cause::QuotaPerUnitDiffers, word: word(Slot::QuotaPerUnit).into(), within })
+}
+
+/// What a row may be explained by that elects nothing: what is left of ratios of which too many numbers give the charge, and where that
+/// cannot be told, those of them that are listed.
+pub fn spans<'n>(numbers: &'n [Number], ranges: &'n [Range]) -> impl Iterator<Item = Range> + 'n {
+    let hints = numbers.iter().filter(|number| number.is_hint);
+    let is_apart = |number: &&Number| !ranges.iter().any(|range| range.is_of(number.cause, word(number.slot)));
+    let points = hints.filter(is_apart).map(|number| Range {
+        cause: number.cause,
+        word: word(number.slot).into(),
+        within: Interval::at(number.value),
+    });
+    ranges.iter().cloned().chain(points)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pricing::Sum;
     use proptest::prelude::*;
 
     #[test]
@@ -282,6 +325,18 @@ mod tests {
         assert!(
             matches!(of_writes[..], [Number { slot: Slot::CacheWrites, value, is_earned: true, .. }, ..] if *value == Ratio::from(3))
         );
+    }
+
+    #[test]
+    fn cache_writes_whose_rates_stand_by_themselves_may_have_one_rate() {
+        let mut terms = Terms { formula: Formula::Sum(Sum::Laisky), ..Terms::tokens(Ratio::new(15, -1), Ratio::ONE) };
+        terms.add(Class::CacheWrite5m, 6_000, Ratio::new(125, -2));
+        terms.add(Class::CacheWrite1h, 3_000, Ratio::from(2));
+        // 9,000 · 1.7
+        let charged = Points(15_300);
+        let found = numbers(Wrong { terms: &terms, written: &Charged::Points(charged), charged });
+        let is_of_writes = |number: &&Number| number.slot == Slot::CacheWrites;
+        assert!(found.iter().filter(is_of_writes).any(|number| number.value == Ratio::new(17, -1)), "{found:?}");
     }
 
     proptest! {

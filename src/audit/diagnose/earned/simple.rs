@@ -8,6 +8,15 @@ use crate::float::estimate::Around;
 /// More digits than this are no simple number.
 const MOST_DIGITS: i16 = 4;
 
+/// The digits of a number, without zeros at either end.
+pub fn digits(value: Ratio) -> u32 {
+    value.mantissa().unsigned_abs().checked_ilog10().map_or(1, |power| power + 1)
+}
+
+pub fn is_simple(value: Ratio) -> bool {
+    digits(value) <= MOST_DIGITS.unsigned_abs().into()
+}
+
 /// An interval with more simple numbers than this says nothing of the longer ones.
 const MOST_NUMBERS: usize = 12;
 

@@ -1,14 +1,17 @@
 //! `quota config`: lint, print, compare configs; the built-in ones.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+mod check;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::Color;
 use super::compare::CompareCommand;
 use super::sources::{LoadError, load, load_one};
+use crate::config::Config;
 use crate::config::issue::Issue;
-use crate::config::{Config, Map, MapName};
 use crate::defaults::{self, Defaults};
 use crate::read::config::Loaded;
 use crate::report;
@@ -22,33 +25,24 @@ use crate::report::diff::{self, Diff};
 pub struct ConfigCommand {
     #[command(subcommand)]
     action: Action,
-    /// Whether messages are coloured.
-    #[arg(skip)]
-    pub colour: bool,
+    /// When to colour
+    #[arg(long, value_enum, env = "QUOTA_COLOR", default_value_t = Color::Auto, global = true)]
+    color: Color,
+    /// Print only what is asked for: no notes and warnings
+    #[arg(long, short, global = true)]
+    quiet: bool,
 }
 
 #[derive(Subcommand, Debug)]
 enum Action {
     /// Report what is wrong or doubtful in configs
-    Check(Check),
+    Check(check::Check),
     /// Print configs, merged, as quota's own
     Show(Show),
     /// Say which models and groups become dearer or cheaper, and by how much
     Diff(DiffOf),
     /// Print the built-in config
     Defaults(DefaultsOf),
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  quota config check prices.toml\n  quota config check --strict old.toml new.toml\n\n\
-                        Exit codes: 0 no error, 1 an error (with --strict also a warning), 2 a file cannot be opened.")]
-struct Check {
-    /// The configs, each checked by itself
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
-    /// Exit 1 for a warning, too
-    #[arg(long)]
-    strict: bool,
 }
 
 #[derive(Args, Debug)]
@@ -116,9 +110,10 @@ enum Format {
 impl ConfigCommand {
     /// Runs the command: results to `out`, messages to `err`. Gives the exit code.
     pub fn run(self, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<u8> {
-        let mut messages = Messages { err, colour: self.colour };
+        let colored = self.color.for_stream(io::stderr().is_terminal());
+        let mut messages = Messages { err, colored, quiet: self.quiet };
         match self.action {
-            Action::Check(check) => check.run(out, &mut messages),
+            Action::Check(check) => check.run(self.color.for_stream(io::stdout().is_terminal()), self.quiet, out, messages.err),
             Action::Show(show) => show.run(out, &mut messages),
             Action::Diff(diff) => diff.run(out, &mut messages),
             Action::Defaults(of) => of.run(out),
@@ -129,19 +124,21 @@ impl ConfigCommand {
 /// Where messages go.
 struct Messages<'a> {
     err: &'a mut dyn Write,
-    colour: bool,
+    colored: bool,
+    /// Only errors are told.
+    quiet: bool,
 }
 
 impl Messages<'_> {
-    fn issues(&mut self, issues: &[Issue]) -> std::io::Result<()> {
-        for issue in issues {
-            writeln!(self.err, "{}\n", report::issues::render(issue, self.colour))?;
+    fn issues(&mut self, issues: &[Issue]) -> io::Result<()> {
+        for issue in issues.iter().filter(|issue| issue.is_error() || !self.quiet) {
+            writeln!(self.err, "{}\n", report::issues::render(issue, self.colored))?;
         }
         Ok(())
     }
 
     /// Tells what is wrong or doubtful; the config where it can be used.
-    fn config(&mut self, loaded: Result<Loaded, LoadError>) -> std::io::Result<Option<Config>> {
+    fn config(&mut self, loaded: Result<Loaded, LoadError>) -> io::Result<Option<Config>> {
         match loaded {
             Ok(loaded) => {
                 self.issues(&loaded.issues)?;
@@ -154,56 +151,6 @@ impl Messages<'_> {
     }
 }
 
-impl Check {
-    fn run(self, out: &mut dyn Write, messages: &mut Messages<'_>) -> anyhow::Result<u8> {
-        let mut code = 0;
-        for file in &self.files {
-            code = code.max(check_file(file, self.strict, out, messages)?);
-        }
-        Ok(code)
-    }
-}
-
-fn check_file(file: &Path, strict: bool, out: &mut dyn Write, messages: &mut Messages<'_>) -> anyhow::Result<u8> {
-    let (found, issues) = match load_one(file) {
-        Ok(loaded) => (summary(&loaded.config), loaded.issues),
-        Err(LoadError::Issues(issues)) => ("not usable".to_owned(), issues),
-        Err(error @ LoadError::Open { .. }) => {
-            writeln!(messages.err, "error: {error}")?;
-            return Ok(2);
-        }
-    };
-    messages.issues(&issues)?;
-    let errors = issues.iter().filter(|issue| issue.is_error()).count();
-    let warnings = issues.len() - errors;
-    writeln!(out, "{}: {found}; {}, {}", file.display(), count(errors, "error"), count(warnings, "warning"))?;
-    Ok(u8::from(errors > 0 || strict && warnings > 0))
-}
-
-fn count(number: usize, word: &str) -> String {
-    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
-}
-
-/// The kind of a config and how much it holds.
-fn summary(config: &Config) -> String {
-    let format = config.sources.first().map_or("none", |source| &source.format);
-    let given = MapName::ALL.into_iter().filter_map(|map| match config.map(map) {
-        Map::Given(numbers) => Some(format!("{} {}", numbers.len(), map.word())),
-        Map::Default | Map::Unknown => None,
-    });
-    let others = [
-        (config.group_group_ratio.as_ref().map_or(0, std::collections::HashMap::len), "group_group_ratio"),
-        (config.expressions.len(), "billing_expr"),
-        (config.model_prices.len(), "model"),
-        (config.groups.len(), "group"),
-        (config.users.len(), "user"),
-        (config.periods.len(), "period"),
-    ];
-    let others = others.into_iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}"));
-    let unit = config.quota_per_unit.iter().map(|unit| format!("quota_per_unit {}", unit.ratio));
-    std::iter::once(format.to_owned()).chain(unit).chain(given).chain(others).collect::<Vec<_>>().join(", ")
-}
-
 impl Show {
     fn run(self, out: &mut dyn Write, messages: &mut Messages<'_>) -> anyhow::Result<u8> {
         let Some(config) = messages.config(load(&self.files))? else { return Ok(2) };
@@ -212,7 +159,7 @@ impl Show {
             sources.map(|source| format!("source: {} ({}, sha256 {})", source.name, source.format, source.sha256)).collect();
         print(out, &config, &comments, self.format)?;
         let omitted = report::config::omitted(&config);
-        if !omitted.is_empty() {
+        if !omitted.is_empty() && !messages.quiet {
             writeln!(messages.err, "note: not shown, since quota's own words cannot say it: {}", omitted.join(", "))?;
         }
         Ok(0)
@@ -271,7 +218,7 @@ impl DefaultsOf {
     }
 }
 
-fn print(out: &mut dyn Write, config: &Config, comments: &[String], format: Format) -> std::io::Result<()> {
+fn print(out: &mut dyn Write, config: &Config, comments: &[String], format: Format) -> io::Result<()> {
     let text = match format {
         Format::Toml => report::config::toml(config, comments),
         Format::Json => report::config::json(config),
@@ -308,20 +255,22 @@ mod tests {
         let good = write("good.json", r#"{"default": 1, "vip": 0.8}"#);
         let odd = write("odd.toml", "modle_ratio = {}\n");
         let bad = write("bad.toml", "[group_ratio]\nvip = -1\n");
-        let (code, out, err) = run(&["check", &good]);
+        let (code, out, err) = run(&["check", "--config", &good]);
         assert_eq!((code, err.as_str()), (0, ""));
         assert!(out.ends_with("good.json: groups, 2 group_ratio; 0 errors, 0 warnings\n"), "{out}");
         let broken = write(
             "broken.toml",
             "[billing_expr]\nm = \"tier(\"\n[[period]]\nfrm = 2026-01-01\n[period.model.m]\ninput_price = 3\n",
         );
-        let (code, out, err) = run(&["check", &broken]);
+        let (code, out, _) = run(&["check", &broken]);
         assert_eq!(code, 1);
         assert!(out.ends_with("1 error, 2 warnings\n"), "{out}");
-        assert!(err.contains("did you mean `from`?") && err.contains("did you mean `input`?"), "{err}");
-        let (code, _, err) = run(&["check", &odd]);
+        assert!(out.contains("did you mean `from`?") && out.contains("did you mean `input`?"), "{out}");
+        let (code, out, _) = run(&["check", &odd]);
         assert_eq!(code, 0);
-        assert!(err.contains("did you mean `model_ratio`?"), "{err}");
+        assert!(out.contains("did you mean `model_ratio`?"), "{out}");
+        let (_, quiet, _) = run(&["check", "-q", &odd, &good]);
+        assert!(out.starts_with(&quiet) && !quiet.contains("warnings"), "{quiet}");
         assert_eq!(run(&["check", "--strict", &odd]).0, 1);
         assert_eq!(run(&["check", &good, &bad, &odd]).0, 1);
         assert_eq!(run(&["check", &bad, "no/such/file"]).0, 2);
@@ -329,13 +278,34 @@ mod tests {
     }
 
     #[test]
+    fn check_tells_programs_where_each_issue_stands() {
+        let folder = tempfile::tempdir().unwrap();
+        let bad = folder.path().join("a,b.toml");
+        std::fs::write(&bad, "[group_ratio]\nvip = -1\n").unwrap();
+        let bad = bad.to_string_lossy();
+        let (code, out, err) = run(&["check", "--format", "json", &bad, "no/such/file"]);
+        assert_eq!(code, 2);
+        assert!(err.starts_with("error: cannot open config `no/such/file`"), "{err}");
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((&json["schema"], &json["errors"]), (&"quota.config-check/1".into(), &1.into()));
+        let issue = &json["files"][0]["issues"][0];
+        assert_eq!((&issue["code"], &issue["line"], &issue["column"]), (&"negative-ratio".into(), &2.into(), &7.into()));
+        assert_eq!((&json["files"][0]["usable"], &json["files"][1]["usable"]), (&false.into(), &false.into()));
+        assert!(json["files"][1]["unread"].as_str().unwrap().contains("no/such/file"), "{out}");
+        let (code, out, _) = run(&["check", "--format", "github", &bad]);
+        assert_eq!(code, 1);
+        let place = format!("::error file={},line=2,col=7,title=negative-ratio::", bad.replace(',', "%2C"));
+        assert!(out.starts_with(&place) && out.lines().count() == 1, "{out}");
+    }
+
+    #[test]
     fn show_says_what_it_leaves_out() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("one-api.db");
-        let tables = "CREATE TABLE options (key text, value text); CREATE TABLE channels (id integer, type integer, name text); INSERT INTO channels VALUES (3, 33, 'one')";
+        let tables = "CREATE TABLE options (key text, value text); CREATE TABLE tasks (task_id text, quota integer); INSERT INTO tasks VALUES ('c97d', 50000)";
         rusqlite::Connection::open(&path).unwrap().execute_batch(tables).unwrap();
         let (code, _, err) = run(&["show", path.to_str().unwrap()]);
-        assert_eq!((code, err.as_str()), (0, "note: not shown, since quota's own words cannot say it: channels (1)\n"));
+        assert_eq!((code, err.as_str()), (0, "note: not shown, since quota's own words cannot say it: charges of tasks (1)\n"));
     }
 
     #[test]

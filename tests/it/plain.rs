@@ -1,0 +1,112 @@
+//! Plain logs: what a table of one's own may leave out, and what must be said of it.
+
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use crate::run::{Done, quota, verdict};
+
+/// A folder with a log.
+fn log(bytes: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("logs.csv");
+    std::fs::write(&path, bytes).unwrap();
+    (folder, path)
+}
+
+fn audit(text: impl AsRef<[u8]>, flags: &[&str]) -> Done {
+    let (_folder, path) = log(text);
+    quota(&[&["audit", path.to_str().unwrap()], flags].concat())
+}
+
+/// 827 · 0.125 + 338 · 8 · 0.125 = 441.375 points: 0.000882 USD as points, 0.00088275 exactly.
+#[track_caller]
+fn check_money(cost: &str, class: &str) {
+    let header =
+        "model,prompt_tokens,cached_tokens,completion_tokens,model_ratio,completion_ratio,cache_ratio,group_ratio,cost_usd";
+    let text = format!("{header}\nm,827,0,338,0.125,8,1,1,{cost}\n");
+    let done = audit(&text, &["--format", "ndjson", "--fail-on", "over"]);
+    let row: serde_json::Value = serde_json::from_str(done.out.lines().next().unwrap()).unwrap();
+    assert_eq!((row["verdict"].as_str(), done.code), (Some(class), u8::from(class == "overcharged")), "{cost}");
+    if class == "matched" {
+        assert_eq!(verdict(&row), "matched");
+    }
+}
+
+#[test]
+fn money_is_over_or_under_by_its_amount() {
+    check_money("0.00088275", "matched");
+    check_money("0.0008820000", "matched");
+    check_money("0.0008828000", "overcharged");
+    check_money("0.0008827000", "undercharged");
+    check_money("0.000880", "undercharged");
+    check_money("0.000886", "overcharged");
+}
+
+const CONFIG: &str = "[model_ratio]\nm=1.25\n[completion_ratio]\nm=4\n[group_ratio]\ndefault=1\nvip=0.5\n";
+
+#[test]
+fn a_log_without_groups_is_of_the_default_one() {
+    let (folder, path) = log("model,prompt_tokens,cached_tokens,completion_tokens,quota\nm,1000,0,500,3750\n");
+    let config = folder.path().join("quota.toml");
+    std::fs::write(&config, CONFIG).unwrap();
+    let run = |command: &str, flags: &[&str]| {
+        quota(&[&[command, path.to_str().unwrap(), "--config", config.to_str().unwrap()], flags].concat())
+    };
+    for flags in [["--threads", "1"].as_slice(), &["--one-by-one"]] {
+        let done = run("audit", &[flags, &["--by", "group", "--format", "json"]].concat());
+        let report: serde_json::Value = serde_json::from_str(&done.out).unwrap();
+        assert_eq!(report["by"]["group"][0]["key"], "default");
+    }
+    assert_eq!(run("audit", &["--group", "default"]).code, 0);
+    assert_eq!(run("audit", &["--group", "vip"]).code, 3);
+    assert_eq!(run("compare", &["--group", "vip", "--where-group", "default"]).code, 0);
+}
+
+#[test]
+fn types_are_numbers_that_gateways_have() {
+    let text =
+        "type,model,prompt_tokens,cached_tokens,completion_tokens,quota,model_ratio\n2.0,m,1000,0,0,1000,1\n99,m,1000,0,0,1000,1\n";
+    let done = audit(text, &[]);
+    assert!(done.out.contains("2 = 1 matched") && done.out.contains("1 malformed"), "{}", done.out);
+    assert!(done.err.contains("`type`: expected a number from 0 to 7"), "{}", done.err);
+}
+
+#[test]
+fn a_date_may_be_written_without_signs() {
+    let rows = "20260307,m,1000,0,0,1000,1\n20260308,m,1000,0,0,1000,1\n";
+    let text = format!("time,model,prompt_tokens,cached_tokens,completion_tokens,quota,model_ratio\n{rows}");
+    let done = audit(&text, &["--since", "20260308", "--format", "json"]);
+    assert!(done.out.contains("\"first\": \"2026-03-08T00:00:00Z\"") && done.out.contains("\"matched\": 1"), "{}", done.out);
+}
+
+#[test]
+fn two_columns_of_one_name_are_an_error() {
+    let text = "model,prompt_tokens,quota,Quota\nm,1000,3750,3751\n";
+    let done = audit(text, &[]);
+    assert!(done.code == 2 && done.err.contains("two columns `quota`"), "{}", done.err);
+    let unread = "model,prompt_tokens,quota,note,note\nm,1000,3750,a,b\n";
+    assert_eq!(audit(unread, &["--allow-empty", "--fail-on", "none"]).err, "");
+}
+
+#[test]
+fn encodings_have_the_names_of_code_pages() {
+    let text = "模型,prompt_tokens,cached_tokens,completion_tokens,额度,model_ratio\n数学,1000,0,0,1000,1\n";
+    let gbk = encoding_rs::GBK.encode(text).0;
+    for name in ["gbk", "cp936", "CP936", "windows-936"] {
+        assert_eq!(audit(&gbk, &["--encoding", name]).code, 0, "{name}");
+    }
+    let done = audit(text, &["--encoding", "gbk"]);
+    assert!(done.code == 2 && done.err.contains("the text is UTF-8, not GBK"), "{}", done.err);
+}
+
+#[test]
+fn balances_of_nobody_are_an_error() {
+    let (folder, path) = log("model,prompt_tokens,cached_tokens,completion_tokens,quota,model_ratio\nm,1000,0,0,1000,1\n");
+    for text in ["[]", "{}", "{\"users\": []}", "user,before,after\n"] {
+        let balances = folder.path().join("balances");
+        std::fs::write(&balances, text).unwrap();
+        let done = quota(&["audit", path.to_str().unwrap(), "--balances", balances.to_str().unwrap()]);
+        assert!(done.code == 2 && done.err.contains("no user is listed"), "{text}: {}", done.err);
+    }
+}
