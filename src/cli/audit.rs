@@ -341,7 +341,7 @@ impl Visitor for Rows<'_, '_> {
         }
         let is_left_out = matches!(verdict.skip, Some(Skip::Repeated | Skip::Filtered));
         let is_booked = !self.kept.books.is_empty() && !is_left_out && self.run.auditor.filter.admits_time(entry.time);
-        let waits = self.kept.past.memory.was_wanting() && row.may_wait;
+        let waits = row.must_wait(&self.kept.past);
         // A row that waited was booked before.
         if is_booked && row.may_wait {
             book(entry, &context, &mut self.kept.books);

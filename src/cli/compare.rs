@@ -145,7 +145,7 @@ impl CompareCommand {
         let Ok(entry) = row.entry else { return Ok(Visited::Done) };
         let context = row.pricing.context(entry.time);
         let verdict = auditor.judge(entry, &context, past);
-        if past.memory.was_wanting() && row.may_wait {
+        if row.must_wait(past) {
             return Ok(Visited::Waits);
         }
         let (Some(judged), Some(profile)) = (&verdict.charge, verdict.profile) else { return Ok(Visited::Done) };

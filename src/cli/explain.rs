@@ -115,11 +115,11 @@ impl<'c> Wanted<'c> {
 
     fn take(&mut self, row: ReadRow<'_>, auditor: &Auditor, given: &Config) -> Visited {
         let context = row.pricing.context(row.entry.as_ref().ok().and_then(|entry| entry.time));
-        let (entry, verdict) = match row.entry {
-            Ok(entry) => (Some(entry), auditor.judge(entry, &context, &mut self.past)),
-            Err(error) => (None, Verdict::malformed(error)),
+        let (entry, verdict) = match &row.entry {
+            Ok(entry) => (Some(*entry), auditor.judge(entry, &context, &mut self.past)),
+            Err(error) => (None, Verdict::malformed(error.clone())),
         };
-        if self.past.memory.was_wanting() && row.may_wait {
+        if row.must_wait(&self.past) {
             return Visited::Waits;
         }
         self.summary.add(row.place, entry, &verdict, &|_| String::new());

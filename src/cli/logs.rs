@@ -14,7 +14,7 @@ use super::file::keep_apart;
 use super::outcome::Failure;
 use super::progress::Progress;
 use super::{Chosen, Common, sources};
-use crate::audit::Filter;
+use crate::audit::{Filter, Past};
 use crate::config::{Config, Source, Timeline};
 use crate::exact::Ratio;
 use crate::log::{LogEntry, Place, Reading, Row, RowError};
@@ -142,6 +142,13 @@ pub struct ReadRow<'r> {
     pub may_wait: bool,
 }
 
+impl ReadRow<'_> {
+    /// Whether it must come again: it was judged just now, and hangs on what no row said yet.
+    pub fn must_wait(&self, past: &Past) -> bool {
+        past.memory.was_wanting() && self.may_wait
+    }
+}
+
 /// What became of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Visited {
@@ -248,14 +255,14 @@ impl<'c> Logs<'c> {
         for (index, path) in self.args.files.iter().enumerate() {
             self.read_by(path, index, &mut visitor)?;
         }
-        self.waiting.take().iter().try_for_each(|waiting| self.visit_waiting(waiting, &mut visitor))
+        (0..self.args.files.len()).try_for_each(|index| self.read_waiting(index, &mut visitor))
     }
 
-    /// Goes through the rows of one input that wait, once all inputs are read.
+    /// Goes through the rows of the next input that wait, once all inputs are read. They wait in the order of the inputs.
     pub fn read_waiting(&self, index: usize, visitor: &mut dyn Visitor) -> Result<(), Failure> {
-        let (own, others) = self.waiting.take().into_iter().partition(|waiting| waiting.row.place.input as usize == index);
-        self.waiting.replace(others);
-        VecDeque::iter(&own).try_for_each(|waiting| self.visit_waiting(waiting, visitor))
+        let is_own = |waiting: &mut Waiting| waiting.row.place.input as usize == index;
+        let next = || self.waiting.borrow_mut().pop_front_if(is_own);
+        std::iter::from_fn(next).try_for_each(|waiting| self.visit_waiting(&waiting, visitor))
     }
 
     fn visit_waiting(&self, waiting: &Waiting, visitor: &mut dyn Visitor) -> Result<(), Failure> {
