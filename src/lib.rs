@@ -7,6 +7,7 @@ pub mod config;
 pub mod defaults;
 pub mod details;
 pub mod exact;
+mod fetch;
 pub mod float;
 pub mod log;
 pub mod partial;

@@ -10,6 +10,7 @@ use super::template::{Quoting, Template};
 use crate::audit::{Asked, CauseSet, Class, ClassKey, CompiledCauses, Lesson, RequestKey, Verdict, asked_group};
 use crate::config::Stretches;
 use crate::exact::Points;
+use crate::fetch::fetch;
 use crate::log::LogEntry;
 use crate::pricing::{AlikeTerms, Ready, Reason};
 use crate::profile::{Counts, Profile, Shape};
@@ -283,7 +284,8 @@ impl Kinds {
                 return wrong.add((causes, id)).then_some(outcome);
             }
             let compiled = compiled.filter(|_| explained.is_some() && self.wrong < MOST_WRONG)?;
-            known.wrong = Some(Wrong { compiled: Arc::new(compiled.clone()), proven: vec![(causes, id)] });
+            let compiled = self.kin.get_or_insert(&facts.key).shared(compiled);
+            known.wrong = Some(Wrong { compiled, proven: vec![(causes, id)] });
         }
         self.branch(&facts.key, new, is_any_order)?.add(known)?;
         self.wrong += usize::from(causes.is_some());
@@ -328,9 +330,26 @@ impl Kin {
         // A shorter text would do for `{}`: the text must end there.
         let ends = |rest: &[u8]| rest.is_empty() || quoting.closes(rest);
         branches.iter().filter(|branch| branch.quoting == quoting).find_map(|branch| {
+            fetch(branch.known.first().map(|known| &known.filled));
             let (length, counts) = branch.template.fit(details)?;
             ends(&details[length..]).then_some((length, branch, counts))
         })
+    }
+
+    /// The causes for one more kind of rows: those of another kind, where they cover them. Where it is the other way round, the other
+    /// kind takes the new ones. Of what is compiled more would fit the caches, if there were less of it.
+    fn shared(&mut self, new: &CompiledCauses) -> Arc<CompiledCauses> {
+        let branches = self.branches.iter_mut().chain(&mut self.in_any_order);
+        let mut all: Vec<&mut Wrong> =
+            branches.flat_map(|branch| &mut branch.known).filter_map(|known| known.wrong.as_mut()).collect();
+        if let Some(wrong) = all.iter().find(|wrong| wrong.compiled.covers(new)) {
+            return Arc::clone(&wrong.compiled);
+        }
+        let new = Arc::new(new.clone());
+        for wrong in all.iter_mut().filter(|wrong| new.covers(&wrong.compiled)) {
+            wrong.compiled = Arc::clone(&new);
+        }
+        new
     }
 
     /// The same for a whole `other`.
@@ -412,6 +431,7 @@ impl Known {
     /// What is told of a row that is not charged what the formula gives.
     fn told_of_wrong(&self, tokens: &[i64; 6], prompt: i64, charged: i64) -> Option<Told> {
         let wrong = self.wrong.as_ref()?;
+        fetch(wrong.proven.first());
         let (causes, expected) = wrong.compiled.explain(tokens, prompt, Points(charged))?;
         let outcome = wrong.outcome(causes)?;
         Some(Told { outcome, charged: i32::try_from(charged).ok()?, expected: i32::try_from(expected.0).ok()? })

@@ -53,6 +53,7 @@ pub use largest::Largest;
 
 use crate::audit::{Asked, CauseSet, Hint, Lesson, Past, Plain, Summary, Verdict};
 use crate::config::Timeline;
+use crate::fetch::fetch;
 use crate::log::{Field, LogEntry};
 use crate::read::ahead::Scout;
 use crate::read::{Ahead, Layout, ReadRows};
@@ -231,8 +232,15 @@ impl Alike {
         self.part = seen.unwrap_or_else(|| Part::look(open.lookout.spare(), ahead.offset, ahead.bytes, &open.look));
         open.tell();
         past.watch.foresee(self.part.rows.iter().map(|row| row.request), &mut self.hints);
+        self.fetch_tallies();
         self.luck.looked_at += self.part.rows.len() as u64;
         !self.part.is_over()
+    }
+
+    /// Looks at the sums of all rows at hand.
+    fn fetch_tallies(&self) {
+        let outcomes = self.part.rows.iter().filter_map(|row| row.told).map(|told| told.outcome.number());
+        outcomes.for_each(|number| fetch(self.tallies.get(number).map(|tally| &tally.rows)));
     }
 
     /// The counted rows with the largest differences: takes them away.

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZero;
 
 use crate::exact::Points;
+use crate::fetch::fetch;
 use crate::log::LogEntry;
 
 /// How many charges back an entry is recognised.
@@ -207,8 +208,12 @@ impl Duplicates {
     }
 
     /// What is known by now of some rows' requests.
-    pub fn foresee(&self, requests: impl Iterator<Item = Option<RequestKey>>, hints: &mut Vec<Hint>) {
+    pub fn foresee(&self, requests: impl Iterator<Item = Option<RequestKey>> + Clone, hints: &mut Vec<Hint>) {
         hints.clear();
+        requests
+            .clone()
+            .flatten()
+            .for_each(|RequestKey(key)| fetch(self.buckets.get(bucket_of(key.get())).map(|bucket| &bucket.0[0])));
         hints.extend(requests.map(|request| {
             let Some(RequestKey(key)) = request else { return Hint::default() };
             let bucket = self.bucket(key.get());

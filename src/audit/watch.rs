@@ -58,7 +58,7 @@ impl Watch {
     }
 
     /// What is known by now of some rows' requests: see [`Duplicates::foresee`].
-    pub fn foresee(&self, requests: impl Iterator<Item = Option<RequestKey>>, hints: &mut Vec<Hint>) {
+    pub fn foresee(&self, requests: impl Iterator<Item = Option<RequestKey>> + Clone, hints: &mut Vec<Hint>) {
         self.duplicates.foresee(requests, hints);
     }
 

@@ -8,6 +8,7 @@ use wide::f32x8;
 
 use super::{POWERS, of};
 use crate::exact::{Points, Ratio};
+use crate::fetch::fetch;
 
 /// Sums and products of a few numbers are right to so many parts of their size, which is that of all that was added.
 const SLACK: f64 = 1e-14;
@@ -215,6 +216,12 @@ impl Sums {
         };
         let weights = sums.chunks(BLOCK).flat_map(of_block).collect();
         Sums { parts, used: used as u8, weights, count: sums.len(), most: Weights::most_of(sums) }
+    }
+
+    /// See [`fetch`].
+    #[inline]
+    pub fn fetch(&self) {
+        fetch(self.weights.first());
     }
 
     /// Tells the numbers of those sums that may be rounded to some points, halves either way, as long as that is wanted; none where it was

@@ -33,6 +33,8 @@ type Prices = Ruled<{ estimate::CLASSES }>;
 pub struct CompiledCauses {
     /// The terms of the kind without any tokens, kept apart: few rows need them, and what all need lies close together.
     terms: Arc<Terms>,
+    /// Which of [`Shape::CLASSES`] its rows may have, a bit for each.
+    classes: u8,
     /// The estimates in floats know of no rate of input.
     has_input_rate: bool,
     right: Prices,
@@ -126,6 +128,7 @@ impl CompiledCauses {
         let others = if with_others { Others::of(case, &changes, nearly) } else { Others::Unasked };
         Some(CompiledCauses {
             terms: Arc::new(Terms { usage: PerClass::default(), ..terms.clone() }),
+            classes: classes.iter().filter_map(|class| index_of(*class)).fold(0, |bits, at| bits | 1 << at),
             has_input_rate: terms.rates[Class::Input] != Ratio::ONE,
             right,
             nearly,
@@ -137,15 +140,22 @@ impl CompiledCauses {
         })
     }
 
+    /// Whether it knows all that another one knows: of the same terms, for rows that have tokens of the same classes and maybe of more.
+    pub fn covers(&self, other: &CompiledCauses) -> bool {
+        let has_all = other.classes & !self.classes == 0;
+        has_all && (self.knows_others() || !other.knows_others()) && self.terms == other.terms
+    }
+
     /// Whether it was asked what else explains rows.
     pub fn knows_others(&self) -> bool {
         !matches!(self.others, Others::Unasked)
     }
 
     /// Why a row with so many tokens of [`Shape::CLASSES`] is charged otherwise than it should be, and what it should be charged; none where
-    /// the general way must say it. Without causes, no pair and no other model explains it either, but numbers may. The classes that
-    /// have tokens must be those of the case that was compiled.
+    /// the general way must say it. Without causes, no pair and no other model explains it either, but numbers may. No other
+    /// classes may have tokens than in the case that was compiled.
     pub fn explain(&self, tokens: &Tokens, prompt: i64, charged: Points) -> Option<(CauseSet, Points)> {
+        self.sums.fetch();
         let counts = estimate::Counts::of(tokens, prompt);
         let amount = self.nearly.sum(&counts);
         let right = self.expected(tokens, amount)?;
@@ -492,13 +502,14 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(100))]
 
-        /// Rows of a kind are explained as they are one by one, whatever change they were charged by.
+        /// Rows of a kind are explained as they are one by one, whatever change they were charged by, and if they lack a class that the
+        /// first one had.
         #[test]
         fn it_explains_as_the_general_way_does(
             model in prop::sample::select(vec![1_i64, 75, 125, 1_250, 15_000, 37_500]), group in 0_usize..4,
             rates in [100_i64..101, 0_i64..101, 100_i64..126, 100_i64..126, 150_i64..201, 100_i64..500],
             by_call in any::<bool>(), has in [any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()],
-            rows in prop::collection::vec(([1_i64..3_000, 1_i64..2_000, 1_i64..500, 1_i64..9, 1_i64..400, 1_i64..3_000], 0_i64..5_000, -3_i64..60), 1..6),
+            rows in prop::collection::vec(([1_i64..3_000, 1_i64..2_000, 1_i64..500, 1_i64..9, 1_i64..400, 1_i64..3_000], 0_i64..5_000, -3_i64..60, 0_usize..12), 1..6),
         ) {
             let counts = |counts: [i64; 6]| {
                 let mut own = counts;
@@ -515,8 +526,12 @@ mod tests {
                 prop_assert!(has[4]);
                 return Ok(());
             };
-            for (own, more, off) in rows {
+            for (at, (mut own, more, off, lacks)) in rows.into_iter().enumerate() {
+                own.iter_mut().skip(lacks).take(usize::from(at > 0)).for_each(|count| *count = 0);
                 let terms = terms(model, group, rates, counts(own));
+                if terms.usage.iter().all(|(_, tokens)| tokens == 0) {
+                    continue;
+                }
                 let (expected, prompt) = (price(&terms), with_prompt(&terms.usage, more));
                 let mut all = charges(&case(&terms, &expected, &written, prompt, &prices));
                 all.extend([expected.points.0 + off, expected.points.0 - off, more].map(Points));
