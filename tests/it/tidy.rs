@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The floor of each part. Imports go to the same floor or down, and `APART` names who must not know whom on top of that.
-const FLOORS: [(&str, u8); 14] = [
+const FLOORS: [(&str, u8); 15] = [
+    ("fetch", 0),
     ("exact", 0),
     ("float", 0),
     ("pricing", 1),

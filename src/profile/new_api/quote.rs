@@ -341,17 +341,15 @@ fn accepts_unset(asked: &Asked<'_, '_>, tables: &Tables<'_>) -> bool {
 
 /// The completion ratio in force, and the configured one where a lock ignores it.
 fn completion_ratio(tables: &Tables<'_>, name: &str, own: Option<&Quote>, rules: &Rules) -> (Figure, Option<Ratio>) {
-    let option = match tables.get(MapName::CompletionRatio, name) {
-        Known::Number(number) => Some(number.ratio),
-        Known::Absent => None,
-        Known::Unknown => {
+    let known = tables.get(MapName::CompletionRatio, name);
+    let option = if let Known::Number(number) = known { Some(number.ratio) } else { None };
+    let (effective, ignored) = match (tables.config.effective_completion.get(name), rules.locks) {
+        (Some(effective), _) if rules.locks || known == Known::Unknown => (effective.number.ratio, option),
+        _ if known == Known::Unknown => {
             let own = own.map_or(Ratio::ONE, |own| own.completion.value);
             return (Figure::any(own, Reason::RatioUnknown), None);
         }
-    };
-    let (effective, ignored) = match (tables.config.effective_completion.get(name), rules.locks) {
-        (Some(effective), true) => (effective.number.ratio, option),
-        (None, true) => (completion::effective(name, option).0, option),
+        (_, true) => (completion::effective(name, option).0, option),
         (_, false) => (option.unwrap_or(Ratio::ONE), None),
     };
     (Figure::sure(effective), ignored.filter(|option| *option != effective))
