@@ -87,7 +87,7 @@ impl Part {
                     at += seen.length as usize;
                     rows.push(seen);
                 }
-                None if text.is_whole => break,
+                None if text.is_whole || text.is_long_enough(at) => break,
                 None => text.go_on_from(at),
             }
         }
@@ -185,6 +185,9 @@ struct Text<'b> {
 const PIECE: usize = 4_096;
 const ROW: usize = 1_024;
 
+/// Longer rows go the general way: nobody knows of a row that cannot be read whether it is cut or broken.
+const LONGEST_ROW: usize = 32_768;
+
 impl<'b> Text<'b> {
     fn of(bytes: &'b [u8]) -> Text<'b> {
         Text { bytes, known: 0, is_whole: false }
@@ -196,6 +199,10 @@ impl<'b> Text<'b> {
             self.go_on_from(at);
         }
         Some(&self.bytes[at..self.known]).filter(|rest| !rest.is_empty())
+    }
+
+    fn is_long_enough(&self, at: usize) -> bool {
+        self.known - at >= LONGEST_ROW
     }
 
     /// Looks at the next piece. It is at least as long as what is known behind a place, so that a long row is not tried again too often.

@@ -233,7 +233,8 @@ impl Alike {
         open.tell();
         past.watch.foresee(self.part.rows.iter().map(|row| row.request), &mut self.hints);
         self.fetch_tallies();
-        self.luck.looked_at += self.part.rows.len() as u64;
+        // A row that cannot be read was looked at in vain.
+        self.luck.looked_at += self.part.rows.len().max(1) as u64;
         !self.part.is_over()
     }
 

@@ -251,6 +251,7 @@ impl Auditor {
         let veloera = context.veloera || past.memory.is_veloera(entry.place.input);
         let profile = self.profile.unwrap_or_else(|| profile::recognise(entry, &details, veloera));
         let rated = match profile::rate(profile, entry, &details, context, &mut past.memory)? {
+            Rating::Skipped(_) if past.repeats.is_repeated(entry) => return Ok(Verdict::skipped(Skip::Repeated)),
             Rating::Skipped(skip) => return Ok(Verdict::skipped(skip)),
             Rating::Noted(skip, quirk, net) => {
                 let noted = self.filter.admits(entry, profile).then_some((quirk, net));

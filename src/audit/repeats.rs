@@ -1,12 +1,13 @@
 //! Entries that come again from another input (saved pages overlap), and requests that are charged again.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZero;
 
 use crate::exact::Points;
 use crate::fetch::fetch;
-use crate::log::LogEntry;
+use crate::log::{Field, LogEntry};
 
 /// How many charges back an entry is recognised.
 const WINDOW: usize = 131_072;
@@ -265,14 +266,24 @@ impl Duplicates {
     }
 }
 
-/// All that an entry says; its id only where it has no request id, since views of the log number their rows anew.
+/// All that an entry says; its id only where it has no request id, since views of the log number their rows anew. Where channels have
+/// uuids, some views lack the numbers of channels and users.
 fn fingerprint(entry: &LogEntry<'_>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    let id = if entry.request_id.is_empty() { entry.id } else { "" };
+    let number = |number| if entry.channel_uuid.is_empty() { number } else { "" };
+    let id = if entry.request_id.is_empty() { number(entry.id) } else { "" };
     [id, entry.request_id, entry.model, entry.upstream_model, entry.group, entry.user_group].hash(&mut hasher);
-    [entry.user, entry.user_id, entry.token, entry.token_id, entry.channel, entry.content, entry.details].hash(&mut hasher);
+    [entry.user, number(entry.user_id), entry.token, entry.token_id, number(entry.channel), entry.channel_uuid].hash(&mut hasher);
+    [entry.content, &details_of(entry)].hash(&mut hasher);
     (entry.kind, entry.time, entry.tokens, entry.ratios, &entry.charged).hash(&mut hasher);
     hasher.finish()
+}
+
+/// The details, with the keys of `metadata` in their order: a database may write them in another one than the API.
+fn details_of<'a>(entry: &LogEntry<'a>) -> Cow<'a, str> {
+    let ordered = || serde_json::from_str::<serde_json::Value>(entry.details).ok().map(|value| Cow::Owned(value.to_string()));
+    let ordered = if entry.marks.contains(Field::Metadata) { ordered() } else { None };
+    ordered.unwrap_or(Cow::Borrowed(entry.details))
 }
 
 #[cfg(test)]

@@ -347,6 +347,7 @@ impl Visitor for Rows<'_, '_> {
             book(entry, &context, &mut self.kept.books);
         }
         if waits {
+            self.outputs.wait(row.place)?;
             return Ok(Visited::Waits);
         }
         self.run.note(row.place, Some(entry), verdict, row.info, self.report, self.outputs)?;

@@ -10,6 +10,7 @@ mod digest;
 mod explain;
 mod file;
 mod gate;
+mod in_turn;
 mod infer;
 mod install;
 mod logs;

@@ -9,10 +9,12 @@ use clap::{Args, ValueEnum};
 
 use super::Color;
 use super::file::{WholeFile, file_of, is_standard_output, terminal_width, write_result};
+use super::in_turn::InTurn;
 use super::outcome::Failure;
 use super::statements::Statements;
 use crate::audit::{By, Finding, Summary};
 use crate::exact::Ratio;
+use crate::log::Place;
 use crate::report::csv::Csv;
 use crate::report::github::GitHub;
 use crate::report::html::Html;
@@ -187,11 +189,18 @@ pub struct Outputs<'o> {
 struct Output<'o> {
     format: Box<dyn Format>,
     sink: Sink<'o>,
+    turn: InTurn,
 }
 
 enum Sink<'o> {
     Out(&'o mut dyn Write),
     File(WholeFile),
+}
+
+impl<'o> Output<'o> {
+    fn new(format: Box<dyn Format>, sink: Sink<'o>) -> Output<'o> {
+        Output { format, sink, turn: InTurn::default() }
+    }
 }
 
 impl Sink<'_> {
@@ -218,10 +227,10 @@ impl<'o> Outputs<'o> {
             None => Sink::Out(out),
         };
         let to_terminal = file.is_none() && io::stdout().is_terminal();
-        let mut all = vec![Output { format: writer(args.format, args, screen, to_terminal), sink }];
+        let mut all = vec![Output::new(writer(args.format, args, screen, to_terminal), sink)];
         for Further { format, path } in &args.report {
             let sink = Sink::File(WholeFile::create(path)?);
-            all.push(Output { format: writer(*format, args, screen, false), sink });
+            all.push(Output::new(writer(*format, args, screen, false), sink));
         }
         Ok(Outputs { all, step_summary: step_summary(args), statements: None })
     }
@@ -233,7 +242,16 @@ impl<'o> Outputs<'o> {
 
     /// Writes a row where every row is written.
     pub fn row(&mut self, finding: &Finding, input: &str) -> Result<(), Failure> {
-        self.part(&finding_part(finding, input, None))
+        self.part(finding.place, &finding_part(finding, input, None))
+    }
+
+    /// A row comes later, but stands here.
+    pub fn wait(&mut self, place: Place) -> Result<(), Failure> {
+        self.streaming().try_for_each(|Output { sink, turn, .. }| sink.with(|_| turn.wait(place)))
+    }
+
+    fn streaming(&mut self) -> impl Iterator<Item = &mut Output<'o>> {
+        self.all.iter_mut().filter(|output| output.format.streams())
     }
 
     /// Writes the findings that a report lists where every row is written and the rows themselves are not at hand.
@@ -243,15 +261,14 @@ impl<'o> Outputs<'o> {
         }
         let causes = report.summary.causes();
         for finding in report.summary.findings() {
-            self.part(&finding_part(finding, report.input_name(finding.place.input), Some(causes)))?;
+            self.part(finding.place, &finding_part(finding, report.input_name(finding.place.input), Some(causes)))?;
         }
         Ok(())
     }
 
-    fn part(&mut self, part: &FindingPart<'_>) -> Result<(), Failure> {
-        let streams = self.all.iter_mut().filter(|output| output.format.streams());
-        for Output { format, sink } in streams {
-            sink.with(|out| format.row(part, out))?;
+    fn part(&mut self, place: Place, part: &FindingPart<'_>) -> Result<(), Failure> {
+        for Output { format, sink, turn } in self.streaming() {
+            sink.with(|out| turn.row(place, out, |out| format.row(part, out)))?;
         }
         Ok(())
     }
@@ -266,8 +283,11 @@ impl<'o> Outputs<'o> {
     /// Writes what is known at the end of the run.
     pub fn end(&mut self, report: &Report) -> Result<(), Failure> {
         let view = View::new(report, report.summary.causes());
-        for Output { format, sink } in &mut self.all {
-            sink.with(|out| format.end(&view, out))?;
+        for Output { format, sink, turn } in &mut self.all {
+            sink.with(|out| {
+                turn.end(out)?;
+                format.end(&view, out)
+            })?;
         }
         if let Some(statements) = self.statements.take() {
             statements.write(report)?;

@@ -103,8 +103,15 @@ impl CsvReader {
         }
     }
 
+    /// Whether the line at hand belongs to a malformed record that was reported already. One with as many fields as the header has is a row
+    /// of its own.
+    fn is_reported(&self) -> bool {
+        let line = || self.window.bytes().split(|byte| *byte == b'\n').next().unwrap_or_default();
+        self.window.offset() < self.reported && fields_of_line(line(), self.records.delimiter) < self.header.names.len()
+    }
+
     fn malformed(&mut self, row: &mut Row, length: usize, error: RowError) -> Option<Next> {
-        let known = self.window.offset() < self.reported;
+        let known = self.is_reported();
         let line = self.window.line();
         self.window.consume(length);
         (!known).then(|| malformed(row, line, error))
@@ -112,7 +119,7 @@ impl CsvReader {
 
     /// A record that runs over lines which it cannot have: the lines behind its first one are read anew.
     fn tangled(&mut self, row: &mut Row, length: usize) -> Option<Next> {
-        let known = self.window.offset() < self.reported;
+        let known = self.is_reported();
         let line = self.window.line();
         self.reported = self.reported.max(self.window.offset() + length as u64);
         let found = String::from_utf8_lossy(&self.window.bytes()[..length.min(400)]).into_owned();
@@ -124,7 +131,7 @@ impl CsvReader {
     fn cut(&mut self, row: &mut Row) -> Option<Next> {
         let line = self.window.line();
         self.done = true;
-        let known = self.window.offset() < self.reported && self.window.failure().is_none();
+        let known = self.is_reported() && self.window.failure().is_none();
         (!known).then(|| malformed(row, line, cut_short(self.window.failure())))
     }
 
@@ -359,6 +366,19 @@ fn quoting(raw: &[u8], delimiter: u8) -> Quoting {
     }
 }
 
+/// How many fields a line has, if a quote that does not close in it means nothing.
+fn fields_of_line(line: &[u8], delimiter: u8) -> usize {
+    let (mut at, mut fields) = (0, 1);
+    while let Some(byte) = line.get(at) {
+        at += match byte {
+            b'"' => quoted_length(&line[at..]).unwrap_or(1),
+            _ => 1,
+        };
+        fields += usize::from(*byte == delimiter);
+    }
+    fields
+}
+
 /// The length of a quoted field, its quotes included; none if it never closes.
 fn quoted_length(field: &[u8]) -> Option<usize> {
     let mut at = 1;
@@ -449,6 +469,15 @@ mod tests {
         let found = read("model,content,quota\na,\"x,1\nb,y,2\nc,z,3\n");
         assert_eq!(found.len(), 3, "{found:?}");
         assert_eq!(found[2], "4: c  3 z");
+    }
+
+    /// Each line with as many fields as the header is a row of its own, and told if it cannot be read.
+    #[test]
+    fn each_lost_quote_costs_one_row() {
+        let found = read("model,content,quota\na,\"x,1\nb,\"y,2\nc,\"z,3\nd,u,4\ne,\"v,5,6\nf,w,7\n");
+        let lines: Vec<&str> = found.iter().filter_map(|row| row.split(':').next()).collect();
+        assert_eq!(lines, ["2", "3", "4", "5", "6", "7"], "{found:?}");
+        assert_eq!((found[3].as_str(), found[5].as_str()), ("5: d  4 u", "7: f  7 w"));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::read::error::{OpenError, OpenErrorKind};
 use crate::read::group::WithGroups;
 use crate::read::json::JsonReader;
 use crate::read::vocabulary::Vocabulary;
-use crate::read::window::Window;
+use crate::read::window::{ROW_LIMIT, Window};
 use crate::read::{Next, ReadRows, database, sqlite};
 
 /// The formats of `--input-format`.
@@ -171,7 +171,7 @@ impl Opening<'_> {
         if let Some((found, way_out)) = foreign(&begun.head) {
             return Err(OpenErrorKind::Foreign { found, way_out });
         }
-        let begun = self.decoded(begun)?;
+        let begun = self.decoded(begun)?.past_blanks();
         if self.options.encoding.is_none() && !is_utf8(&begun.head) {
             return Err(OpenErrorKind::NotUtf8);
         }
@@ -179,7 +179,9 @@ impl Opening<'_> {
         let recognised = match first {
             Some(_) if is_json(&begun.head) => Format::Json,
             Some(b'<') => return Err(foreign_error(HTML)),
-            None if begun.failure.is_none() => return Ok((self.options.format.unwrap_or(Format::Csv).word(), Box::new(NoRows))),
+            None if begun.failure.is_none() && begun.head.len() < ROW_LIMIT => {
+                return Ok((self.options.format.unwrap_or(Format::Csv).word(), Box::new(NoRows)));
+            }
             _ => Format::Csv,
         };
         let mut window = Window::new(Box::new(begun));
@@ -284,6 +286,19 @@ impl Begun {
         let mut head = Vec::new();
         let failure = rest.by_ref().take(HEAD as u64).read_to_end(&mut head).err();
         Begun { head, given: 0, failure, rest, unpacked: false }
+    }
+
+    /// Reads on as long as there was nothing but blanks, up to the length of a row.
+    fn past_blanks(mut self) -> Begun {
+        let mut seen = 0;
+        while self.failure.is_none()
+            && seen < self.head.len().min(ROW_LIMIT)
+            && self.head[seen..].iter().all(u8::is_ascii_whitespace)
+        {
+            seen = self.head.len();
+            self.failure = self.rest.by_ref().take(HEAD as u64).read_to_end(&mut self.head).err();
+        }
+        self
     }
 
     fn compression(&self) -> Option<Compression> {

@@ -34,6 +34,7 @@ fn a_refund_is_judged_by_a_charge_that_comes_later() {
         audit.keeps_the_law();
         let totals = ["matched", "undercharged", "overcharged", "unrated"].map(|class| audit.total(class));
         assert_eq!((audit.code, totals), (1, [3, 0, 1, 0]), "{path:?}");
+        assert!(audit.rows.iter().map(|row| row["line"].as_u64()).is_sorted(), "{path:?}");
     }
     let pages = [written(folder.path(), "page1.ndjson", &REFUNDS), written(folder.path(), "page2.ndjson", &SUBMITS)];
     let pages = pages.each_ref().map(|page| page.to_str().unwrap());

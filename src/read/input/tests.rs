@@ -583,6 +583,22 @@ proptest! {
     }
 }
 
+/// However many blank lines there are before the header, they are lines.
+#[test]
+fn blanks_at_the_start_hide_no_log() {
+    for (blanks, lines) in [("\n".repeat(200_000), 200_000), (" ".repeat(100_000) + "\n", 1)] {
+        let mut input =
+            open_stream("x", Cursor::new((blanks + "{\"model\":\"a\",\"quota\":1}\n").into_bytes()), &OpenOptions::default())
+                .unwrap();
+        let mut row = Row::default();
+        assert_eq!(input.rows.next(&mut row), Next::Row);
+        assert_eq!(row.place.line, lines + 1);
+    }
+    let blanks = "\n".repeat(200_000) + "model,quota\na,1\n";
+    assert_eq!(read(blanks.as_bytes()).unwrap().1.entries.len(), 1);
+    assert_eq!(read("\n".repeat(200_000).as_bytes()).unwrap().1.entries.len(), 0);
+}
+
 /// `Place` is the caller's but for its line.
 #[test]
 fn the_input_number_stays() {

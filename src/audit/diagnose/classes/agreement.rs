@@ -61,7 +61,7 @@ impl Agreement {
 }
 
 /// Rows that agree on a number by chance are rarer than one in two to this.
-pub const TELLING: u32 = 12;
+pub const TELLING: u32 = 11;
 
 /// How many numbers have as many digits, as a power of two.
 fn bits(number: Ratio) -> u32 {

@@ -123,15 +123,26 @@ impl Class {
 
     /// What explains at least two rows, and enough of the class.
     fn counted(&self) -> impl Iterator<Item = (Candidate, ByOwn)> + '_ {
-        let enough = |(shared, explained): &(&Shared, &Explained)| {
-            let rows = explained.rows();
-            rows >= 2 && !shared.is_hint && (shared.causes.kind != Kind::Earned || rows * EARNED_SHARE >= self.rows)
-        };
-        self.explained.iter().filter(enough).map(|(shared, explained)| {
-            let mut rows = ExplainedRows::from(explained.clone()).by_own;
-            self.add_hinted(shared, &mut rows);
-            (Candidate { shared: shared.clone(), agreed: false }, rows)
+        let enough =
+            |shared: &Shared, rows: u64| rows >= 2 && (shared.causes.kind != Kind::Earned || rows * EARNED_SHARE >= self.rows);
+        let listing = |shared: &Shared| self.explained.get(shared).map_or(0, Explained::rows);
+        self.explained.keys().filter_map(move |key| {
+            let shared = key.told();
+            let by_itself = listing(&shared);
+            let is_new = !key.is_hint || by_itself == 0;
+            if !is_new || !enough(&shared, by_itself + listing(&shared.hint())) {
+                return None;
+            }
+            let mut rows = self.explained.get(&shared).map_or_else(ByOwn::default, |rows| ExplainedRows::from(rows.clone()).by_own);
+            self.add_hinted(&shared, &mut rows);
+            let is_told = enough(&shared, by_itself) || self.hints_tell(&shared, rows.rows());
+            is_told.then_some((Candidate { shared, agreed: false }, rows))
         })
+    }
+
+    /// Whether rows that elect nothing by themselves agree on a number more than so many of the class would by chance.
+    fn hints_tell(&self, number: &Shared, rows: u64) -> bool {
+        self.spans.telling(number) >= TELLING.saturating_add(bits_of_choice(rows, self.rows))
     }
 
     /// The numbers on which all rows without a definite cause agree, if that tells enough.
@@ -157,6 +168,18 @@ impl Class {
             rows.merge(&ExplainedRows::from(hinted.clone()).by_own);
         }
     }
+}
+
+/// In how many ways some rows are chosen of all, as a power of two; rounded up.
+fn bits_of_choice(some: u64, all: u64) -> u32 {
+    let mut ways = 1_u128;
+    for step in 1..=some.min(all.saturating_sub(some)) {
+        ways = ways * u128::from(all - step + 1) / u128::from(step);
+        if ways > u128::from(u64::MAX) {
+            return u64::BITS;
+        }
+    }
+    ways.next_power_of_two().ilog2()
 }
 
 impl Candidate {

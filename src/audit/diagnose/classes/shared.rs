@@ -53,6 +53,11 @@ impl Shared {
         })
     }
 
+    /// The same for rows that elect it.
+    pub fn told(&self) -> Shared {
+        Shared { is_hint: false, ..self.clone() }
+    }
+
     /// The same for rows that elect nothing.
     pub fn hint(&self) -> Shared {
         Shared { is_hint: true, ..self.clone() }

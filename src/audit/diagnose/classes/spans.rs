@@ -47,6 +47,15 @@ impl Spans {
         holding.for_each(|(_, rows)| to.merge(&ExplainedRows::from(rows.clone()).by_own));
     }
 
+    /// How much they tell of a number.
+    pub fn telling(&self, number: &Shared) -> u32 {
+        let told = self.rows.iter().map(|(range, rows)| {
+            let telling = number.telling(std::slice::from_ref(range));
+            telling.saturating_mul(u32::try_from(rows.rows()).unwrap_or(u32::MAX))
+        });
+        told.fold(0, u32::saturating_add)
+    }
+
     /// Those rows alone whose own causes are asked for.
     pub fn only(&self, is_asked: impl Fn(Causes) -> bool) -> Spans {
         let rows = self.rows.iter().map(|(range, rows)| (range.clone(), rows.only(&is_asked)));

@@ -97,14 +97,15 @@ pub fn telling(within: &dyn Within, power: i16) -> Option<Telling> {
     })
 }
 
-/// The number with the fewest digits within that gives the charge, if there is one: the lowest may be an end that does not.
+/// The number with the fewest digits within that gives the charge, if there is one: those near the ends may not. Of a further digit there
+/// are ten times as many, so some in the middle.
 pub fn simplest(within: &dyn Within, gives: impl Fn(Ratio) -> bool) -> Option<Option<Ratio>> {
     let top = within.magnitude()?;
     let mut tried = 0;
     for digits in 0..16 {
-        let few: Vec<Ratio> = values(within, top - digits)?.take(2).collect();
-        tried += usize::from(!few.is_empty());
-        let found = few.into_iter().find(|value| gives(*value));
+        let mut few = values(within, top - digits)?.peekable();
+        tried += usize::from(few.peek().is_some());
+        let found = few.find(|value| gives(*value));
         if found.is_some() || tried == 2 {
             return Some(found);
         }
