@@ -4,10 +4,11 @@
 //! rows agree on the product of their cell is taken.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::Groups;
 use super::interval::Interval;
-use super::rates::{best_rate, rate_within};
+use super::rates::{best_rate, is_narrow, rate_within};
 use super::sample::{Cell, Sample};
 use crate::exact::{Exact, Ratio};
 use crate::pricing::{Class, PerClass};
@@ -18,6 +19,8 @@ pub struct Solved {
     pub value: Option<Ratio>,
     pub interval: Interval,
     pub rows: usize,
+    /// The value is no more than the simplest, or hangs on numbers that are.
+    pub is_open: bool,
 }
 
 /// The rate of a class.
@@ -29,10 +32,16 @@ pub struct SolvedRate {
     pub is_built_in: bool,
     /// Rows print it.
     pub is_printed: bool,
+    /// A row prints it to all its digits.
+    pub is_whole: bool,
     /// Other rows determine the model's ratio, and then all rows of the class this rate.
     pub is_determined: bool,
     /// The rows leave others that are as simple.
-    pub is_open: bool,
+    pub has_rivals: bool,
+    /// It is printed, the gateway's own, or rows contradict any that is a little off: what is solved with it hangs on no guess.
+    pub is_exact: bool,
+    /// It had to give way to what more rows allow.
+    pub is_moved: bool,
     /// What the rows leave, once the model's ratio is known.
     pub interval: Option<Interval>,
 }
@@ -46,8 +55,12 @@ pub struct ModelFit {
     pub products: BTreeMap<Cell, (Interval, usize)>,
     pub ratio: Option<Solved>,
     pub rows: usize,
+    /// Rows in groups whose ratio is known that show another ratio of the model than the most.
+    pub disagreeing: usize,
     /// Model ratios (or prices) that rows print.
     pub printed: BTreeSet<Ratio>,
+    /// Those to all their digits.
+    pub(super) whole: BTreeSet<Ratio>,
     pub(super) all_rates: PerClass<Ratio>,
 }
 
@@ -69,6 +82,8 @@ const LEAST_ROWS: usize = 3;
 const LEAST_DETERMINED: usize = 2;
 /// A stretch of fewer rows is no price of its own.
 const LEAST_STRETCH: usize = 2;
+/// Beside one whose price is open a stretch has at least so many.
+const LEAST_SURE: usize = 10;
 /// A stretch of which not all rows agree has at least so many.
 const LEAST_NEARLY: usize = 5;
 /// Of fewer rows none may be wrong.
@@ -84,6 +99,17 @@ impl Stretch {
         self.fit.sure_ratio().is_some() && self.fit.ratio.as_ref().is_some_and(|ratio| ratio.rows >= LEAST_STRETCH)
     }
 
+    pub fn are_sure(stretches: &[Stretch]) -> bool {
+        stretches.iter().all(Stretch::is_sure)
+    }
+
+    /// Whether the price of some stretches is sure from many rows, and that of the others is open though several rows agree; and none comes back.
+    pub fn are_partly_sure(stretches: &[Stretch]) -> bool {
+        let is_told = |stretch: &Stretch| stretch.fit.rows >= if stretch.is_sure() { LEAST_SURE } else { LEAST_ROWS };
+        let comes_back = stretches.windows(3).any(|three| !three[0].differs(&three[2]));
+        stretches.iter().any(Stretch::is_sure) && stretches.iter().all(is_told) && !comes_back
+    }
+
     /// Whether another stretch has other prices.
     pub fn differs(&self, other: &Stretch) -> bool {
         let (one, other) = (&self.fit, &other.fit);
@@ -94,6 +120,11 @@ impl Stretch {
             || one.rates.iter().any(|(class, rate)| differs(class, rate))
     }
 
+    /// From when on these prices alone hold.
+    pub fn begins(&self) -> Option<i64> {
+        self.mixed().map(|second| second + 1).or(self.from)
+    }
+
     /// The second in which old and new prices were charged.
     pub fn mixed(&self) -> Option<i64> {
         self.from.filter(|_| self.from == self.after)
@@ -102,14 +133,41 @@ impl Stretch {
 
 impl SolvedRate {
     pub(super) fn new(value: Ratio, rows: usize, is_built_in: bool, is_printed: bool) -> SolvedRate {
-        SolvedRate { value, rows, is_built_in, is_printed, is_determined: false, is_open: false, interval: None }
+        SolvedRate {
+            value,
+            rows,
+            is_built_in,
+            is_printed,
+            is_whole: false,
+            is_determined: false,
+            has_rivals: false,
+            is_exact: is_built_in,
+            is_moved: false,
+            interval: None,
+        }
+    }
+
+    /// The same where rows print it to all its digits.
+    pub(super) fn whole(self) -> SolvedRate {
+        SolvedRate { is_whole: true, is_exact: true, ..self }
     }
 
     /// The rate of a class, of which some rows may print it.
     pub(super) fn of(class: Class, value: Ratio, rows: usize, samples: &[&Sample], built_in: &PerClass<Ratio>) -> SolvedRate {
         let of_class: Vec<&Sample> = samples.iter().copied().filter(|sample| sample.has(class)).collect();
-        let is_printed = hints(&of_class).any(|hints| hints.rates[class] == value);
-        SolvedRate::new(value, rows, value == built_in[class], is_printed)
+        let printed = || hints(&of_class).filter(|hints| hints.rates[class] == value);
+        let rate = SolvedRate::new(value, rows, value == built_in[class], printed().next().is_some());
+        if printed().any(|hints| hints.are_whole) { rate.whole() } else { rate }
+    }
+
+    /// Gives way to the simplest rate that more rows allow, if there is one.
+    fn give_way(&mut self, said: &[(Interval, usize)]) -> bool {
+        let Some((interval, agree)) = Interval::shared(said) else { return false };
+        let own = said.iter().filter(|(of_row, _)| of_row.holds(&self.value.into())).count();
+        let Some((value, _)) = interval.simplest().filter(|(value, _)| own < agree && !value.is_negative()) else { return false };
+        let is_printed = self.is_printed;
+        *self = SolvedRate { is_moved: true, is_printed, interval: Some(interval), ..SolvedRate::new(value, agree, false, false) };
+        true
     }
 
     /// The rate as a price by itself instead of relative to the input.
@@ -123,11 +181,17 @@ impl SolvedRate {
 
     /// Whether it is known by itself, or so many rows fit that it is no chance.
     pub(super) fn is_shown(&self) -> bool {
-        self.is_built_in || self.is_printed || (self.rows >= LEAST_ROWS && !self.is_open)
+        self.is_built_in || self.is_printed || (self.rows >= LEAST_ROWS && !self.has_rivals)
     }
 
     pub fn is_sure(&self) -> bool {
         self.is_shown() || self.is_determined
+    }
+
+    /// Whether what its rows leave is too wide for the number to be sure.
+    pub fn is_open(&self) -> bool {
+        let is_wide = self.interval.as_ref().map_or(!self.is_exact, |interval| !interval.shows(self.value, self.rows));
+        self.is_moved || (is_wide && !self.is_whole)
     }
 }
 
@@ -165,20 +229,58 @@ pub fn stretches(samples: &[&Sample], groups: &Groups, parting: Parting) -> Vec<
 type Longest = fn(&[&Sample], &Groups) -> Option<(usize, ModelFit)>;
 
 fn parted(samples: &[&Sample], groups: &Groups, longest: Longest) -> Option<Vec<Stretch>> {
-    let mut parts: Vec<Stretch> = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
     let mut begin = 0;
     while begin < samples.len() {
         let (length, fit) = longest(&samples[begin..], groups)?;
-        let from = samples[begin].time.filter(|_| begin > 0);
-        let after = begin.checked_sub(1).and_then(|last| samples[last].time);
-        let last = parts.last().and_then(Stretch::mixed);
-        if parts.len() >= MOST_STRETCHES || last.is_some_and(|second| from <= Some(second + 1)) {
+        if parts.len() >= MOST_STRETCHES {
             return None;
         }
-        parts.push(Stretch { from, after, fit });
+        parts.push(Part { rows: begin..begin + length, fit });
         begin += length;
     }
-    Some(parts)
+    for at in 1..parts.len() {
+        settle_border(&mut parts[at - 1..=at], samples, groups);
+    }
+    let stretches: Vec<Stretch> = parts.into_iter().map(|part| part.stretch(samples)).collect();
+    let are_apart = |pair: &[Stretch]| pair[0].mixed().is_none_or(|second| pair[1].from > Some(second + 1));
+    stretches.windows(2).all(are_apart).then_some(stretches)
+}
+
+/// Some rows in the order of time, and their price.
+struct Part {
+    rows: Range<usize>,
+    fit: ModelFit,
+}
+
+impl Part {
+    fn new(rows: Range<usize>, samples: &[&Sample], groups: &Groups) -> Part {
+        Part { fit: ModelFit::of(&samples[rows.clone()], groups), rows }
+    }
+
+    fn stretch(self, samples: &[&Sample]) -> Stretch {
+        let before = self.rows.start.checked_sub(1);
+        let from = samples[self.rows.start].time.filter(|_| before.is_some());
+        Stretch { from, after: before.and_then(|last| samples[last].time), fit: self.fit }
+    }
+}
+
+/// Moves the border of two parts to where fewest rows are wrong, the latest such place: a row that either price gives may have hidden the first ones
+/// of the new price among the wrong ones of the old.
+fn settle_border(pair: &mut [Part], samples: &[&Sample], groups: &Groups) {
+    let [before, behind] = pair else { return };
+    let is_wrong = |part: &Part, row: usize| part.fit.gives(samples[row], groups) == Some(false);
+    let (mut border, mut saved, mut most) = (behind.rows.start, 0, 0);
+    for row in (before.rows.start + 1..behind.rows.start).rev() {
+        saved += i64::from(is_wrong(before, row)) - i64::from(is_wrong(behind, row));
+        if saved > most {
+            (border, most) = (row, saved);
+        }
+    }
+    if border < behind.rows.start {
+        *before = Part::new(before.rows.start..border, samples, groups);
+        *behind = Part::new(border..behind.rows.end, samples, groups);
+    }
 }
 
 /// The longest beginning that one price gives.
@@ -227,7 +329,44 @@ impl ModelFit {
         let is_dear = tokens.is_beyond_price() && by_call.is_nearly_complete();
         // Where all is free, or costs 1 point, either fits.
         let is_printed = by_call.fitting() == tokens.fitting() && hints(samples).next().is_some_and(|hints| hints.per_call);
-        if by_call.fitting() > tokens.fitting() || is_dear || is_printed { by_call } else { tokens }
+        if by_call.fitting() > tokens.fitting() || is_dear || is_printed { by_call } else { tokens.with_exact(&cells, groups) }
+    }
+
+    /// Tells which rates rows show to be what they are, and nothing beside.
+    fn with_exact(mut self, cells: &Cells<'_>, groups: &Groups) -> ModelFit {
+        for (class, rate) in self.rates.iter_mut().filter(|(_, rate)| !rate.is_exact) {
+            // A price by itself is hardly exact beside the input; what is solved does without its rows.
+            let is_absolute = cells.values().flatten().any(|sample| sample.is_absolute(*class));
+            let is_narrow = || rate.rows >= LEAST_ROWS && is_narrow(rate.value, &self.all_rates, *class, cells, groups);
+            rate.is_exact = is_absolute || is_narrow();
+        }
+        self
+    }
+
+    /// Whether what is solved with its rates hangs on no guess.
+    fn is_exact(&self) -> bool {
+        self.is_nearly_complete() && self.rates.values().all(|rate| rate.is_exact || rate.is_determined)
+    }
+
+    /// Solves for its own ratio. Groups whose ratio is open say something of it only where the others leave it open.
+    pub(super) fn solve(&mut self, groups: &Groups) {
+        let of = |is_open: bool| {
+            let (interval, rows) = self.shared_ratio_of(groups, is_open)?;
+            let value = interval.one_of(&self.printed, rows);
+            let is_shown = value.is_some_and(|value| self.whole.contains(&value) || interval.shows(value, rows));
+            Some(Solved { value, interval, rows, is_open: is_open || !is_shown || !self.is_exact() })
+        };
+        let sure = of(false);
+        let is_known = sure.as_ref().is_some_and(|solved| solved.value.is_some());
+        let open = if is_known { None } else { of(true).filter(|open| sure.is_none() || open.value.is_some()) };
+        self.ratio = open.or(sure).or(self.ratio.take());
+        let known: usize = self.products.iter().filter(|(cell, _)| groups.ratio(cell).is_some()).map(|(_, (_, rows))| rows).sum();
+        self.disagreeing = known - self.shared_ratio(groups).map_or(known, |(_, rows)| rows);
+    }
+
+    /// The number that is written, where it hangs on no guess.
+    pub fn exact_ratio(&self) -> Option<Ratio> {
+        self.sure_ratio().filter(|_| self.ratio.as_ref().is_some_and(|ratio| !ratio.is_open))
     }
 
     /// Whether a token would be dearer than any: rows that all have the same few tokens say nothing of what they are priced by.
@@ -237,7 +376,13 @@ impl ModelFit {
 
     /// What the rows of all cells whose ratio is known share of its own ratio, and how many they are.
     pub(super) fn shared_ratio(&self, groups: &Groups) -> Option<(Interval, usize)> {
-        let of_known = self.products.iter().filter_map(|(cell, (interval, rows))| {
+        self.shared_ratio_of(groups, true)
+    }
+
+    /// The same, with the cells whose ratio is open or without.
+    fn shared_ratio_of(&self, groups: &Groups, with_open: bool) -> Option<(Interval, usize)> {
+        let known = self.products.iter().filter(|(cell, _)| with_open || !groups.is_open(cell));
+        let of_known = known.filter_map(|(cell, (interval, rows))| {
             let ratio = groups.ratio(cell)?;
             Some((interval.over(&Interval::point(ratio))?, *rows))
         });
@@ -259,7 +404,7 @@ impl ModelFit {
     }
 
     /// Whether a row agrees with those of its cell; none where it says nothing, or there are none.
-    fn gives(&self, sample: &Sample, groups: &Groups) -> Option<bool> {
+    pub(super) fn gives(&self, sample: &Sample, groups: &Groups) -> Option<bool> {
         let (shared, _) = self.products.get(&sample.cell)?;
         Some(shared.meets(&self.product(sample, groups)?))
     }
@@ -284,7 +429,8 @@ impl ModelFit {
     fn by_call(samples: &[&Sample], cells: &Cells<'_>, groups: &Groups) -> ModelFit {
         let (products, rows) = products(cells, &|sample| sample.call(groups.ratio(&sample.cell)));
         let (rates, all_rates) = (BTreeMap::new(), PerClass::default());
-        ModelFit { per_call: true, rates, products, ratio: None, rows, printed: printed(samples), all_rates }
+        let (printed, whole) = printed(samples);
+        ModelFit { per_call: true, rates, products, ratio: None, rows, disagreeing: 0, printed, whole, all_rates }
     }
 
     fn by_tokens(samples: &[&Sample], cells: &Cells<'_>, groups: &Groups) -> ModelFit {
@@ -312,41 +458,42 @@ impl ModelFit {
     ) -> ModelFit {
         let product = |sample: &Sample| sample.product(&rates, groups.ratio(&sample.cell));
         let (mut products, rows) = products(cells, &product);
-        // A rate that is a price by itself is hardly exact beside the input: rows without it say more.
-        let is_exact = |sample: &Sample| {
-            solved.iter().all(|(class, rate)| rate.is_built_in || !sample.has(*class) || !sample.is_absolute(*class))
-        };
+        let is_exact = |sample: &Sample| is_relative(sample, &solved);
         for (cell, (interval, _)) in self::products(&filtered(cells, is_exact), &product).0 {
             products.entry(cell).and_modify(|(all, _)| *all = interval);
         }
-        let printed = printed(samples);
-        ModelFit { per_call: false, rates: solved, products, ratio: None, rows, printed, all_rates: rates }
+        let (printed, whole) = printed(samples);
+        ModelFit { per_call: false, rates: solved, products, ratio: None, rows, disagreeing: 0, printed, whole, all_rates: rates }
     }
 
-    /// Tells what the rows leave of each rate, now that the ratio is known.
+    /// Tells what the rows leave of each rate, now that the ratio is known. A rate that more rows contradict than another one gives way to it.
     pub fn bound_rates(&mut self, samples: &[&Sample], groups: &Groups) {
         let Some(model) = self.ratio.as_ref().and_then(|ratio| ratio.value) else { return };
-        let all_rates = self.all_rates;
+        let known: Vec<&Sample> = samples.iter().copied().filter(|sample| groups.ratio(&sample.cell).is_some()).collect();
+        let sure: Vec<&Sample> = known.iter().copied().filter(|sample| !groups.is_open(&sample.cell)).collect();
+        let sure = if sure.is_empty() { &known } else { &sure };
+        let relative: Vec<&Sample> = known.iter().copied().filter(|sample| is_relative(sample, &self.rates)).collect();
         let doubtful: Vec<Class> = self.rates.iter().filter(|(_, rate)| !rate.is_shown()).map(|(class, _)| *class).collect();
-        let is_model_known = self.is_known_without(&doubtful, model, samples, groups);
+        let is_model_known = self.is_known_without(&doubtful, model, sure, groups);
+        let before = self.all_rates;
         for (class, rate) in &mut self.rates {
-            let of_class = || samples.iter().filter(|sample| sample.has(*class));
-            let of_rows = of_class().filter_map(|sample| {
-                let group = groups.ratio(&sample.cell)?;
-                let product = Exact::from(model) * group;
-                let tokens = sample.by_tokens(Some(group))?.divided_by(&product)?;
-                Some((rate_within(sample, &all_rates, *class, &tokens)?, 1))
-            });
-            let said: Vec<(Interval, usize)> = of_rows.collect();
+            let of_class = || sure.iter().filter(|sample| sample.has(*class));
+            let said = said_of_rate(sure, &self.all_rates, *class, model, groups);
             let (interval, agree) = Interval::shared(&said).unzip();
             rate.interval = interval;
             if of_class().any(|sample| sample.is_absolute(*class)) {
                 rate.make_absolute(model);
+            } else if rate.give_way(&said_of_rate(&relative, &self.all_rates, *class, model, groups)) {
+                self.all_rates[*class] = rate.value;
             }
             let is_alone = of_class().all(|sample| doubtful.iter().all(|other| other == class || !sample.has(*other)));
             let all_agree = said.len() >= LEAST_DETERMINED && agree == Some(said.len());
             let determined = rate.interval.as_ref().and_then(|interval| interval.determined(said.len()));
             rate.is_determined = is_model_known && is_alone && all_agree && determined == Some(rate.value);
+        }
+        if self.all_rates != before {
+            self.products = products(&cells(samples), &|sample| sample.product(&self.all_rates, groups.ratio(&sample.cell))).0;
+            self.solve(groups);
         }
     }
 
@@ -377,8 +524,10 @@ pub(super) fn hints<'s>(samples: &'s [&Sample]) -> impl Iterator<Item = &'s supe
     samples.iter().filter_map(|sample| sample.hints.as_ref())
 }
 
-fn printed(samples: &[&Sample]) -> BTreeSet<Ratio> {
-    hints(samples).map(|hints| hints.model).collect()
+/// The model ratios that rows print, and those to all their digits.
+fn printed(samples: &[&Sample]) -> (BTreeSet<Ratio>, BTreeSet<Ratio>) {
+    let whole = hints(samples).filter(|hints| hints.are_whole).map(|hints| hints.model);
+    (hints(samples).map(|hints| hints.model).collect(), whole.collect())
 }
 
 /// The gateway's own rates: those of the first row that has tokens of the class.
@@ -390,6 +539,27 @@ pub(super) fn built_in(samples: &[&Sample]) -> PerClass<Ratio> {
         }
     }
     rates
+}
+
+/// Whether no rate of a row is a price by itself, which is hardly exact beside the input: such rows say more.
+fn is_relative(sample: &Sample, rates: &BTreeMap<Class, SolvedRate>) -> bool {
+    rates.iter().all(|(class, rate)| rate.is_built_in || !sample.has(*class) || !sample.is_absolute(*class))
+}
+
+/// What rows whose groups are known say of the rate of a class, if the model's ratio and the other rates are right.
+fn said_of_rate(
+    samples: &[&Sample],
+    rates: &PerClass<Ratio>,
+    class: Class,
+    model: Ratio,
+    groups: &Groups,
+) -> Vec<(Interval, usize)> {
+    let said = samples.iter().filter(|sample| sample.has(class)).filter_map(|sample| {
+        let group = groups.ratio(&sample.cell)?;
+        let tokens = sample.by_tokens(Some(group))?.divided_by(&(Exact::from(model) * group))?;
+        Some((rate_within(sample, rates, class, &tokens)?, 1))
+    });
+    said.collect()
 }
 
 /// What the rows of each cell share, and how many rows say anything at all.

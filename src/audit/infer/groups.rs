@@ -28,6 +28,8 @@ pub enum Said {
 pub struct Groups {
     pub ratios: BTreeMap<Cell, (Solved, Said)>,
     printed: BTreeMap<Cell, BTreeSet<Ratio>>,
+    /// Those of rows that print all their digits.
+    whole: BTreeMap<Cell, BTreeSet<Ratio>>,
 }
 
 /// Of so many rows of a user one may be of a model whose price is not right yet.
@@ -50,8 +52,13 @@ impl Groups {
     }
 
     fn set(&mut self, cell: Cell, ratio: Ratio, said: Said) {
-        let solved = Solved { value: Some(ratio), interval: Interval::point(ratio), rows: 0 };
+        let solved = Solved { value: Some(ratio), interval: Interval::point(ratio), rows: 0, is_open: false };
         self.ratios.insert(cell, (solved, said));
+    }
+
+    /// Whether its ratio is no more than the simplest number.
+    pub(super) fn is_open(&self, cell: &Cell) -> bool {
+        self.ratios.get(cell).is_some_and(|(solved, _)| solved.is_open)
     }
 
     fn hints(&self, cell: &Cell) -> BTreeSet<Ratio> {
@@ -65,6 +72,9 @@ impl Inferred {
         for (_, rows) in samples.in_order() {
             for (sample, hints) in rows.iter().filter_map(|sample| Some((sample, sample.hints.as_ref()?))) {
                 self.groups.printed.entry(sample.cell.clone()).or_default().insert(hints.group);
+                if hints.are_whole {
+                    self.groups.whole.entry(sample.cell.clone()).or_default().insert(hints.group);
+                }
             }
         }
         for (cell, ratio) in samples.printed_groups() {
@@ -82,10 +92,7 @@ impl Inferred {
 
     fn solve_models(&mut self) {
         let groups = &self.groups;
-        for fit in self.models.values_mut().flatten().map(|stretch| &mut stretch.fit) {
-            let Some((interval, rows)) = fit.shared_ratio(groups) else { continue };
-            fit.ratio = Some(Solved { value: interval.one_of(&fit.printed, rows), interval, rows });
-        }
+        self.models.values_mut().flatten().for_each(|stretch| stretch.fit.solve(groups));
     }
 
     /// What models say of the groups that are not known yet, by what is known of the ratio of each.
@@ -108,23 +115,35 @@ impl Inferred {
         for (cell, parts) in self.parts(sure) {
             let Some((interval, rows)) = Interval::shared(&parts) else { continue };
             let Some(value) = interval.one_of(&self.groups.hints(&cell), rows) else { continue };
-            self.groups.ratios.insert(cell, (Solved { value: Some(value), interval, rows }, Said::Solved));
-            any = true;
+            let is_printed = self.groups.whole.get(&cell).is_some_and(|whole| whole.contains(&value));
+            if is_printed || interval.shows(value, rows) {
+                self.groups.ratios.insert(cell, (Solved { value: Some(value), interval, rows, is_open: false }, Said::Solved));
+                any = true;
+            }
         }
         any
     }
 
-    /// Takes the simplest number for the group that most rows bound.
+    /// Takes the simplest number for each group that known models bound; else for that which most rows bound.
     fn take_simplest(&mut self) -> bool {
-        let bounded = [sure, bounded, likely].into_iter().find_map(|range: Range| {
+        let shared = |range: Range| -> Vec<(Cell, (Interval, usize))> {
             let parts = self.parts(range).into_iter();
-            let shared = parts.filter_map(|(cell, parts)| Some((cell, Interval::shared(&parts)?)));
-            shared.max_by_key(|(_, (_, rows))| *rows)
-        });
-        let Some((cell, (interval, rows))) = bounded else { return false };
-        let value = interval.one_of(&self.groups.hints(&cell), rows).or_else(|| interval.simplest().map(|(value, _)| value));
-        self.groups.ratios.insert(cell, (Solved { value, interval, rows }, Said::Simplest));
-        true
+            parts.filter_map(|(cell, parts)| Some((cell, Interval::shared(&parts)?))).collect()
+        };
+        let mut found = shared(sure);
+        if found.is_empty() {
+            let most = |range: Range| shared(range).into_iter().max_by_key(|(_, (_, rows))| *rows);
+            found.extend([bounded as Range, likely].into_iter().find_map(most));
+        }
+        let any = !found.is_empty();
+        for (cell, (interval, rows)) in found {
+            let value = interval.one_of(&self.groups.hints(&cell), rows).or_else(|| interval.simplest().map(|(value, _)| value));
+            // What is free is so at any price.
+            let is_free = value.is_some_and(|value| value.is_zero() && interval.shows(value, rows));
+            let said = if is_free { Said::Solved } else { Said::Simplest };
+            self.groups.ratios.insert(cell, (Solved { value, interval, rows, is_open: !is_free }, said));
+        }
+        any
     }
 
     /// Takes 1 for the group whose rows print that, else for that with most models whose ratio is open; of several that with most rows, then the
@@ -183,7 +202,7 @@ impl Inferred {
 type Range = fn(&ModelFit) -> Option<Interval>;
 
 fn sure(fit: &ModelFit) -> Option<Interval> {
-    fit.sure_ratio().map(Interval::point)
+    fit.exact_ratio().map(Interval::point)
 }
 
 /// What enough rows leave of it.

@@ -37,7 +37,10 @@ pub(super) fn best_rate(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class
             break;
         }
     }
-    (best.0, rows_at(best.0, rates, class, cells, groups))
+    let is_known =
+        best.0 == rates[class] || cells.values().flatten().any(|sample| sample.is_absolute(class) || sample.prints(class, best.0));
+    let value = if is_known { best.0 } else { shortened(best.0, rates, class, cells, groups) };
+    (value, rows_at(value, rates, class, cells, groups))
 }
 
 /// How many rows of a class agree under a rate.
@@ -46,6 +49,36 @@ pub(super) fn rows_at(value: Ratio, rates: &PerClass<Ratio>, class: Class, cells
     rates[class] = value;
     agreeing(cells, &rates, groups).values().flatten().filter(|sample| sample.has(class)).count()
 }
+
+/// Whether fewer rows agree if a rate is off by a little, to either side.
+pub(super) fn is_narrow(value: Ratio, rates: &PerClass<Ratio>, class: Class, cells: &Cells<'_>, groups: &Groups) -> bool {
+    let some = thinned(cells, BOUNDED);
+    let agree = |value: Exact| agreement(&value, rates, class, &some, groups);
+    let off = Exact::from(if value.is_zero() { LEAST_OFF } else { Ratio::new(1, value.exponent()) }) * OFF;
+    let all = agree(value.into());
+    agree(Exact::from(value) + off.clone()) < all && (value.is_zero() || agree(Exact::from(value) - off) < all)
+}
+
+/// How many rows agree under a rate, those without its class too.
+fn agreement(value: &Exact, rates: &PerClass<Ratio>, class: Class, cells: &Cells<'_>, groups: &Groups) -> usize {
+    let Ok(value) = value.clone().normalized().to_string().parse() else { return 0 };
+    let mut rates = *rates;
+    rates[class] = value;
+    agreeing(cells, &rates, groups).values().map(Vec::len).sum()
+}
+
+/// The shortest decimal near a rate that gives as many rows: where classes are rounded by themselves many do.
+pub(super) fn shortened(value: Ratio, rates: &PerClass<Ratio>, class: Class, cells: &Cells<'_>, groups: &Groups) -> Ratio {
+    let agree = |value: &Exact| agreement(value, rates, class, cells, groups);
+    let places = u32::try_from(-value.exponent()).unwrap_or(0);
+    let all = if places > 0 { agree(&value.into()) } else { 0 };
+    let shorter = (0..places).map(|places| Exact::from(value).rounded(places)).find(|shorter| agree(shorter) >= all);
+    shorter.and_then(|shorter| shorter.normalized().to_string().parse().ok()).unwrap_or(value)
+}
+
+/// A rate must be surer than this part of the unit of its last digit; beside nothing than of a hundredth.
+const OFF: Ratio = Ratio::new(25, -3);
+const LEAST_OFF: Ratio = Ratio::new(1, -2);
 
 /// The rows that agree with those of their cell.
 fn agreeing<'s>(cells: &Cells<'s>, rates: &PerClass<Ratio>, groups: &Groups) -> Cells<'s> {

@@ -43,10 +43,12 @@ struct Count {
 #[derive(Debug, Default)]
 struct Rows {
     count: Count,
+    /// The same by the stretches of its prices.
+    by_stretch: BTreeMap<usize, Count>,
     /// When right rows were charged.
     right: Times,
-    /// The classes of tokens that right rows have.
-    classes: BTreeSet<pricing::Class>,
+    /// The same by the classes of tokens that they have.
+    classes: BTreeMap<pricing::Class, Times>,
     /// The first rows that do not come out.
     wrong: Vec<Wrong>,
 }
@@ -57,13 +59,16 @@ struct Wrong {
     at: i64,
     payer: Payer,
     classes: Vec<pricing::Class>,
+    /// Charges of so many points show a price that is off as this row is.
+    shown_by: u64,
     /// It says something of the price: it is not the charge that is wrong.
     is_telling: bool,
 }
 
-/// The first and the last time of some rows; their number in the log where they have no time.
-#[derive(Clone, Copy, Debug, Default)]
-struct Times(Option<(i64, i64)>);
+/// The first and the last time of some rows, by the powers of two in their points; their number in the log where they have no time. Charges of
+/// nothing are none of them: any price gives these.
+#[derive(Clone, Debug, Default)]
+struct Times(BTreeMap<u32, (i64, i64)>);
 
 /// Charges up to this are mostly the minimum, or a few tokens.
 const SMALL: i64 = 10;
@@ -73,14 +78,16 @@ const ROWS_A_WRONG_ONE: u64 = 20;
 const MOST_WRONG: usize = 1_000;
 
 impl Times {
-    fn add(&mut self, at: i64) {
-        let (first, last) = self.0.unwrap_or((at, at));
-        self.0 = Some((first.min(at), last.max(at)));
+    fn add(&mut self, at: i64, points: u64) {
+        let Some(power) = points.checked_ilog2() else { return };
+        let (first, last) = self.0.entry(power).or_insert((at, at));
+        (*first, *last) = (at.min(*first), at.max(*last));
     }
 
-    /// Whether there were some before and after a time.
-    fn surround(self, at: i64) -> bool {
-        self.0.is_some_and(|(first, last)| first < at && at < last)
+    /// Whether there were some before and after a row that show what it shows.
+    fn surround(&self, wrong: &Wrong) -> bool {
+        let telling = || self.0.range(wrong.shown_by.next_power_of_two().ilog2()..).map(|(_, times)| times);
+        telling().any(|(first, _)| *first < wrong.at) && telling().any(|(_, last)| wrong.at < *last)
     }
 }
 
@@ -100,9 +107,10 @@ impl Rows {
     /// Whether the charges are wrong that do not come out, and not the price.
     fn is_price_right(&self, right: &BTreeMap<Payer, Times>) -> bool {
         let is_charge = |wrong: &Wrong| {
-            let is_payer_known = right.get(&wrong.payer).is_some_and(|times| times.surround(wrong.at));
-            let are_tokens_known = wrong.classes.iter().all(|class| self.classes.contains(class));
-            !wrong.is_telling && is_payer_known && are_tokens_known && self.right.surround(wrong.at)
+            let is_payer_known = right.get(&wrong.payer).is_some_and(|times| times.surround(wrong));
+            let are_tokens_known =
+                wrong.classes.iter().all(|class| self.classes.get(class).is_some_and(|times| times.surround(wrong)));
+            !wrong.is_telling && is_payer_known && are_tokens_known && self.right.surround(wrong)
         };
         let are_few = self.count.wrong <= self.count.rows / ROWS_A_WRONG_ONE && self.wrong.len() as u64 == self.count.wrong;
         are_few && self.wrong.iter().all(is_charge)
@@ -128,13 +136,15 @@ impl Answer {
             _ => self.by_model.entry(entry.model.to_owned()).or_default(),
         };
         rows.count.add(verdict);
+        rows.by_stretch.entry(inferred.stretch_at(entry.model, entry.time)).or_default().add(verdict);
         if is_wrong && rows.wrong.len() < MOST_WRONG {
             rows.wrong.push(Wrong::of(entry, judged, at, payer.clone()));
         }
         if verdict.class == Class::Matched {
-            rows.right.add(at);
-            rows.classes.extend(classes(judged));
-            self.right.entry(payer).or_default().add(at);
+            let points = judged.charged.0.unsigned_abs();
+            rows.right.add(at, points);
+            classes(judged).for_each(|class| rows.classes.entry(class).or_default().add(at, points));
+            self.right.entry(payer).or_default().add(at, points);
         }
     }
 
@@ -143,10 +153,13 @@ impl Answer {
         self.by_model.values().chain(self.by_channel.values()).map(|rows| rows.count.rows - rows.count.wrong).sum()
     }
 
-    /// The models of which some charges are wrong, and not the price: how many, of how many rows.
-    pub fn misfits(&self) -> BTreeMap<String, (u64, u64)> {
+    /// The models of which some charges are wrong, and not the price, by the stretches of their prices: how many, of how many rows.
+    pub fn misfits(&self) -> BTreeMap<(String, usize), (u64, u64)> {
         let few = self.by_model.iter().filter(|(_, rows)| rows.count.wrong > 0 && rows.is_price_right(&self.right));
-        few.map(|(model, rows)| (model.clone(), (rows.count.wrong, rows.count.rows))).collect()
+        let by_stretch =
+            few.flat_map(|(model, rows)| rows.by_stretch.iter().map(move |(stretch, count)| (model, *stretch, *count)));
+        let wrong = by_stretch.filter(|(.., count)| count.wrong > 0);
+        wrong.map(|(model, stretch, count)| ((model.clone(), stretch), (count.wrong, count.rows))).collect()
     }
 
     /// Leaves out the groups that are mostly wrong, else the users that are mostly wrong, else the models whose price is not right; whether
@@ -179,7 +192,10 @@ impl Answer {
 
 impl Wrong {
     fn of(entry: &LogEntry<'_>, judged: &Judged, at: i64, payer: Payer) -> Wrong {
-        Wrong { at, payer, classes: classes(judged).collect(), is_telling: is_telling(entry, judged) }
+        let expected = judged.expected.as_ref().map_or(0, |expected| expected.points.0.unsigned_abs());
+        let off = u64::try_from(judged.delta().unsigned_abs()).unwrap_or(u64::MAX);
+        let shown_by = expected.div_ceil(off.max(1)).max(1);
+        Wrong { at, payer, classes: classes(judged).collect(), shown_by, is_telling: is_telling(entry, judged) }
     }
 }
 
