@@ -103,9 +103,13 @@ impl Stretch {
         stretches.iter().all(Stretch::is_sure)
     }
 
-    /// Whether the price of some stretches is sure from many rows, and that of the others is open though several rows agree; and none comes back.
+    /// Whether the price of some stretches is sure from many rows, and of the others only the ratio is open, on which several rows agree; and none
+    /// comes back.
     pub fn are_partly_sure(stretches: &[Stretch]) -> bool {
-        let is_told = |stretch: &Stretch| stretch.fit.rows >= if stretch.is_sure() { LEAST_SURE } else { LEAST_ROWS };
+        let is_told = |stretch: &Stretch| {
+            let least = if stretch.is_sure() { LEAST_SURE } else { LEAST_NEARLY };
+            stretch.fit.rows >= least && stretch.fit.rates.values().all(SolvedRate::is_sure)
+        };
         let comes_back = stretches.windows(3).any(|three| !three[0].differs(&three[2]));
         stretches.iter().any(Stretch::is_sure) && stretches.iter().all(is_told) && !comes_back
     }
@@ -185,7 +189,7 @@ impl SolvedRate {
     }
 
     pub fn is_sure(&self) -> bool {
-        self.is_shown() || self.is_determined
+        !self.value.is_negative() && (self.is_shown() || self.is_determined)
     }
 
     /// Whether what its rows leave is too wide for the number to be sure.
@@ -472,7 +476,7 @@ impl ModelFit {
         let known: Vec<&Sample> = samples.iter().copied().filter(|sample| groups.ratio(&sample.cell).is_some()).collect();
         let sure: Vec<&Sample> = known.iter().copied().filter(|sample| !groups.is_open(&sample.cell)).collect();
         let sure = if sure.is_empty() { &known } else { &sure };
-        let relative: Vec<&Sample> = known.iter().copied().filter(|sample| is_relative(sample, &self.rates)).collect();
+        let are_relative = known.iter().all(|sample| is_relative(sample, &self.rates));
         let doubtful: Vec<Class> = self.rates.iter().filter(|(_, rate)| !rate.is_shown()).map(|(class, _)| *class).collect();
         let is_model_known = self.is_known_without(&doubtful, model, sure, groups);
         let before = self.all_rates;
@@ -483,7 +487,7 @@ impl ModelFit {
             rate.interval = interval;
             if of_class().any(|sample| sample.is_absolute(*class)) {
                 rate.make_absolute(model);
-            } else if rate.give_way(&said_of_rate(&relative, &self.all_rates, *class, model, groups)) {
+            } else if are_relative && rate.give_way(&said_of_rate(&known, &self.all_rates, *class, model, groups)) {
                 self.all_rates[*class] = rate.value;
             }
             let is_alone = of_class().all(|sample| doubtful.iter().all(|other| other == class || !sample.has(*other)));
@@ -492,7 +496,8 @@ impl ModelFit {
             rate.is_determined = is_model_known && is_alone && all_agree && determined == Some(rate.value);
         }
         if self.all_rates != before {
-            self.products = products(&cells(samples), &|sample| sample.product(&self.all_rates, groups.ratio(&sample.cell))).0;
+            (self.products, self.rows) =
+                products(&cells(samples), &|sample| sample.product(&self.all_rates, groups.ratio(&sample.cell)));
             self.solve(groups);
         }
     }
