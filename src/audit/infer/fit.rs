@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::Groups;
+use super::groups::is_outvoted;
 use super::interval::Interval;
 use super::rates::{best_rate, is_narrow, rate_within};
 use super::sample::{Cell, Sample};
@@ -84,6 +85,8 @@ const LEAST_DETERMINED: usize = 2;
 const LEAST_STRETCH: usize = 2;
 /// Beside one whose price is open a stretch has at least so many.
 const LEAST_SURE: usize = 10;
+/// A price that is open is no other one if it may be within these parts of that before.
+const APART: (Ratio, Ratio) = (Ratio::new(99, -2), Ratio::new(101, -2));
 /// A stretch of which not all rows agree has at least so many.
 const LEAST_NEARLY: usize = 5;
 /// Of fewer rows none may be wrong.
@@ -99,19 +102,35 @@ impl Stretch {
         self.fit.sure_ratio().is_some() && self.fit.ratio.as_ref().is_some_and(|ratio| ratio.rows >= LEAST_STRETCH)
     }
 
+    /// Whether all prices are, and rows of other groups do not contradict them.
     pub fn are_sure(stretches: &[Stretch]) -> bool {
-        stretches.iter().all(Stretch::is_sure)
+        let is_contradicted = |stretch: &Stretch| stretch.fit.is_complete() && stretch.fit.disagreeing > 0;
+        stretches.iter().all(Stretch::is_sure) && !stretches.iter().any(is_contradicted)
     }
 
-    /// Whether the price of some stretches is sure from many rows, and of the others only the ratio is open, on which several rows agree; and none
-    /// comes back.
+    /// Whether the price of some stretches is sure, and of the others nothing but the ratio is open: it is clearly another one, from many rows.
     pub fn are_partly_sure(stretches: &[Stretch]) -> bool {
         let is_told = |stretch: &Stretch| {
-            let least = if stretch.is_sure() { LEAST_SURE } else { LEAST_NEARLY };
-            stretch.fit.rows >= least && stretch.fit.rates.values().all(SolvedRate::is_sure)
+            let (rows, is_complete) = (stretch.fit.ratio.as_ref().map_or(0, |ratio| ratio.rows), stretch.fit.is_complete());
+            rows >= LEAST_SURE && is_complete && stretch.mixed().is_none() && stretch.fit.rates.values().all(SolvedRate::is_sure)
         };
-        let comes_back = stretches.windows(3).any(|three| !three[0].differs(&three[2]));
-        stretches.iter().any(Stretch::is_sure) && stretches.iter().all(is_told) && !comes_back
+        let has_changed = |pair: &[Stretch]| pair[0].has_same_rates(&pair[1]) && pair[0].is_apart(&pair[1]);
+        stretches.iter().any(Stretch::is_sure) && stretches.iter().all(is_told) && stretches.windows(2).all(has_changed)
+    }
+
+    fn has_same_rates(&self, other: &Stretch) -> bool {
+        let rates = |stretch: &Stretch| -> Vec<(Class, Ratio)> {
+            stretch.fit.rates.iter().map(|(class, rate)| (*class, rate.value)).collect()
+        };
+        rates(self) == rates(other)
+    }
+
+    /// Whether its ratio is off that of another by more than a part that further digits would explain.
+    fn is_apart(&self, other: &Stretch) -> bool {
+        let interval = |stretch: &Stretch| stretch.fit.ratio.as_ref().map(|ratio| ratio.interval.clone());
+        let far = Interval { low: APART.0.into(), high: APART.1.into() };
+        let factor = interval(self).zip(interval(other)).and_then(|(one, other)| other.over(&one));
+        factor.is_some_and(|factor| !factor.meets(&far))
     }
 
     /// Whether another stretch has other prices.
@@ -164,14 +183,12 @@ impl SolvedRate {
         if printed().any(|hints| hints.are_whole) { rate.whole() } else { rate }
     }
 
-    /// Gives way to the simplest rate that more rows allow, if there is one.
-    fn give_way(&mut self, said: &[(Interval, usize)]) -> bool {
-        let Some((interval, agree)) = Interval::shared(said) else { return false };
+    /// The simplest rate that more rows allow, if there is one.
+    fn giving_way(&self, said: &[(Interval, usize)]) -> Option<SolvedRate> {
+        let (interval, agree) = Interval::shared(said)?;
         let own = said.iter().filter(|(of_row, _)| of_row.holds(&self.value.into())).count();
-        let Some((value, _)) = interval.simplest().filter(|(value, _)| own < agree && !value.is_negative()) else { return false };
-        let is_printed = self.is_printed;
-        *self = SolvedRate { is_moved: true, is_printed, interval: Some(interval), ..SolvedRate::new(value, agree, false, false) };
-        true
+        let (value, _) = interval.simplest().filter(|(value, _)| own < agree && !value.is_negative())?;
+        Some(SolvedRate { is_moved: true, is_printed: self.is_printed, ..SolvedRate::new(value, agree, false, false) })
     }
 
     /// The rate as a price by itself instead of relative to the input.
@@ -355,17 +372,18 @@ impl ModelFit {
     /// Solves for its own ratio. Groups whose ratio is open say something of it only where the others leave it open.
     pub(super) fn solve(&mut self, groups: &Groups) {
         let of = |is_open: bool| {
-            let (interval, rows) = self.shared_ratio_of(groups, is_open)?;
+            let (interval, rows) = Interval::shared(&self.parts(groups, is_open))?;
             let value = interval.one_of(&self.printed, rows);
             let is_shown = value.is_some_and(|value| self.whole.contains(&value) || interval.shows(value, rows));
             Some(Solved { value, interval, rows, is_open: is_open || !is_shown || !self.is_exact() })
         };
         let sure = of(false);
-        let is_known = sure.as_ref().is_some_and(|solved| solved.value.is_some());
+        let value = sure.as_ref().and_then(|solved| solved.value);
+        let is_known = value.is_some_and(|value| !is_outvoted(value, &self.parts(groups, true)));
         let open = if is_known { None } else { of(true).filter(|open| sure.is_none() || open.value.is_some()) };
         self.ratio = open.or(sure).or(self.ratio.take());
-        let known: usize = self.products.iter().filter(|(cell, _)| groups.ratio(cell).is_some()).map(|(_, (_, rows))| rows).sum();
-        self.disagreeing = known - self.shared_ratio(groups).map_or(known, |(_, rows)| rows);
+        let all = self.parts(groups, true);
+        self.disagreeing = all.iter().map(|(_, rows)| rows).sum::<usize>() - Interval::shared(&all).map_or(0, |(_, rows)| rows);
     }
 
     /// The number that is written, where it hangs on no guess.
@@ -380,17 +398,17 @@ impl ModelFit {
 
     /// What the rows of all cells whose ratio is known share of its own ratio, and how many they are.
     pub(super) fn shared_ratio(&self, groups: &Groups) -> Option<(Interval, usize)> {
-        self.shared_ratio_of(groups, true)
+        Interval::shared(&self.parts(groups, true))
     }
 
-    /// The same, with the cells whose ratio is open or without.
-    fn shared_ratio_of(&self, groups: &Groups, with_open: bool) -> Option<(Interval, usize)> {
+    /// What the rows of each cell whose ratio is known say of its own ratio, with the cells whose ratio is open or without.
+    fn parts(&self, groups: &Groups, with_open: bool) -> Vec<(Interval, usize)> {
         let known = self.products.iter().filter(|(cell, _)| with_open || !groups.is_open(cell));
         let of_known = known.filter_map(|(cell, (interval, rows))| {
             let ratio = groups.ratio(cell)?;
             Some((interval.over(&Interval::point(ratio))?, *rows))
         });
-        Interval::shared(&of_known.collect::<Vec<_>>())
+        of_known.collect()
     }
 
     /// How many rows agree.
@@ -470,16 +488,51 @@ impl ModelFit {
         ModelFit { per_call: false, rates: solved, products, ratio: None, rows, disagreeing: 0, printed, whole, all_rates: rates }
     }
 
-    /// Tells what the rows leave of each rate, now that the ratio is known. A rate that more rows contradict than another one gives way to it.
+    /// Lets each rate give way to a simpler one with which more rows come out.
+    fn give_way(&mut self, samples: &[&Sample], groups: &Groups) {
+        if !samples.iter().all(|sample| is_relative(sample, &self.rates)) {
+            return;
+        }
+        for class in self.rates.keys().copied().collect::<Vec<_>>() {
+            let Some(model) = self.ratio.as_ref().and_then(|ratio| ratio.value) else { return };
+            let said = said_of_rate(samples, &self.all_rates, class, model, groups);
+            let Some(rate) = self.rates[&class].giving_way(&said) else { continue };
+            let moved = self.with_rate(class, rate, samples, groups);
+            if moved.coming_out(samples, groups) > self.coming_out(samples, groups) {
+                *self = moved;
+            }
+        }
+    }
+
+    /// The same with another rate of a class.
+    fn with_rate(&self, class: Class, rate: SolvedRate, samples: &[&Sample], groups: &Groups) -> ModelFit {
+        let mut moved = self.clone();
+        moved.all_rates[class] = rate.value;
+        moved.rates.insert(class, rate);
+        let product = |sample: &Sample| sample.product(&moved.all_rates, groups.ratio(&sample.cell));
+        (moved.products, moved.rows) = products(&cells(samples), &product);
+        moved.solve(groups);
+        moved
+    }
+
+    /// How many rows its numbers give.
+    fn coming_out(&self, samples: &[&Sample], groups: &Groups) -> usize {
+        let gives = |sample: &&&Sample| {
+            let ratio = self.ratio.as_ref()?.value?;
+            Some(self.product(sample, groups)?.holds(&(Exact::from(ratio) * groups.ratio(&sample.cell)?)))
+        };
+        samples.iter().filter(|sample| gives(sample) == Some(true)).count()
+    }
+
+    /// Tells what the rows leave of each rate, now that the ratio is known.
     pub fn bound_rates(&mut self, samples: &[&Sample], groups: &Groups) {
+        self.give_way(samples, groups);
         let Some(model) = self.ratio.as_ref().and_then(|ratio| ratio.value) else { return };
         let known: Vec<&Sample> = samples.iter().copied().filter(|sample| groups.ratio(&sample.cell).is_some()).collect();
         let sure: Vec<&Sample> = known.iter().copied().filter(|sample| !groups.is_open(&sample.cell)).collect();
         let sure = if sure.is_empty() { &known } else { &sure };
-        let are_relative = known.iter().all(|sample| is_relative(sample, &self.rates));
         let doubtful: Vec<Class> = self.rates.iter().filter(|(_, rate)| !rate.is_shown()).map(|(class, _)| *class).collect();
         let is_model_known = self.is_known_without(&doubtful, model, sure, groups);
-        let before = self.all_rates;
         for (class, rate) in &mut self.rates {
             let of_class = || sure.iter().filter(|sample| sample.has(*class));
             let said = said_of_rate(sure, &self.all_rates, *class, model, groups);
@@ -487,18 +540,11 @@ impl ModelFit {
             rate.interval = interval;
             if of_class().any(|sample| sample.is_absolute(*class)) {
                 rate.make_absolute(model);
-            } else if are_relative && rate.give_way(&said_of_rate(&known, &self.all_rates, *class, model, groups)) {
-                self.all_rates[*class] = rate.value;
             }
             let is_alone = of_class().all(|sample| doubtful.iter().all(|other| other == class || !sample.has(*other)));
             let all_agree = said.len() >= LEAST_DETERMINED && agree == Some(said.len());
             let determined = rate.interval.as_ref().and_then(|interval| interval.determined(said.len()));
             rate.is_determined = is_model_known && is_alone && all_agree && determined == Some(rate.value);
-        }
-        if self.all_rates != before {
-            (self.products, self.rows) =
-                products(&cells(samples), &|sample| sample.product(&self.all_rates, groups.ratio(&sample.cell)));
-            self.solve(groups);
         }
     }
 

@@ -84,7 +84,7 @@ impl Inferred {
         }
         loop {
             self.solve_models();
-            if !(self.solve_groups() || self.take_simplest() || self.take_one()) {
+            if !(self.solve_groups() || self.solve_openly() || self.take_simplest() || self.take_one()) {
                 break;
             }
         }
@@ -109,14 +109,16 @@ impl Inferred {
         parts
     }
 
-    /// Solves for the groups that the known models determine.
+    /// Solves for the groups that the models determine which hang on no guess, unless the others outvote them.
     fn solve_groups(&mut self) -> bool {
         let mut any = false;
-        for (cell, parts) in self.parts(sure) {
+        let all = self.parts(sure);
+        for (cell, parts) in self.parts(exact) {
             let Some((interval, rows)) = Interval::shared(&parts) else { continue };
             let Some(value) = interval.one_of(&self.groups.hints(&cell), rows) else { continue };
             let is_printed = self.groups.whole.get(&cell).is_some_and(|whole| whole.contains(&value));
-            if is_printed || interval.shows(value, rows) {
+            let is_sure = is_printed || (interval.shows(value, rows) && is_agreed(rows, &parts));
+            if is_sure && !is_outvoted(value, &all[&cell]) {
                 self.groups.ratios.insert(cell, (Solved { value: Some(value), interval, rows, is_open: false }, Said::Solved));
                 any = true;
             }
@@ -124,26 +126,32 @@ impl Inferred {
         any
     }
 
-    /// Takes the simplest number for each group that known models bound; else for that which most rows bound.
-    fn take_simplest(&mut self) -> bool {
-        let shared = |range: Range| -> Vec<(Cell, (Interval, usize))> {
-            let parts = self.parts(range).into_iter();
-            parts.filter_map(|(cell, parts)| Some((cell, Interval::shared(&parts)?))).collect()
-        };
-        let mut found = shared(sure);
-        if found.is_empty() {
-            let most = |range: Range| shared(range).into_iter().max_by_key(|(_, (_, rows))| *rows);
-            found.extend([bounded as Range, likely].into_iter().find_map(most));
-        }
-        let any = !found.is_empty();
-        for (cell, (interval, rows)) in found {
-            let value = interval.one_of(&self.groups.hints(&cell), rows).or_else(|| interval.simplest().map(|(value, _)| value));
+    /// Solves for the groups that all known models determine.
+    fn solve_openly(&mut self) -> bool {
+        let mut any = false;
+        for (cell, parts) in self.parts(sure) {
+            let Some((interval, rows)) = Interval::shared(&parts) else { continue };
+            let Some(value) = interval.one_of(&self.groups.hints(&cell), rows) else { continue };
             // What is free is so at any price.
-            let is_free = value.is_some_and(|value| value.is_zero() && interval.shows(value, rows));
-            let said = if is_free { Said::Solved } else { Said::Simplest };
-            self.groups.ratios.insert(cell, (Solved { value, interval, rows, is_open: !is_free }, said));
+            let is_open = !(value.is_zero() && interval.shows(value, rows));
+            let said = if is_open { Said::Simplest } else { Said::Solved };
+            self.groups.ratios.insert(cell, (Solved { value: Some(value), interval, rows, is_open }, said));
+            any = true;
         }
         any
+    }
+
+    /// Takes the simplest number for the group that most rows bound.
+    fn take_simplest(&mut self) -> bool {
+        let most = [sure, bounded, likely].into_iter().find_map(|range: Range| {
+            let parts = self.parts(range).into_iter();
+            let shared = parts.filter_map(|(cell, parts)| Some((cell, Interval::shared(&parts)?)));
+            shared.max_by_key(|(_, (_, rows))| *rows)
+        });
+        let Some((cell, (interval, rows))) = most else { return false };
+        let value = interval.one_of(&self.groups.hints(&cell), rows).or_else(|| interval.simplest().map(|(value, _)| value));
+        self.groups.ratios.insert(cell, (Solved { value, interval, rows, is_open: true }, Said::Simplest));
+        true
     }
 
     /// Takes 1 for the group whose rows print that, else for that with most models whose ratio is open; of several that with most rows, then the
@@ -198,11 +206,27 @@ impl Inferred {
     }
 }
 
+/// Whether nearly all rows agree, where so many do.
+fn is_agreed(rows: usize, parts: &[(Interval, usize)]) -> bool {
+    let all: usize = parts.iter().map(|(_, rows)| rows).sum();
+    (all - rows) * MOST_OTHERS <= all
+}
+
+/// Whether twice as many rows agree on another number.
+pub(super) fn is_outvoted(value: Ratio, parts: &[(Interval, usize)]) -> bool {
+    Interval::shared(parts).is_some_and(|(_, rows)| Interval::allowing(parts, value) * 2 < rows)
+}
+
 /// What is known of the ratio of a model; none where that is too little.
 type Range = fn(&ModelFit) -> Option<Interval>;
 
-fn sure(fit: &ModelFit) -> Option<Interval> {
+fn exact(fit: &ModelFit) -> Option<Interval> {
     fit.exact_ratio().map(Interval::point)
+}
+
+/// The number that is written, whatever it hangs on.
+fn sure(fit: &ModelFit) -> Option<Interval> {
+    fit.sure_ratio().map(Interval::point)
 }
 
 /// What enough rows leave of it.

@@ -150,6 +150,11 @@ impl Interval {
         found
     }
 
+    /// How many rows allow a number.
+    pub fn allowing(parts: &[(Interval, usize)], number: Ratio) -> usize {
+        parts.iter().filter(|(interval, _)| interval.holds(&number.into())).map(|(_, rows)| rows).sum()
+    }
+
     /// What the intervals of most rows share, and how many rows that are.
     pub fn shared(parts: &[(Interval, usize)]) -> Option<(Interval, usize)> {
         let mut begins: Vec<&(Interval, usize)> = parts.iter().collect();

@@ -178,6 +178,11 @@ impl Sample {
         self.by_tokens(group)?.divided_by(&self.weight(rates))
     }
 
+    /// Whether all its tokens are free at some rates, and its charge may be of nothing.
+    pub fn may_be_free(&self, rates: &PerClass<Ratio>, group: Option<Ratio>) -> bool {
+        self.by_tokens(group).is_some_and(|amount| !amount.low.is_positive()) && self.weight(rates).is_zero()
+    }
+
     /// The products of a price per call and the group ratio that give the charge.
     pub fn call(&self, group: Option<Ratio>) -> Option<Interval> {
         let amount = self.beside_tools(&self.by_call, group)?;

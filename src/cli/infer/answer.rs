@@ -72,6 +72,8 @@ struct Times(BTreeMap<u32, (i64, i64)>);
 
 /// Charges up to this are mostly the minimum, or a few tokens.
 const SMALL: i64 = 10;
+/// A user's ratio is not right where its rows alone are wrong, of so many models, and one in so many of its rows.
+const ALONE: (usize, u64) = (3, 4);
 /// Of so many rows of a model one may be wrong.
 const ROWS_A_WRONG_ONE: u64 = 20;
 /// So many wrong rows of a model are looked at; where there are more, its price is not right.
@@ -172,7 +174,8 @@ impl Answer {
         let is_by_channel = !notes.channels.is_empty();
         let is_given = |group: &str| group == "default" || inferred.is_given(group);
         let groups = mostly_wrong(&self.by_group).filter(|group| !(is_by_channel || is_given(group)));
-        let users = mostly_wrong(&self.by_user).filter(|user| !(is_by_channel || user.is_empty()));
+        let users: BTreeSet<String> = mostly_wrong(&self.by_user).chain(self.wrong_alone(inferred)).collect();
+        let users = users.into_iter().filter(|user| !(is_by_channel || user.is_empty()));
         let models = self.by_model.iter().filter(|(_, rows)| !rows.is_price_right(&self.right)).map(|(model, _)| model.clone());
         let (unfit, names): (&mut BTreeSet<String>, Vec<String>) = match (groups.collect::<Vec<_>>(), users.collect::<Vec<_>>()) {
             (groups, _) if !groups.is_empty() => (&mut notes.unfit_groups, groups),
@@ -187,6 +190,21 @@ impl Answer {
             true
         });
         any || !is_last || !self.earlier.is_empty()
+    }
+}
+
+impl Answer {
+    /// The users with ratios of their own whose rows alone are wrong, of several models: it is the ratio that is not right.
+    fn wrong_alone(&self, inferred: &Inferred) -> Vec<String> {
+        let own: BTreeSet<&str> = inferred.groups.ratios.keys().filter_map(|cell| cell.user.as_deref()).collect();
+        let mut models: BTreeMap<&str, usize> = BTreeMap::new();
+        for rows in self.by_model.values() {
+            let users: BTreeSet<&str> = rows.wrong.iter().map(|wrong| wrong.payer.0.as_str()).collect();
+            users.first().filter(|_| users.len() == 1).into_iter().for_each(|user| *models.entry(user).or_default() += 1);
+        }
+        let is_part = |user: &str| self.by_user.get(user).is_some_and(|count| count.wrong * ALONE.1 >= count.rows);
+        let is_unfit = |(user, models): &(&str, usize)| *models >= ALONE.0 && own.contains(user) && is_part(user);
+        models.into_iter().filter(is_unfit).map(|(user, _)| user.to_owned()).collect()
     }
 }
 

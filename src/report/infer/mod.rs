@@ -160,7 +160,10 @@ fn left_of_user(solved: &Solved, said: Said) -> String {
 }
 
 fn groups(inferred: &Inferred, notes: &Notes) -> Lines {
+    // A config that was inferred before holds the users' groups.
+    let is_of_user = |group: &str| special(inferred).any(|(cell, user, ..)| cell.group == "default" && special_name(user) == group);
     let plain = inferred.groups.ratios.iter().filter(|(cell, _)| cell.user.is_none() && cell.since.is_none());
+    let plain = plain.filter(|(cell, _)| !is_of_user(&cell.group));
     let told = plain.filter_map(|(cell, (solved, said))| group_line(cell, solved, *said, notes));
     // A gateway whose rows name no group finds it by the user.
     let of_users = special(inferred).filter(|(cell, ..)| cell.group == "default").map(|(cell, user, ratio, solved, said)| Line {
