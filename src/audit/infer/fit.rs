@@ -102,10 +102,8 @@ impl Stretch {
         self.fit.sure_ratio().is_some() && self.fit.ratio.as_ref().is_some_and(|ratio| ratio.rows >= LEAST_STRETCH)
     }
 
-    /// Whether all prices are, and rows of other groups do not contradict them.
     pub fn are_sure(stretches: &[Stretch]) -> bool {
-        let is_contradicted = |stretch: &Stretch| stretch.fit.is_complete() && stretch.fit.disagreeing > 0;
-        stretches.iter().all(Stretch::is_sure) && !stretches.iter().any(is_contradicted)
+        stretches.iter().all(Stretch::is_sure)
     }
 
     /// Whether the price of some stretches is sure, and of the others nothing but the ratio is open: it is clearly another one, from many rows.
@@ -306,7 +304,10 @@ fn settle_border(pair: &mut [Part], samples: &[&Sample], groups: &Groups) {
 
 /// The longest beginning that one price gives.
 fn longest(samples: &[&Sample], groups: &Groups) -> Option<(usize, ModelFit)> {
-    let complete = |length: usize| Some(ModelFit::of(&samples[..length], groups)).filter(ModelFit::is_complete);
+    let complete = |length: usize| {
+        let fit = ModelFit::of(&samples[..length], groups);
+        (fit.is_complete() && fit.is_one(groups)).then_some(fit)
+    };
     if let Some(fit) = complete(samples.len()) {
         return (samples.len() >= LEAST_STRETCH).then_some((samples.len(), fit));
     }
@@ -418,6 +419,12 @@ impl ModelFit {
 
     pub fn is_complete(&self) -> bool {
         self.fitting() == self.rows
+    }
+
+    /// Whether the groups whose ratios are sure show one ratio.
+    fn is_one(&self, groups: &Groups) -> bool {
+        let parts = self.parts(groups, false);
+        Interval::shared(&parts).is_none_or(|(_, rows)| rows == parts.iter().map(|(_, rows)| rows).sum::<usize>())
     }
 
     /// Whether no more rows differ than may be wrong.

@@ -212,9 +212,9 @@ fn is_agreed(rows: usize, parts: &[(Interval, usize)]) -> bool {
     (all - rows) * MOST_OTHERS <= all
 }
 
-/// Whether twice as many rows agree on another number.
+/// Whether more rows agree on another number.
 pub(super) fn is_outvoted(value: Ratio, parts: &[(Interval, usize)]) -> bool {
-    Interval::shared(parts).is_some_and(|(_, rows)| Interval::allowing(parts, value) * 2 < rows)
+    Interval::shared(parts).is_some_and(|(_, rows)| Interval::allowing(parts, value) < rows)
 }
 
 /// What is known of the ratio of a model; none where that is too little.
