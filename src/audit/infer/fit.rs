@@ -302,11 +302,11 @@ fn settle_border(pair: &mut [Part], samples: &[&Sample], groups: &Groups) {
     }
 }
 
-/// The longest beginning that one price gives.
+/// The longest beginning that one price gives. The first few rows hardly show its rates, and so may seem to contradict each other.
 fn longest(samples: &[&Sample], groups: &Groups) -> Option<(usize, ModelFit)> {
     let complete = |length: usize| {
         let fit = ModelFit::of(&samples[..length], groups);
-        (fit.is_complete() && fit.is_one(groups)).then_some(fit)
+        (fit.is_complete() && (length < LEAST_NEARLY || fit.is_one(groups))).then_some(fit)
     };
     if let Some(fit) = complete(samples.len()) {
         return (samples.len() >= LEAST_STRETCH).then_some((samples.len(), fit));
@@ -320,7 +320,7 @@ fn longest(samples: &[&Sample], groups: &Groups) -> Option<(usize, ModelFit)> {
             None => bad = middle,
         }
     }
-    Some((good, best))
+    best.is_one(groups).then_some((good, best))
 }
 
 /// The longest beginning that one price nearly gives. It ends with a row that has this price: one that has not may be the first of another.

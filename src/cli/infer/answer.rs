@@ -22,8 +22,7 @@ pub(super) struct Answer {
     by_model: BTreeMap<String, Rows>,
     /// The rows of models whose price goes by channel, by channel and model.
     by_channel: BTreeMap<(String, String), Rows>,
-    by_group: BTreeMap<String, Count>,
-    by_user: BTreeMap<String, Count>,
+    by_payer: BTreeMap<Payer, Count>,
     /// When rows of a user in a group came out.
     right: BTreeMap<Payer, Times>,
     /// Rows that show the prices of a stretch before its first sample: model, number of the stretch, time.
@@ -129,8 +128,7 @@ impl Answer {
         self.heard += 1;
         let at = entry.time.unwrap_or(self.heard);
         let payer = (entry.user.to_owned(), cell_of(entry, verdict.profile).into_owned());
-        self.by_group.entry(payer.1.clone()).or_default().add(verdict);
-        self.by_user.entry(entry.user.to_owned()).or_default().add(verdict);
+        self.by_payer.entry(payer.clone()).or_default().add(verdict);
         let rows = match notes.channels.get(channel_of(entry)) {
             Some(channel) if channel.models.contains(entry.model) => {
                 self.by_channel.entry((channel_of(entry).to_owned(), entry.model.to_owned())).or_default()
@@ -173,8 +171,8 @@ impl Answer {
         // Where prices go by channel, it is the price there that differs.
         let is_by_channel = !notes.channels.is_empty();
         let is_given = |group: &str| group == "default" || inferred.is_given(group);
-        let groups = mostly_wrong(&self.by_group).filter(|group| !(is_by_channel || is_given(group)));
-        let users: BTreeSet<String> = mostly_wrong(&self.by_user).chain(self.wrong_alone(inferred)).collect();
+        let groups = self.wrong_groups().filter(|group| !(is_by_channel || is_given(group)));
+        let users: BTreeSet<String> = self.wrong_users().into_iter().chain(self.wrong_alone(inferred)).collect();
         let users = users.into_iter().filter(|user| !(is_by_channel || user.is_empty()));
         let models = self.by_model.iter().filter(|(_, rows)| !rows.is_price_right(&self.right)).map(|(model, _)| model.clone());
         let (unfit, names): (&mut BTreeSet<String>, Vec<String>) = match (groups.collect::<Vec<_>>(), users.collect::<Vec<_>>()) {
@@ -194,6 +192,30 @@ impl Answer {
 }
 
 impl Answer {
+    /// The rows of all payers that count, by what they have in common.
+    fn count_by(&self, key: fn(&Payer) -> &String, counts: impl Fn(&Payer) -> bool) -> BTreeMap<&str, Count> {
+        let mut by_key: BTreeMap<&str, Count> = BTreeMap::new();
+        for (payer, count) in self.by_payer.iter().filter(|(payer, _)| counts(payer)) {
+            let all = by_key.entry(key(payer)).or_default();
+            (all.rows, all.wrong) = (all.rows + count.rows, all.wrong + count.wrong);
+        }
+        by_key
+    }
+
+    /// The users of whose rows half are wrong, or more.
+    fn wrong_users(&self) -> BTreeSet<String> {
+        mostly_wrong(&self.count_by(|(user, _)| user, |_| true)).collect()
+    }
+
+    /// The same of groups; a user whose rows are wrong says nothing of a group that others have rows in.
+    fn wrong_groups(&self) -> impl Iterator<Item = String> {
+        let users = self.wrong_users();
+        let mut counts = self.count_by(|(_, group)| group, |_| true);
+        let of_others = self.count_by(|(_, group)| group, |(user, _)| !users.contains(user));
+        counts.extend(of_others.into_iter().filter(|(_, count)| count.rows > 0));
+        mostly_wrong(&counts).collect::<Vec<_>>().into_iter()
+    }
+
     /// The users with ratios of their own whose rows alone are wrong, of several models: it is the ratio that is not right.
     fn wrong_alone(&self, inferred: &Inferred) -> Vec<String> {
         let own: BTreeSet<&str> = inferred.groups.ratios.keys().filter_map(|cell| cell.user.as_deref()).collect();
@@ -202,7 +224,8 @@ impl Answer {
             let users: BTreeSet<&str> = rows.wrong.iter().map(|wrong| wrong.payer.0.as_str()).collect();
             users.first().filter(|_| users.len() == 1).into_iter().for_each(|user| *models.entry(user).or_default() += 1);
         }
-        let is_part = |user: &str| self.by_user.get(user).is_some_and(|count| count.wrong * ALONE.1 >= count.rows);
+        let counts = self.count_by(|(user, _)| user, |_| true);
+        let is_part = |user: &str| counts.get(user).is_some_and(|count| count.wrong * ALONE.1 >= count.rows);
         let is_unfit = |(user, models): &(&str, usize)| *models >= ALONE.0 && own.contains(user) && is_part(user);
         models.into_iter().filter(is_unfit).map(|(user, _)| user.to_owned()).collect()
     }
@@ -244,6 +267,6 @@ fn is_by_expression(entry: &LogEntry<'_>) -> bool {
 }
 
 /// The names of which half the rows are wrong, or more.
-fn mostly_wrong(counts: &BTreeMap<String, Count>) -> impl Iterator<Item = String> + '_ {
-    counts.iter().filter(|(_, count)| count.is_mostly_wrong()).map(|(name, _)| name.clone())
+fn mostly_wrong(counts: &BTreeMap<&str, Count>) -> impl Iterator<Item = String> {
+    counts.iter().filter(|(_, count)| count.is_mostly_wrong()).map(|(name, _)| (*name).to_owned())
 }
