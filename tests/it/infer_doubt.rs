@@ -126,7 +126,7 @@ fn one_wrong_charge_is_no_period() {
     assert_eq!(right_and_wrong(&log, &config), (29, 1), "{text}");
 }
 
-/// The completion ratio of `a` has more digits than its rows show; what `b` says of the group counts.
+/// The completion ratio of `a` has more digits than its rows show; what `b` says of the group counts, and `a` is left open.
 #[test]
 fn nothing_sure_hangs_on_a_rate_that_is_open() {
     let row = |number: i64| match number % 4 {
@@ -137,9 +137,30 @@ fn nothing_sure_hangs_on_a_rate_that_is_open() {
     };
     let (folder, log) = plain(&(0..40).map(row).collect::<Vec<_>>());
     let (config, text) = infer(&log, folder.path(), &[]);
-    assert!(comment(&text, "\"one\" = 0.95").starts_with(char::is_numeric), "{text}");
-    let (right, wrong) = right_and_wrong(&log, &config);
-    assert!(right >= 20 && wrong == 0, "{text}");
+    for line in ["\"one\" = 0.95", "\"b\" = 0.25", "\"b\" = 3"] {
+        assert!(!comment(&text, line).contains("open"), "{text}");
+    }
+    has(&text, "\"a\" = { unknown = true }  # open, 20 rows: 0.25");
+    assert_eq!(right_and_wrong(&log, &config), (20, 0), "{text}");
+}
+
+/// What rows print is no guess: where one does not come out, no other rate is looked for.
+#[test]
+fn a_printed_rate_gives_way_to_no_wrong_charge() {
+    let row = |number: i64| {
+        let [prompt, output, cached] = if number % 8 == 3 { [9_000 + number, 20, 7_000] } else { tokens(number) };
+        let quota = amount([prompt, output, 0], ["0.25", "3", "1"]).round_half_away().to_i64().unwrap();
+        let quota = if number == 3 { quota * 4 / 5 } else { quota };
+        let other = format!(
+            "{{\"\"cache_ratio\"\":1,\"\"cache_tokens\"\":{cached},\"\"completion_ratio\"\":3,\"\"group_ratio\"\":1,\"\"model_price\"\":-1,\"\"model_ratio\"\":0.25}}"
+        );
+        format!("{},2,ann,m-x,{quota},{prompt},{output},default,\"{other}\"", 1_767_225_600 + number * 3_600)
+    };
+    let (folder, log) =
+        log("created_at,type,username,model_name,quota,prompt_tokens,completion_tokens,group,other", (0..11).map(row));
+    let (config, text) = infer(&log, folder.path(), &[]);
+    let audited = audit(&log, &["--config", config.to_str().unwrap()]);
+    assert_ne!(audited.rows[3]["verdict"], "matched", "{text}");
 }
 
 /// 0.24730773 would be told as 0.2473.

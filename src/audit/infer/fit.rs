@@ -99,7 +99,9 @@ const MOST_STRETCHES: usize = 4;
 impl Stretch {
     /// Whether enough rows agree on its prices that they are a price of their own.
     pub fn is_sure(&self) -> bool {
-        self.fit.sure_ratio().is_some() && self.fit.ratio.as_ref().is_some_and(|ratio| ratio.rows >= LEAST_STRETCH)
+        // What nearly nothing is charged for may be free at any price.
+        let is_told = |ratio: Ratio| !ratio.is_zero() || self.fit.exact_ratio().is_some();
+        self.fit.sure_ratio().is_some_and(is_told) && self.fit.ratio.as_ref().is_some_and(|ratio| ratio.rows >= LEAST_STRETCH)
     }
 
     pub fn are_sure(stretches: &[Stretch]) -> bool {
@@ -181,12 +183,13 @@ impl SolvedRate {
         if printed().any(|hints| hints.are_whole) { rate.whole() } else { rate }
     }
 
-    /// The simplest rate that more rows allow, if there is one.
+    /// The simplest rate that more rows allow, if there is one. What is printed or built in was not guessed: there it is a charge that is wrong.
     fn giving_way(&self, said: &[(Interval, usize)]) -> Option<SolvedRate> {
         let (interval, agree) = Interval::shared(said)?;
-        let own = said.iter().filter(|(of_row, _)| of_row.holds(&self.value.into())).count();
-        let (value, _) = interval.simplest().filter(|(value, _)| own < agree && !value.is_negative())?;
-        Some(SolvedRate { is_moved: true, is_printed: self.is_printed, ..SolvedRate::new(value, agree, false, false) })
+        let own = Interval::allowing(said, self.value);
+        let is_better = !(self.is_printed || self.is_built_in) && own < agree && agree >= LEAST_ROWS;
+        let (value, _) = interval.simplest().filter(|(value, _)| is_better && !value.is_negative())?;
+        Some(SolvedRate { is_moved: true, ..SolvedRate::new(value, agree, false, false) })
     }
 
     /// The rate as a price by itself instead of relative to the input.

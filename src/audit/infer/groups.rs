@@ -212,9 +212,10 @@ fn is_agreed(rows: usize, parts: &[(Interval, usize)]) -> bool {
     (all - rows) * MOST_OTHERS <= all
 }
 
-/// Whether more rows agree on another number.
+/// Whether more of the rows that exclude a number agree on another one.
 pub(super) fn is_outvoted(value: Ratio, parts: &[(Interval, usize)]) -> bool {
-    Interval::shared(parts).is_some_and(|(_, rows)| Interval::allowing(parts, value) < rows)
+    let others: Vec<_> = parts.iter().filter(|(interval, _)| !interval.holds(&value.into())).cloned().collect();
+    Interval::shared(&others).is_some_and(|(_, rows)| Interval::allowing(parts, value) < rows)
 }
 
 /// What is known of the ratio of a model; none where that is too little.
