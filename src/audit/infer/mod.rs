@@ -2,7 +2,7 @@
 //!
 //! A charge holds its amount between two numbers ([`sample`]), and the amount of a token-priced row is `k · Σ tokens·rate`, where `k` is the
 //! product of model and group ratio. Where rows print what gives their charges, nothing is solved ([`printed`]); else each row gives an
-//! interval of `k` ([`interval`]), and the rows of a model and group must share a part of theirs ([`fit`]). Rates are tried class by class
+//! interval of `k` ([`interval`]), and the rows of a model and group must share a part of theirs ([`fit`]), all the time or for a part of it ([`stretches`]). Rates are tried class by class
 //! ([`rates`]), or solved for all rows at once ([`joint`]). Model and group ratios are taken apart where groups share models, from a group whose
 //! ratio is known ([`groups`]). A number is determined if its interval is so narrow that a decimal as simple would hardly lie in it by chance;
 //! else only the interval is told. It is open if that is less than sure, or hangs on what is: then nothing is solved with it that is not open too.
@@ -17,15 +17,17 @@ mod joint;
 mod printed;
 mod rates;
 mod sample;
+mod stretches;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use fit::Parting;
-pub use fit::{ModelFit, Solved, SolvedRate, Stretch, most_wrong};
+pub use fit::{ModelFit, Solved, SolvedRate, most_wrong};
 pub use groups::{Groups, Said};
 pub use interval::Interval;
 pub use sample::{Cell, Observed, Sample, Special};
+use stretches::Parting;
+pub use stretches::Stretch;
 
 use crate::exact::Ratio;
 
@@ -135,7 +137,8 @@ impl Samples {
 
     /// Solves for the models, then for the groups. The ratios of `groups` tell what tools are charged.
     fn solve(&self, groups: &Groups, known: &BTreeMap<String, Ratio>, parting: &dyn Fn(&str) -> Parting) -> Inferred {
-        let models = self.in_order().map(|(model, samples)| (model.clone(), fit::stretches(&samples, groups, parting(model))));
+        let models =
+            self.in_order().map(|(model, samples)| (model.clone(), stretches::stretches(&samples, groups, parting(model))));
         let models = models.filter(|(_, stretches)| stretches.iter().any(|stretch| stretch.fit.rows > 0)).collect();
         let mut inferred = Inferred { models, groups: Groups::given(known) };
         inferred.separate(self);
