@@ -18,6 +18,7 @@ mod forms;
 mod groups;
 mod hostile;
 mod infer;
+mod infer_doubt;
 mod infer_gateways;
 mod infer_printed;
 mod laws;

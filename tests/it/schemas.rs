@@ -179,6 +179,9 @@ fn other_outputs_are_as_their_schemas_say() {
         Schema::load("config-check").check(&quota(&["config", "check", "--format", "json", config]).out);
     }
     Schema::load("config-diff").check(&quota(&["config", "diff", &old, &new, "--format", "json"]).out);
+    let infer = Schema::load("infer");
+    let logs = ["logs/plain/discount.csv", "logs/new-api/logs.csv", "logs/one-api/logs.csv", "logs/laisky/logs.csv"];
+    logs.map(fixture).iter().for_each(|log| infer.check(&output(&["infer", "--format", "json", "--quiet"], log, &[])));
 }
 
 /// Each schema is held against output above, and each is named in the page of formats.
@@ -195,6 +198,7 @@ fn every_schema_is_known() {
         "config-check.json",
         "config-diff.json",
         "explain.json",
+        "infer.json",
         "partial.json",
     ];
     assert_eq!(names.iter().map(String::as_str).collect::<Vec<_>>(), {

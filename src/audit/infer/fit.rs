@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Groups;
+use super::groups::is_outvoted;
 use super::interval::Interval;
-use super::rates::{best_rate, rate_within};
+use super::rates::{best_rate, is_narrow, rate_within};
 use super::sample::{Cell, Sample};
 use crate::exact::{Exact, Ratio};
 use crate::pricing::{Class, PerClass};
@@ -18,6 +19,8 @@ pub struct Solved {
     pub value: Option<Ratio>,
     pub interval: Interval,
     pub rows: usize,
+    /// The value is no more than the simplest, or hangs on numbers that are.
+    pub is_open: bool,
 }
 
 /// The rate of a class.
@@ -29,10 +32,16 @@ pub struct SolvedRate {
     pub is_built_in: bool,
     /// Rows print it.
     pub is_printed: bool,
+    /// A row prints it to all its digits.
+    pub is_whole: bool,
     /// Other rows determine the model's ratio, and then all rows of the class this rate.
     pub is_determined: bool,
     /// The rows leave others that are as simple.
-    pub is_open: bool,
+    pub has_rivals: bool,
+    /// It is printed, the gateway's own, or rows contradict any that is a little off: what is solved with it hangs on no guess.
+    pub is_exact: bool,
+    /// It had to give way to what more rows allow.
+    pub is_moved: bool,
     /// What the rows leave, once the model's ratio is known.
     pub interval: Option<Interval>,
 }
@@ -46,19 +55,13 @@ pub struct ModelFit {
     pub products: BTreeMap<Cell, (Interval, usize)>,
     pub ratio: Option<Solved>,
     pub rows: usize,
+    /// Rows in groups whose ratio is known that show another ratio of the model than the most.
+    pub disagreeing: usize,
     /// Model ratios (or prices) that rows print.
     pub printed: BTreeSet<Ratio>,
+    /// Those to all their digits.
+    pub(super) whole: BTreeSet<Ratio>,
     pub(super) all_rates: PerClass<Ratio>,
-}
-
-/// The prices of a model from a time on.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Stretch {
-    /// The first row that shows these prices; none where they hold from the beginning.
-    pub from: Option<i64>,
-    /// The last row that does not; of the same second where the prices changed within it.
-    pub after: Option<i64>,
-    pub fit: ModelFit,
 }
 
 pub(super) type Cells<'s> = BTreeMap<Cell, Vec<&'s Sample>>;
@@ -67,49 +70,47 @@ pub(super) type Cells<'s> = BTreeMap<Cell, Vec<&'s Sample>>;
 const LEAST_ROWS: usize = 3;
 /// One row that shows a rate says little, however narrow its interval is.
 const LEAST_DETERMINED: usize = 2;
-/// A stretch of fewer rows is no price of its own.
-const LEAST_STRETCH: usize = 2;
-/// A stretch of which not all rows agree has at least so many.
-const LEAST_NEARLY: usize = 5;
 /// Of fewer rows none may be wrong.
 const LEAST_JUDGED: u64 = 6;
 /// No model has a ratio above this: 1,000 USD per 1M tokens.
 const MOST_RATIO: i64 = 500;
-/// Prices do not change more often within one log.
-const MOST_STRETCHES: usize = 4;
-
-impl Stretch {
-    /// Whether enough rows agree on its prices that they are a price of their own.
-    pub fn is_sure(&self) -> bool {
-        self.fit.sure_ratio().is_some() && self.fit.ratio.as_ref().is_some_and(|ratio| ratio.rows >= LEAST_STRETCH)
-    }
-
-    /// Whether another stretch has other prices.
-    pub fn differs(&self, other: &Stretch) -> bool {
-        let (one, other) = (&self.fit, &other.fit);
-        let differs =
-            |class: &Class, rate: &SolvedRate| other.rates.get(class).is_some_and(|of_other| of_other.value != rate.value);
-        one.per_call != other.per_call
-            || one.sure_ratio() != other.sure_ratio()
-            || one.rates.iter().any(|(class, rate)| differs(class, rate))
-    }
-
-    /// The second in which old and new prices were charged.
-    pub fn mixed(&self) -> Option<i64> {
-        self.from.filter(|_| self.from == self.after)
-    }
-}
 
 impl SolvedRate {
     pub(super) fn new(value: Ratio, rows: usize, is_built_in: bool, is_printed: bool) -> SolvedRate {
-        SolvedRate { value, rows, is_built_in, is_printed, is_determined: false, is_open: false, interval: None }
+        SolvedRate {
+            value,
+            rows,
+            is_built_in,
+            is_printed,
+            is_whole: false,
+            is_determined: false,
+            has_rivals: false,
+            is_exact: is_built_in,
+            is_moved: false,
+            interval: None,
+        }
+    }
+
+    /// The same where rows print it to all its digits.
+    pub(super) fn whole(self) -> SolvedRate {
+        SolvedRate { is_whole: true, is_exact: true, ..self }
     }
 
     /// The rate of a class, of which some rows may print it.
     pub(super) fn of(class: Class, value: Ratio, rows: usize, samples: &[&Sample], built_in: &PerClass<Ratio>) -> SolvedRate {
         let of_class: Vec<&Sample> = samples.iter().copied().filter(|sample| sample.has(class)).collect();
-        let is_printed = hints(&of_class).any(|hints| hints.rates[class] == value);
-        SolvedRate::new(value, rows, value == built_in[class], is_printed)
+        let printed = || hints(&of_class).filter(|hints| hints.rates[class] == value);
+        let rate = SolvedRate::new(value, rows, value == built_in[class], printed().next().is_some());
+        if printed().any(|hints| hints.are_whole) { rate.whole() } else { rate }
+    }
+
+    /// The simplest rate that more rows allow, if there is one. What is printed or built in was not guessed: there it is a charge that is wrong.
+    fn giving_way(&self, said: &[(Interval, usize)]) -> Option<SolvedRate> {
+        let (interval, agree) = Interval::shared(said)?;
+        let own = Interval::allowing(said, self.value);
+        let is_better = !(self.is_printed || self.is_built_in) && own < agree && agree >= LEAST_ROWS;
+        let (value, _) = interval.simplest().filter(|(value, _)| is_better && !value.is_negative())?;
+        Some(SolvedRate { is_moved: true, ..SolvedRate::new(value, agree, false, false) })
     }
 
     /// The rate as a price by itself instead of relative to the input.
@@ -123,23 +124,18 @@ impl SolvedRate {
 
     /// Whether it is known by itself, or so many rows fit that it is no chance.
     pub(super) fn is_shown(&self) -> bool {
-        self.is_built_in || self.is_printed || (self.rows >= LEAST_ROWS && !self.is_open)
+        self.is_built_in || self.is_printed || (self.rows >= LEAST_ROWS && !self.has_rivals)
     }
 
     pub fn is_sure(&self) -> bool {
-        self.is_shown() || self.is_determined
+        !self.value.is_negative() && (self.is_shown() || self.is_determined)
     }
-}
 
-/// How the time of a model may be parted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Parting {
-    /// One price for all time.
-    Whole,
-    /// Each part has a price that gives all its rows.
-    Exact,
-    /// Each part has a price that gives nearly all its rows.
-    Nearly,
+    /// Whether what its rows leave is too wide for the number to be sure.
+    pub fn is_open(&self) -> bool {
+        let is_wide = self.interval.as_ref().map_or(!self.is_exact, |interval| !interval.shows(self.value, self.rows));
+        self.is_moved || (is_wide && !self.is_whole)
+    }
 }
 
 /// So many rows may be wrong where so many were charged: one in ten, of less than twenty one, of less than six none.
@@ -147,77 +143,8 @@ pub fn most_wrong(rows: u64) -> u64 {
     if rows < LEAST_JUDGED { 0 } else { (rows / 10).max(1) }
 }
 
-/// The prices of a model over time. `samples` are in the order of time. Where no single price gives all rows, the time is parted so that each
-/// part has one; where that does not go either, the price that most rows agree on is given alone.
-pub fn stretches(samples: &[&Sample], groups: &Groups, parting: Parting) -> Vec<Stretch> {
-    let whole = ModelFit::of(samples, groups);
-    let has_times = samples.iter().all(|sample| sample.time.is_some());
-    let longest = match parting {
-        Parting::Exact if !whole.is_complete() => longest,
-        Parting::Nearly if !whole.is_nearly_complete() => longest_nearly,
-        _ => return vec![Stretch { from: None, after: None, fit: whole }],
-    };
-    let parts = if has_times { parted(samples, groups, longest) } else { None };
-    parts.unwrap_or_else(|| vec![Stretch { from: None, after: None, fit: whole }])
-}
-
-/// The longest beginning that has a price, and that price.
-type Longest = fn(&[&Sample], &Groups) -> Option<(usize, ModelFit)>;
-
-fn parted(samples: &[&Sample], groups: &Groups, longest: Longest) -> Option<Vec<Stretch>> {
-    let mut parts: Vec<Stretch> = Vec::new();
-    let mut begin = 0;
-    while begin < samples.len() {
-        let (length, fit) = longest(&samples[begin..], groups)?;
-        let from = samples[begin].time.filter(|_| begin > 0);
-        let after = begin.checked_sub(1).and_then(|last| samples[last].time);
-        let last = parts.last().and_then(Stretch::mixed);
-        if parts.len() >= MOST_STRETCHES || last.is_some_and(|second| from <= Some(second + 1)) {
-            return None;
-        }
-        parts.push(Stretch { from, after, fit });
-        begin += length;
-    }
-    Some(parts)
-}
-
-/// The longest beginning that one price gives.
-fn longest(samples: &[&Sample], groups: &Groups) -> Option<(usize, ModelFit)> {
-    let complete = |length: usize| Some(ModelFit::of(&samples[..length], groups)).filter(ModelFit::is_complete);
-    if let Some(fit) = complete(samples.len()) {
-        return (samples.len() >= LEAST_STRETCH).then_some((samples.len(), fit));
-    }
-    let (mut good, mut bad) = (LEAST_STRETCH, samples.len());
-    let mut best = complete(good.min(bad))?;
-    while bad - good > 1 {
-        let middle = good.midpoint(bad);
-        match complete(middle) {
-            Some(fit) => (good, best) = (middle, fit),
-            None => bad = middle,
-        }
-    }
-    Some((good, best))
-}
-
-/// The longest beginning that one price nearly gives. It ends with a row that has this price: one that has not may be the first of another.
-fn longest_nearly(samples: &[&Sample], groups: &Groups) -> Option<(usize, ModelFit)> {
-    let halves = std::iter::successors(Some(samples.len()), |length| Some(length / 2));
-    let mut fits = halves.take_while(|length| *length >= LEAST_NEARLY).map(|length| ModelFit::of(&samples[..length], groups));
-    let seed = fits.find(ModelFit::is_nearly_complete)?;
-    let (mut wrong, mut length) = (0, 0);
-    for (row, sample) in samples.iter().enumerate() {
-        if seed.gives(sample, groups) == Some(false) {
-            wrong += 1;
-        } else if wrong <= most_wrong(row as u64 + 1) {
-            length = row + 1;
-        }
-    }
-    let fit = ModelFit::of(&samples[..length], groups);
-    fit.is_nearly_complete().then_some((length, fit))
-}
-
 impl ModelFit {
-    fn of(samples: &[&Sample], groups: &Groups) -> ModelFit {
+    pub(super) fn of(samples: &[&Sample], groups: &Groups) -> ModelFit {
         let cells = cells(samples);
         if let Some(fit) = ModelFit::as_printed(samples, &cells, groups) {
             return fit;
@@ -227,7 +154,45 @@ impl ModelFit {
         let is_dear = tokens.is_beyond_price() && by_call.is_nearly_complete();
         // Where all is free, or costs 1 point, either fits.
         let is_printed = by_call.fitting() == tokens.fitting() && hints(samples).next().is_some_and(|hints| hints.per_call);
-        if by_call.fitting() > tokens.fitting() || is_dear || is_printed { by_call } else { tokens }
+        if by_call.fitting() > tokens.fitting() || is_dear || is_printed { by_call } else { tokens.with_exact(&cells, groups) }
+    }
+
+    /// Tells which rates rows show to be what they are, and nothing beside.
+    fn with_exact(mut self, cells: &Cells<'_>, groups: &Groups) -> ModelFit {
+        for (class, rate) in self.rates.iter_mut().filter(|(_, rate)| !rate.is_exact) {
+            // A price by itself is hardly exact beside the input; what is solved does without its rows.
+            let is_absolute = cells.values().flatten().any(|sample| sample.is_absolute(*class));
+            let is_narrow = || rate.rows >= LEAST_ROWS && is_narrow(rate.value, &self.all_rates, *class, cells, groups);
+            rate.is_exact = is_absolute || is_narrow();
+        }
+        self
+    }
+
+    /// Whether what is solved with its rates hangs on no guess.
+    fn is_exact(&self) -> bool {
+        self.is_nearly_complete() && self.rates.values().all(|rate| rate.is_exact || rate.is_determined)
+    }
+
+    /// Solves for its own ratio. Groups whose ratio is open say something of it only where the others leave it open.
+    pub(super) fn solve(&mut self, groups: &Groups) {
+        let of = |is_open: bool| {
+            let (interval, rows) = Interval::shared(&self.parts(groups, is_open))?;
+            let value = interval.one_of(&self.printed, rows);
+            let is_shown = value.is_some_and(|value| self.whole.contains(&value) || interval.shows(value, rows));
+            Some(Solved { value, interval, rows, is_open: is_open || !is_shown || !self.is_exact() })
+        };
+        let sure = of(false);
+        let value = sure.as_ref().and_then(|solved| solved.value);
+        let is_known = value.is_some_and(|value| !is_outvoted(value, &self.parts(groups, true)));
+        let open = if is_known { None } else { of(true).filter(|open| sure.is_none() || open.value.is_some()) };
+        self.ratio = open.or(sure).or(self.ratio.take());
+        let all = self.parts(groups, true);
+        self.disagreeing = all.iter().map(|(_, rows)| rows).sum::<usize>() - Interval::shared(&all).map_or(0, |(_, rows)| rows);
+    }
+
+    /// The number that is written, where it hangs on no guess.
+    pub fn exact_ratio(&self) -> Option<Ratio> {
+        self.sure_ratio().filter(|_| self.ratio.as_ref().is_some_and(|ratio| !ratio.is_open))
     }
 
     /// Whether a token would be dearer than any: rows that all have the same few tokens say nothing of what they are priced by.
@@ -237,11 +202,17 @@ impl ModelFit {
 
     /// What the rows of all cells whose ratio is known share of its own ratio, and how many they are.
     pub(super) fn shared_ratio(&self, groups: &Groups) -> Option<(Interval, usize)> {
-        let of_known = self.products.iter().filter_map(|(cell, (interval, rows))| {
+        Interval::shared(&self.parts(groups, true))
+    }
+
+    /// What the rows of each cell whose ratio is known say of its own ratio, with the cells whose ratio is open or without.
+    fn parts(&self, groups: &Groups, with_open: bool) -> Vec<(Interval, usize)> {
+        let known = self.products.iter().filter(|(cell, _)| with_open || !groups.is_open(cell));
+        let of_known = known.filter_map(|(cell, (interval, rows))| {
             let ratio = groups.ratio(cell)?;
             Some((interval.over(&Interval::point(ratio))?, *rows))
         });
-        Interval::shared(&of_known.collect::<Vec<_>>())
+        of_known.collect()
     }
 
     /// How many rows agree.
@@ -253,13 +224,19 @@ impl ModelFit {
         self.fitting() == self.rows
     }
 
+    /// Whether the groups whose ratios are sure show one ratio.
+    pub(super) fn is_one(&self, groups: &Groups) -> bool {
+        let parts = self.parts(groups, false);
+        Interval::shared(&parts).is_none_or(|(_, rows)| rows == parts.iter().map(|(_, rows)| rows).sum::<usize>())
+    }
+
     /// Whether no more rows differ than may be wrong.
     pub fn is_nearly_complete(&self) -> bool {
         (self.rows - self.fitting()) as u64 <= most_wrong(self.rows as u64)
     }
 
     /// Whether a row agrees with those of its cell; none where it says nothing, or there are none.
-    fn gives(&self, sample: &Sample, groups: &Groups) -> Option<bool> {
+    pub(super) fn gives(&self, sample: &Sample, groups: &Groups) -> Option<bool> {
         let (shared, _) = self.products.get(&sample.cell)?;
         Some(shared.meets(&self.product(sample, groups)?))
     }
@@ -284,7 +261,8 @@ impl ModelFit {
     fn by_call(samples: &[&Sample], cells: &Cells<'_>, groups: &Groups) -> ModelFit {
         let (products, rows) = products(cells, &|sample| sample.call(groups.ratio(&sample.cell)));
         let (rates, all_rates) = (BTreeMap::new(), PerClass::default());
-        ModelFit { per_call: true, rates, products, ratio: None, rows, printed: printed(samples), all_rates }
+        let (printed, whole) = printed(samples);
+        ModelFit { per_call: true, rates, products, ratio: None, rows, disagreeing: 0, printed, whole, all_rates }
     }
 
     fn by_tokens(samples: &[&Sample], cells: &Cells<'_>, groups: &Groups) -> ModelFit {
@@ -312,32 +290,62 @@ impl ModelFit {
     ) -> ModelFit {
         let product = |sample: &Sample| sample.product(&rates, groups.ratio(&sample.cell));
         let (mut products, rows) = products(cells, &product);
-        // A rate that is a price by itself is hardly exact beside the input: rows without it say more.
-        let is_exact = |sample: &Sample| {
-            solved.iter().all(|(class, rate)| rate.is_built_in || !sample.has(*class) || !sample.is_absolute(*class))
-        };
+        let is_exact = |sample: &Sample| is_relative(sample, &solved);
         for (cell, (interval, _)) in self::products(&filtered(cells, is_exact), &product).0 {
             products.entry(cell).and_modify(|(all, _)| *all = interval);
         }
-        let printed = printed(samples);
-        ModelFit { per_call: false, rates: solved, products, ratio: None, rows, printed, all_rates: rates }
+        let (printed, whole) = printed(samples);
+        ModelFit { per_call: false, rates: solved, products, ratio: None, rows, disagreeing: 0, printed, whole, all_rates: rates }
+    }
+
+    /// Lets each rate give way to a simpler one with which more rows come out.
+    fn give_way(&mut self, samples: &[&Sample], groups: &Groups) {
+        if !samples.iter().all(|sample| is_relative(sample, &self.rates)) {
+            return;
+        }
+        for class in self.rates.keys().copied().collect::<Vec<_>>() {
+            let Some(model) = self.ratio.as_ref().and_then(|ratio| ratio.value) else { return };
+            let said = said_of_rate(samples, &self.all_rates, class, model, groups);
+            let Some(rate) = self.rates[&class].giving_way(&said) else { continue };
+            let moved = self.with_rate(class, rate, samples, groups);
+            if moved.coming_out(samples, groups) > self.coming_out(samples, groups) {
+                *self = moved;
+            }
+        }
+    }
+
+    /// The same with another rate of a class.
+    fn with_rate(&self, class: Class, rate: SolvedRate, samples: &[&Sample], groups: &Groups) -> ModelFit {
+        let mut moved = self.clone();
+        moved.all_rates[class] = rate.value;
+        moved.rates.insert(class, rate);
+        let product = |sample: &Sample| sample.product(&moved.all_rates, groups.ratio(&sample.cell));
+        (moved.products, moved.rows) = products(&cells(samples), &product);
+        moved.solve(groups);
+        moved
+    }
+
+    /// How many rows its numbers give.
+    fn coming_out(&self, samples: &[&Sample], groups: &Groups) -> usize {
+        let gives = |sample: &&&Sample| {
+            let ratio = self.ratio.as_ref()?.value?;
+            Some(self.product(sample, groups)?.holds(&(Exact::from(ratio) * groups.ratio(&sample.cell)?)))
+        };
+        samples.iter().filter(|sample| gives(sample) == Some(true)).count()
     }
 
     /// Tells what the rows leave of each rate, now that the ratio is known.
     pub fn bound_rates(&mut self, samples: &[&Sample], groups: &Groups) {
+        self.give_way(samples, groups);
         let Some(model) = self.ratio.as_ref().and_then(|ratio| ratio.value) else { return };
-        let all_rates = self.all_rates;
+        let known: Vec<&Sample> = samples.iter().copied().filter(|sample| groups.ratio(&sample.cell).is_some()).collect();
+        let sure: Vec<&Sample> = known.iter().copied().filter(|sample| !groups.is_open(&sample.cell)).collect();
+        let sure = if sure.is_empty() { &known } else { &sure };
         let doubtful: Vec<Class> = self.rates.iter().filter(|(_, rate)| !rate.is_shown()).map(|(class, _)| *class).collect();
-        let is_model_known = self.is_known_without(&doubtful, model, samples, groups);
+        let is_model_known = self.is_known_without(&doubtful, model, sure, groups);
         for (class, rate) in &mut self.rates {
-            let of_class = || samples.iter().filter(|sample| sample.has(*class));
-            let of_rows = of_class().filter_map(|sample| {
-                let group = groups.ratio(&sample.cell)?;
-                let product = Exact::from(model) * group;
-                let tokens = sample.by_tokens(Some(group))?.divided_by(&product)?;
-                Some((rate_within(sample, &all_rates, *class, &tokens)?, 1))
-            });
-            let said: Vec<(Interval, usize)> = of_rows.collect();
+            let of_class = || sure.iter().filter(|sample| sample.has(*class));
+            let said = said_of_rate(sure, &self.all_rates, *class, model, groups);
             let (interval, agree) = Interval::shared(&said).unzip();
             rate.interval = interval;
             if of_class().any(|sample| sample.is_absolute(*class)) {
@@ -377,8 +385,10 @@ pub(super) fn hints<'s>(samples: &'s [&Sample]) -> impl Iterator<Item = &'s supe
     samples.iter().filter_map(|sample| sample.hints.as_ref())
 }
 
-fn printed(samples: &[&Sample]) -> BTreeSet<Ratio> {
-    hints(samples).map(|hints| hints.model).collect()
+/// The model ratios that rows print, and those to all their digits.
+fn printed(samples: &[&Sample]) -> (BTreeSet<Ratio>, BTreeSet<Ratio>) {
+    let whole = hints(samples).filter(|hints| hints.are_whole).map(|hints| hints.model);
+    (hints(samples).map(|hints| hints.model).collect(), whole.collect())
 }
 
 /// The gateway's own rates: those of the first row that has tokens of the class.
@@ -390,6 +400,27 @@ pub(super) fn built_in(samples: &[&Sample]) -> PerClass<Ratio> {
         }
     }
     rates
+}
+
+/// Whether no rate of a row is a price by itself, which is hardly exact beside the input: such rows say more.
+fn is_relative(sample: &Sample, rates: &BTreeMap<Class, SolvedRate>) -> bool {
+    rates.iter().all(|(class, rate)| rate.is_built_in || !sample.has(*class) || !sample.is_absolute(*class))
+}
+
+/// What rows whose groups are known say of the rate of a class, if the model's ratio and the other rates are right.
+fn said_of_rate(
+    samples: &[&Sample],
+    rates: &PerClass<Ratio>,
+    class: Class,
+    model: Ratio,
+    groups: &Groups,
+) -> Vec<(Interval, usize)> {
+    let said = samples.iter().filter(|sample| sample.has(class)).filter_map(|sample| {
+        let group = groups.ratio(&sample.cell)?;
+        let tokens = sample.by_tokens(Some(group))?.divided_by(&(Exact::from(model) * group))?;
+        Some((rate_within(sample, rates, class, &tokens)?, 1))
+    });
+    said.collect()
 }
 
 /// What the rows of each cell share, and how many rows say anything at all.

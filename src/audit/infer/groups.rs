@@ -28,6 +28,8 @@ pub enum Said {
 pub struct Groups {
     pub ratios: BTreeMap<Cell, (Solved, Said)>,
     printed: BTreeMap<Cell, BTreeSet<Ratio>>,
+    /// Those of rows that print all their digits.
+    whole: BTreeMap<Cell, BTreeSet<Ratio>>,
 }
 
 /// Of so many rows of a user one may be of a model whose price is not right yet.
@@ -50,8 +52,13 @@ impl Groups {
     }
 
     fn set(&mut self, cell: Cell, ratio: Ratio, said: Said) {
-        let solved = Solved { value: Some(ratio), interval: Interval::point(ratio), rows: 0 };
+        let solved = Solved { value: Some(ratio), interval: Interval::point(ratio), rows: 0, is_open: false };
         self.ratios.insert(cell, (solved, said));
+    }
+
+    /// Whether its ratio is no more than the simplest number.
+    pub(super) fn is_open(&self, cell: &Cell) -> bool {
+        self.ratios.get(cell).is_some_and(|(solved, _)| solved.is_open)
     }
 
     fn hints(&self, cell: &Cell) -> BTreeSet<Ratio> {
@@ -65,6 +72,9 @@ impl Inferred {
         for (_, rows) in samples.in_order() {
             for (sample, hints) in rows.iter().filter_map(|sample| Some((sample, sample.hints.as_ref()?))) {
                 self.groups.printed.entry(sample.cell.clone()).or_default().insert(hints.group);
+                if hints.are_whole {
+                    self.groups.whole.entry(sample.cell.clone()).or_default().insert(hints.group);
+                }
             }
         }
         for (cell, ratio) in samples.printed_groups() {
@@ -74,7 +84,7 @@ impl Inferred {
         }
         loop {
             self.solve_models();
-            if !(self.solve_groups() || self.take_simplest() || self.take_one()) {
+            if !(self.solve_groups() || self.solve_openly() || self.take_simplest() || self.take_one()) {
                 break;
             }
         }
@@ -82,10 +92,7 @@ impl Inferred {
 
     fn solve_models(&mut self) {
         let groups = &self.groups;
-        for fit in self.models.values_mut().flatten().map(|stretch| &mut stretch.fit) {
-            let Some((interval, rows)) = fit.shared_ratio(groups) else { continue };
-            fit.ratio = Some(Solved { value: interval.one_of(&fit.printed, rows), interval, rows });
-        }
+        self.models.values_mut().flatten().for_each(|stretch| stretch.fit.solve(groups));
     }
 
     /// What models say of the groups that are not known yet, by what is known of the ratio of each.
@@ -102,13 +109,33 @@ impl Inferred {
         parts
     }
 
-    /// Solves for the groups that the known models determine.
+    /// Solves for the groups that the models determine which hang on no guess, unless the others outvote them.
     fn solve_groups(&mut self) -> bool {
+        let mut any = false;
+        let all = self.parts(sure);
+        for (cell, parts) in self.parts(exact) {
+            let Some((interval, rows)) = Interval::shared(&parts) else { continue };
+            let Some(value) = interval.one_of(&self.groups.hints(&cell), rows) else { continue };
+            let is_printed = self.groups.whole.get(&cell).is_some_and(|whole| whole.contains(&value));
+            let is_sure = is_printed || (interval.shows(value, rows) && is_agreed(rows, &parts));
+            if is_sure && !is_outvoted(value, &all[&cell]) {
+                self.groups.ratios.insert(cell, (Solved { value: Some(value), interval, rows, is_open: false }, Said::Solved));
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Solves for the groups that all known models determine.
+    fn solve_openly(&mut self) -> bool {
         let mut any = false;
         for (cell, parts) in self.parts(sure) {
             let Some((interval, rows)) = Interval::shared(&parts) else { continue };
             let Some(value) = interval.one_of(&self.groups.hints(&cell), rows) else { continue };
-            self.groups.ratios.insert(cell, (Solved { value: Some(value), interval, rows }, Said::Solved));
+            // What is free is so at any price.
+            let is_open = !(value.is_zero() && interval.shows(value, rows));
+            let said = if is_open { Said::Simplest } else { Said::Solved };
+            self.groups.ratios.insert(cell, (Solved { value: Some(value), interval, rows, is_open }, said));
             any = true;
         }
         any
@@ -116,14 +143,14 @@ impl Inferred {
 
     /// Takes the simplest number for the group that most rows bound.
     fn take_simplest(&mut self) -> bool {
-        let bounded = [sure, bounded, likely].into_iter().find_map(|range: Range| {
+        let most = [sure, bounded, likely].into_iter().find_map(|range: Range| {
             let parts = self.parts(range).into_iter();
             let shared = parts.filter_map(|(cell, parts)| Some((cell, Interval::shared(&parts)?)));
             shared.max_by_key(|(_, (_, rows))| *rows)
         });
-        let Some((cell, (interval, rows))) = bounded else { return false };
+        let Some((cell, (interval, rows))) = most else { return false };
         let value = interval.one_of(&self.groups.hints(&cell), rows).or_else(|| interval.simplest().map(|(value, _)| value));
-        self.groups.ratios.insert(cell, (Solved { value, interval, rows }, Said::Simplest));
+        self.groups.ratios.insert(cell, (Solved { value, interval, rows, is_open: true }, Said::Simplest));
         true
     }
 
@@ -179,9 +206,26 @@ impl Inferred {
     }
 }
 
+/// Whether nearly all rows agree, where so many do.
+fn is_agreed(rows: usize, parts: &[(Interval, usize)]) -> bool {
+    let all: usize = parts.iter().map(|(_, rows)| rows).sum();
+    (all - rows) * MOST_OTHERS <= all
+}
+
+/// Whether more of the rows that exclude a number agree on another one.
+pub(super) fn is_outvoted(value: Ratio, parts: &[(Interval, usize)]) -> bool {
+    let others: Vec<_> = parts.iter().filter(|(interval, _)| !interval.holds(&value.into())).cloned().collect();
+    Interval::shared(&others).is_some_and(|(_, rows)| Interval::allowing(parts, value) < rows)
+}
+
 /// What is known of the ratio of a model; none where that is too little.
 type Range = fn(&ModelFit) -> Option<Interval>;
 
+fn exact(fit: &ModelFit) -> Option<Interval> {
+    fit.exact_ratio().map(Interval::point)
+}
+
+/// The number that is written, whatever it hangs on.
 fn sure(fit: &ModelFit) -> Option<Interval> {
     fit.sure_ratio().map(Interval::point)
 }

@@ -13,6 +13,11 @@ pub struct Interval {
 
 /// A number with this many digits is seldom somebody's choice.
 const SIMPLE_DIGITS: u32 = 6;
+/// By how much it must where the number is to be sure: of odd numbers one in fifty looks like a simple one then. Numbers with few digits are what most
+/// ratios are.
+const SURE: i64 = 20;
+const SURE_FEW: i64 = 5;
+const FEW_DIGITS: u32 = 3;
 const MIDDLE_PLACES: u32 = 15;
 /// What is less may as well be nothing; and the least rate of a class beside nothing.
 /// What is as simple lies further off than a part of a number like this.
@@ -54,6 +59,23 @@ impl Interval {
         Some(Interval { low: self.low.divided_by(&other.high, PLACES), high: self.high.divided_by(&other.low, PLACES) })
     }
 
+    /// The products of this interval's numbers with another's; none where they may be negative.
+    pub fn by(&self, other: &Interval) -> Option<Interval> {
+        let is_positive = !(self.low.is_negative() || other.low.is_negative());
+        let ends = || Interval { low: self.low.clone() * other.low.clone(), high: self.high.clone() * other.high.clone() };
+        is_positive.then(ends)
+    }
+
+    /// From the least of both to the most.
+    pub fn or(&self, other: &Interval) -> Interval {
+        Interval { low: self.low.clone().min(other.low.clone()), high: self.high.clone().max(other.high.clone()) }
+    }
+
+    /// What both hold, where they meet.
+    pub fn and(&self, other: &Interval) -> Interval {
+        Interval { low: self.low.clone().max(other.low.clone()), high: self.high.clone().min(other.high.clone()) }
+    }
+
     pub fn holds(&self, number: &Exact) -> bool {
         self.low <= *number && *number <= self.high
     }
@@ -79,10 +101,21 @@ impl Interval {
 
     /// The number that so many rows agree on; none where another one would do as well.
     pub fn determined(&self, rows: usize) -> Option<Ratio> {
+        self.within_units(|digits| units_apart(rows, digits))
+    }
+
+    /// Whether so many rows leave hardly any doubt that it is this number.
+    pub fn shows(&self, value: Ratio, rows: usize) -> bool {
+        let least = |digits: u32| if digits <= FEW_DIGITS { SURE_FEW } else { SURE };
+        self.within_units(|digits| units_apart(rows, digits).max(least(digits))) == Some(value)
+    }
+
+    /// The simplest number, where the unit of its last digit is so many times the interval.
+    fn within_units(&self, times: impl Fn(u32) -> i64) -> Option<Ratio> {
         let (value, unit) = self.simplest()?;
         let width = self.high.clone() - self.low.clone();
         let digits = value.mantissa().unsigned_abs().checked_ilog10().map_or(1, |digits| digits + 1);
-        (width * Interval::units_apart(rows, digits) <= unit).then_some(value)
+        (width * times(digits) <= unit).then_some(value)
     }
 
     /// The simplest number, where no other one within is as simple.
@@ -92,16 +125,6 @@ impl Interval {
         let width = self.high.clone() - self.low.clone();
         let is_near = value.is_zero() || width.clone() * NEAR < Exact::from(value);
         (width < unit && is_near).then_some(value)
-    }
-
-    /// By how much the unit of the last digit must exceed the interval: the fewer rows and the more digits, the likelier is chance.
-    fn units_apart(rows: usize, digits: u32) -> i64 {
-        match rows {
-            0..=1 => 1000,
-            _ if digits > SIMPLE_DIGITS => 100,
-            2..=9 => 20,
-            _ => 3,
-        }
     }
 
     /// The number among some that lies within, else the one that is determined.
@@ -127,6 +150,11 @@ impl Interval {
         found
     }
 
+    /// How many rows allow a number.
+    pub fn allowing(parts: &[(Interval, usize)], number: Ratio) -> usize {
+        parts.iter().filter(|(interval, _)| interval.holds(&number.into())).map(|(_, rows)| rows).sum()
+    }
+
     /// What the intervals of most rows share, and how many rows that are.
     pub fn shared(parts: &[(Interval, usize)]) -> Option<(Interval, usize)> {
         let mut begins: Vec<&(Interval, usize)> = parts.iter().collect();
@@ -145,6 +173,16 @@ impl Interval {
             }
         }
         best.map(|(rows, interval)| (interval, rows))
+    }
+}
+
+/// By how much the unit of the last digit must exceed the interval: the fewer rows and the more digits, the likelier is chance.
+fn units_apart(rows: usize, digits: u32) -> i64 {
+    match rows {
+        0..=1 => 1000,
+        _ if digits > SIMPLE_DIGITS => 100,
+        2..=9 => 20,
+        _ => 3,
     }
 }
 

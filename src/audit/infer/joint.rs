@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::Groups;
 use super::fit::{Cells, ModelFit, SolvedRate, built_in, hints};
 use super::interval::Interval;
-use super::rates::{only_rate, rows_at};
+use super::rates::{is_narrow, only_rate, rows_at, shortened};
 use super::sample::Sample;
 use crate::exact::Ratio;
 use crate::float::squares::{Equation, Known, Part, parts};
@@ -28,7 +28,16 @@ impl ModelFit {
             return self;
         }
         let built_in = built_in(samples);
-        let Some(settled) = rates(cells, &built_in, groups) else { return self };
+        let Some(mut settled) = rates(cells, &built_in, groups) else { return self };
+        let solved: PerClass<Ratio> = settled.iter().fold(self.all_rates, |mut all, (class, (rate, _))| {
+            all[*class] = *rate;
+            all
+        });
+        let is_known =
+            |class: Class, rate: Ratio| rate == built_in[class] || samples.iter().any(|sample| sample.prints(class, rate));
+        for (class, (rate, _)) in settled.iter_mut().filter(|(class, (rate, _))| !is_known(**class, *rate)) {
+            *rate = shortened(*rate, &solved, *class, cells, groups);
+        }
         if self.is_nearly_complete() && settled.iter().all(|(class, (rate, _))| self.all_rates[*class] == *rate) {
             return self;
         }
@@ -38,8 +47,9 @@ impl ModelFit {
         for (class, rate) in &mut solved {
             let Some((value, is_sure)) = settled.get(class) else { continue };
             let rows = rows_at(*value, &all_rates, *class, cells, groups);
-            let is_open = !is_sure && only_rate(cells, &all_rates, *class, groups) != Some(*value);
-            *rate = SolvedRate { is_open, ..SolvedRate::of(*class, *value, rows, samples, &built_in) };
+            let is_only = || only_rate(cells, &all_rates, *class, groups) == Some(*value);
+            let has_rivals = !(*is_sure || is_only() || is_narrow(*value, &all_rates, *class, cells, groups));
+            *rate = SolvedRate { has_rivals, ..SolvedRate::of(*class, *value, rows, samples, &built_in) };
         }
         let joint = ModelFit::of_rates(samples, cells, groups, solved, all_rates);
         if joint.agreement(groups) >= self.agreement(groups) { joint } else { self }

@@ -2,10 +2,10 @@
 //!
 //! A charge holds its amount between two numbers ([`sample`]), and the amount of a token-priced row is `k · Σ tokens·rate`, where `k` is the
 //! product of model and group ratio. Where rows print what gives their charges, nothing is solved ([`printed`]); else each row gives an
-//! interval of `k` ([`interval`]), and the rows of a model and group must share a part of theirs ([`fit`]). Rates are tried class by class
+//! interval of `k` ([`interval`]), and the rows of a model and group must share a part of theirs ([`fit`]), all the time or for a part of it ([`stretches`]). Rates are tried class by class
 //! ([`rates`]), or solved for all rows at once ([`joint`]). Model and group ratios are taken apart where groups share models, from a group whose
 //! ratio is known ([`groups`]). A number is determined if its interval is so narrow that a decimal as simple would hardly lie in it by chance;
-//! else only the interval is told.
+//! else only the interval is told. It is open if that is less than sure, or hangs on what is: then nothing is solved with it that is not open too.
 //!
 //! Weights come from `pricing` with ratios of 1, so that no formula is written down again here.
 
@@ -17,15 +17,17 @@ mod joint;
 mod printed;
 mod rates;
 mod sample;
+mod stretches;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use fit::Parting;
-pub use fit::{ModelFit, Solved, SolvedRate, Stretch, most_wrong};
+pub use fit::{ModelFit, Solved, SolvedRate, most_wrong};
 pub use groups::{Groups, Said};
 pub use interval::Interval;
 pub use sample::{Cell, Observed, Sample, Special};
+use stretches::Parting;
+pub use stretches::Stretch;
 
 use crate::exact::Ratio;
 
@@ -121,10 +123,12 @@ impl Samples {
         // Where a part has no price of its own, it is no part.
         let exact = self.solve(&inferred.groups, known, &|_| Parting::Exact);
         let nearly = self.solve(&inferred.groups, known, &|_| Parting::Nearly);
-        let parting = |model: &str| match () {
-            () if exact.is_parted(model) => Parting::Exact,
-            () if nearly.is_parted(model) => Parting::Nearly,
-            () => Parting::Whole,
+        let in_order: BTreeMap<&String, Vec<&Sample>> = self.in_order().collect();
+        let parting = |model: &str| match in_order.get(&model.to_owned()) {
+            Some(rows) if exact.is_parted(model, rows, Stretch::are_sure) => Parting::Exact,
+            Some(rows) if nearly.is_parted(model, rows, Stretch::are_sure) => Parting::Nearly,
+            Some(rows) if exact.is_parted(model, rows, Stretch::are_partly_sure) => Parting::Exact,
+            _ => Parting::Whole,
         };
         inferred = self.solve(&inferred.groups, known, &parting);
         inferred.bound_rates(&self);
@@ -133,7 +137,8 @@ impl Samples {
 
     /// Solves for the models, then for the groups. The ratios of `groups` tell what tools are charged.
     fn solve(&self, groups: &Groups, known: &BTreeMap<String, Ratio>, parting: &dyn Fn(&str) -> Parting) -> Inferred {
-        let models = self.in_order().map(|(model, samples)| (model.clone(), fit::stretches(&samples, groups, parting(model))));
+        let models =
+            self.in_order().map(|(model, samples)| (model.clone(), stretches::stretches(&samples, groups, parting(model))));
         let models = models.filter(|(_, stretches)| stretches.iter().any(|stretch| stretch.fit.rows > 0)).collect();
         let mut inferred = Inferred { models, groups: Groups::given(known) };
         inferred.separate(self);
@@ -186,19 +191,36 @@ impl Inferred {
     }
 
     /// Whether a model has several prices, each of its own.
-    fn is_parted(&self, model: &str) -> bool {
+    fn is_parted(&self, model: &str, rows: &[&Sample], are_told: fn(&[Stretch]) -> bool) -> bool {
         let is_told = |stretches: &Vec<Stretch>| {
             let differ = stretches.windows(2).all(|pair| pair[0].differs(&pair[1]));
-            stretches.len() > 1 && differ && stretches.iter().all(Stretch::is_sure)
+            let is_charge = |three: &[Stretch]| !three[0].differs(&three[2]) && self.is_single(three, rows);
+            stretches.len() > 1 && are_told(stretches) && differ && !stretches.windows(3).any(is_charge)
         };
         self.models.get(model).is_some_and(is_told)
+    }
+
+    /// Whether the price before gives all rows of the second of three stretches but one: then it is the charge of that one that is wrong. Within a
+    /// second no price is told.
+    fn is_single(&self, three: &[Stretch], rows: &[&Sample]) -> bool {
+        if three[2].mixed().is_some_and(|second| three[1].from == Some(second)) {
+            return false;
+        }
+        let is_within = |sample: &&&Sample| three[1].from <= sample.time && sample.time < three[2].from;
+        let others = rows.iter().filter(is_within).filter(|sample| three[0].fit.gives(sample, &self.groups) != Some(true));
+        others.count() <= 1
     }
 
     /// The prices that hold for a model at a time.
     fn at(&self, model: &str, time: Option<i64>) -> Option<&ModelFit> {
         let stretches = self.models.get(model)?;
-        let holds = |stretch: &&Stretch| stretch.from.is_none_or(|from| time.is_some_and(|time| from <= time));
-        stretches.iter().rev().find(holds).map(|stretch| &stretch.fit)
+        stretches.get(self.stretch_at(model, time)).map(|stretch| &stretch.fit)
+    }
+
+    /// Which of the stretches of a model holds a time.
+    pub fn stretch_at(&self, model: &str, time: Option<i64>) -> usize {
+        let Some(stretches) = self.models.get(model) else { return 0 };
+        stretches.iter().rposition(|stretch| stretch.from.is_none_or(|from| time >= Some(from))).unwrap_or(0)
     }
 
     /// Whether the ratio of a group was given.

@@ -54,7 +54,7 @@ impl ModelFit {
                 if !(is_built_in || WRITTEN.contains(&class)) {
                     return None;
                 }
-                let rate = rates.entry(class).or_insert(SolvedRate::new(value, 0, is_built_in, true));
+                let rate = rates.entry(class).or_insert(SolvedRate::new(value, 0, is_built_in, true).whole());
                 rate.rows += 1;
                 if rate.value != value {
                     return None;
@@ -63,10 +63,13 @@ impl ModelFit {
         }
         let mut all_rates = built_in;
         rates.iter().for_each(|(class, rate)| all_rates[*class] = rate.value);
-        let ratio = Some(Solved { value: Some(first.model), interval: Interval::point(first.model), rows: samples.len() });
+        let ratio =
+            Some(Solved { value: Some(first.model), interval: Interval::point(first.model), rows: samples.len(), is_open: false });
         let printed = BTreeSet::from([first.model]);
         let per_call = first.per_call;
-        let mut fit = ModelFit { per_call, rates, products: BTreeMap::new(), ratio, rows: 0, printed, all_rates };
+        let whole = printed.clone();
+        let mut fit =
+            ModelFit { per_call, rates, products: BTreeMap::new(), ratio, rows: 0, disagreeing: 0, printed, whole, all_rates };
         (fit.products, fit.rows) = products(cells, &|sample| fit.product(sample, groups));
         Some(fit)
     }

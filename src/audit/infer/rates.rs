@@ -20,16 +20,11 @@ const CANDIDATES: usize = 120;
 
 /// The rate of a class with which most rows agree; of equal ones the printed, then the gateway's own, then the simplest.
 pub(super) fn best_rate(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class, groups: &Groups) -> (Ratio, usize) {
-    let fitting = |cells: &Cells<'_>, value: Ratio| -> usize {
-        let mut rates = *rates;
-        rates[class] = value;
-        products(cells, &|sample| sample.product(&rates, groups.ratio(&sample.cell))).0.values().map(|(_, rows)| rows).sum()
-    };
     let some = thinned(cells, SCORED);
     let all: usize = some.values().map(Vec::len).sum();
     let mut best = (rates[class], None);
     for candidate in candidates(&some, rates, class) {
-        let rows = fitting(&some, candidate);
+        let rows = agreement(candidate, rates, class, &some, groups);
         if Some(rows) > best.1 {
             best = (candidate, Some(rows));
         }
@@ -37,7 +32,10 @@ pub(super) fn best_rate(cells: &Cells<'_>, rates: &PerClass<Ratio>, class: Class
             break;
         }
     }
-    (best.0, rows_at(best.0, rates, class, cells, groups))
+    let is_known =
+        best.0 == rates[class] || cells.values().flatten().any(|sample| sample.is_absolute(class) || sample.prints(class, best.0));
+    let value = if is_known { best.0 } else { shortened(best.0, rates, class, cells, groups) };
+    (value, rows_at(value, rates, class, cells, groups))
 }
 
 /// How many rows of a class agree under a rate.
@@ -46,6 +44,44 @@ pub(super) fn rows_at(value: Ratio, rates: &PerClass<Ratio>, class: Class, cells
     rates[class] = value;
     agreeing(cells, &rates, groups).values().flatten().filter(|sample| sample.has(class)).count()
 }
+
+/// Whether fewer rows agree if a rate is off by a little, to either side.
+pub(super) fn is_narrow(value: Ratio, rates: &PerClass<Ratio>, class: Class, cells: &Cells<'_>, groups: &Groups) -> bool {
+    let some = thinned(cells, BOUNDED);
+    let agree = |value: Exact| ratio_of(&value).map_or(0, |value| agreement(value, rates, class, &some, groups));
+    let off = Exact::from(if value.is_zero() { LEAST_OFF } else { Ratio::new(1, value.exponent()) }) * OFF;
+    let all = agree(value.into());
+    agree(Exact::from(value) + off.clone()) < all && (value.is_zero() || agree(Exact::from(value) - off) < all)
+}
+
+/// How many rows agree under a rate, those without its class too. A row of nothing but what is free, that may be free, does not contradict.
+fn agreement(value: Ratio, rates: &PerClass<Ratio>, class: Class, cells: &Cells<'_>, groups: &Groups) -> usize {
+    let mut rates = *rates;
+    rates[class] = value;
+    let (shared, telling) = products(cells, &|sample| sample.product(&rates, groups.ratio(&sample.cell)));
+    let agree: usize = shared.values().map(|(_, rows)| rows).sum();
+    let samples = || cells.values().flatten();
+    let are_all_telling = telling == samples().count();
+    let may_be_free = |sample: &&&Sample| !are_all_telling && sample.may_be_free(&rates, groups.ratio(&sample.cell));
+    agree + samples().filter(may_be_free).count()
+}
+
+fn ratio_of(number: &Exact) -> Option<Ratio> {
+    number.clone().normalized().to_string().parse().ok()
+}
+
+/// The shortest decimal near a rate that gives as many rows: where classes are rounded by themselves many do.
+pub(super) fn shortened(value: Ratio, rates: &PerClass<Ratio>, class: Class, cells: &Cells<'_>, groups: &Groups) -> Ratio {
+    let agree = |value: Ratio| agreement(value, rates, class, cells, groups);
+    let places = u32::try_from(-value.exponent()).unwrap_or(0);
+    let all = if places > 0 { agree(value) } else { 0 };
+    let mut shorter = (0..places).filter_map(|places| ratio_of(&Exact::from(value).rounded(places)));
+    shorter.find(|shorter| agree(*shorter) >= all).unwrap_or(value)
+}
+
+/// A rate must be surer than this part of the unit of its last digit; beside nothing than of a hundredth.
+const OFF: Ratio = Ratio::new(25, -3);
+const LEAST_OFF: Ratio = Ratio::new(1, -2);
 
 /// The rows that agree with those of their cell.
 fn agreeing<'s>(cells: &Cells<'s>, rates: &PerClass<Ratio>, groups: &Groups) -> Cells<'s> {
@@ -108,9 +144,15 @@ pub(super) fn rate_within(sample: &Sample, rates: &PerClass<Ratio>, class: Class
     let other = Ratio::new(137, -2);
     let mut at_other = *rates;
     at_other[class] = other;
-    let is_straight = sample.weight(&at_other) == rest.clone() + slope.clone() * other;
+    let weight = sample.weight(&at_other);
+    let off = weight.clone() - rest.clone() - slope.clone() * other;
+    // A gateway that computes in float64 is off by less.
+    let is_straight = off.clone().max(-off) * STRAIGHT <= weight;
     tokens.minus(&rest).divided_by(&slope).filter(|_| is_straight)
 }
+
+/// What is no straight line is off by more than one of so many.
+const STRAIGHT: i64 = 1_000_000_000;
 
 /// What a row comes to without a class at ratios of 1, and what a rate of 1 adds.
 fn parts(sample: &Sample, rates: &PerClass<Ratio>, class: Class) -> (Exact, Exact) {

@@ -99,9 +99,13 @@ impl Sample {
         if has_absolute {
             terms.surcharges.clear();
         }
-        let by_call = amounts(whole, row.charged, &terms);
+        let rounding = pricing::price(&terms).rounding;
+        // Gateways that compute in float64 cut a price per call.
+        let is_cut = mode == Mode::Tokens && terms.formula != Formula::Decimal;
+        let by_call = amounts(whole, row.charged, &terms, if is_cut { Rounding::Truncate } else { rounding });
+        let amount = amounts(whole, row.charged, &terms, rounding);
         let is_in_points = matches!(row.charged, Charged::Points(_));
-        let amount = if is_in_points { with_minimum(whole, &by_call, &terms) } else { by_call.clone() };
+        let amount = if is_in_points { with_minimum(whole, &amount, &terms) } else { amount };
         let terms = if has_absolute { linear(terms) } else { terms };
         (whole >= 0 && !is_held).then(|| Sample {
             time: row.time,
@@ -141,6 +145,11 @@ impl Sample {
         self.has_absolute && ABSOLUTE.contains(&class)
     }
 
+    /// Whether it prints this rate of a class.
+    pub fn prints(&self, class: Class, rate: Ratio) -> bool {
+        self.has(class) && self.hints.as_ref().is_some_and(|hints| hints.rates[class] == rate)
+    }
+
     pub fn has_tools(&self) -> bool {
         !self.beside.is_zero()
     }
@@ -169,13 +178,14 @@ impl Sample {
         self.by_tokens(group)?.divided_by(&self.weight(rates))
     }
 
+    /// Whether all its tokens are free at some rates, and its charge may be of nothing.
+    pub fn may_be_free(&self, rates: &PerClass<Ratio>, group: Option<Ratio>) -> bool {
+        self.by_tokens(group).is_some_and(|amount| !amount.low.is_positive()) && self.weight(rates).is_zero()
+    }
+
     /// The products of a price per call and the group ratio that give the charge.
     pub fn call(&self, group: Option<Ratio>) -> Option<Interval> {
-        let mut amount = self.beside_tools(&self.by_call, group)?;
-        if self.terms.formula != Formula::Decimal {
-            // Gateways that compute in float64 cut a price per call.
-            amount.high = amount.high.max(amount.low.clone() + Exact::from(Ratio::new(15, -1)));
-        }
+        let amount = self.beside_tools(&self.by_call, group)?;
         let calls = self.terms.factors().fold(Exact::from(self.terms.quota_per_unit), |all, factor| all * factor.value);
         amount.divided_by(&calls)
     }
@@ -222,29 +232,28 @@ fn points_of_tools(terms: &Terms) -> i64 {
 const LEAST_AMOUNT: Ratio = Ratio::new(1, -15);
 
 /// The amounts that a charge may have had before it was rounded. `whole` are its points, with what was taken before or beside it.
-fn amounts(whole: i64, charged: &Charged, terms: &Terms) -> Interval {
-    let (below, above) = match pricing::price(terms).rounding {
+fn amounts(whole: i64, charged: &Charged, terms: &Terms, rounding: Rounding) -> Interval {
+    let (below, above) = match rounding {
         Rounding::HalfAway => (Ratio::new(5, -1), Ratio::new(5, -1)),
         Rounding::Truncate => (Ratio::ZERO, Ratio::ONE),
         Rounding::Ceil => (Ratio::ONE, Ratio::ZERO),
     };
-    // What money says beyond whole points, and half of the last digit that is written.
-    let (fraction, digits) = match charged {
-        Charged::Points(_) => (Exact::zero(), Exact::zero()),
+    let of_points = |least: Exact, most: Exact| Interval { low: least - below.into(), high: most + above.into() };
+    let interval = match charged {
+        Charged::Points(_) => of_points(whole.into(), whole.into()),
         Charged::Money { amount, per_usd } => {
             let in_points = |money: Exact| (money * terms.quota_per_unit).divided_by(&Exact::from(*per_usd), 12);
+            let middle = in_points(amount.clone()) + Exact::from(whole) - Exact::from(charged.points(terms.quota_per_unit));
             let unit = Ratio::new(5, i16::try_from(amount.decimals()).map_or(0, |places| -places - 1));
-            let points = charged.points(terms.quota_per_unit);
-            (in_points(amount.clone()) - Exact::from(points), in_points(unit.into()))
+            let half = in_points(unit.into());
+            // Either the amount was written, or the points that it was rounded to.
+            let written = Interval { low: middle.clone() - half.clone(), high: middle + half };
+            let (least, most) = (Exact::from(written.low.ceil()), Exact::from(written.high.floor()));
+            if least <= most { of_points(least, most).or(&written) } else { written }
         }
     };
-    // Money that is no whole number of points was never rounded to one.
-    let is_rounded = fraction.clone().max(-fraction.clone()) <= digits;
-    let rounded = |by: Ratio| if is_rounded { Exact::from(by) } else { Exact::zero() };
-    let middle = Exact::from(whole) + fraction;
-    let low = (middle.clone() - rounded(below) - digits.clone()).max(Exact::zero());
     // A charge of one point may be the minimum.
-    Interval { low: if whole <= 1 { Exact::zero() } else { low }, high: middle + rounded(above) + digits }
+    Interval { low: if whole <= 1 { Exact::zero() } else { interval.low.max(Exact::zero()) }, ..interval }
 }
 
 /// The same where a gateway takes a point at least. Where that holds for whatever is not free, a charge of nothing is of what is free, and one of a

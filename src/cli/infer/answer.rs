@@ -22,8 +22,7 @@ pub(super) struct Answer {
     by_model: BTreeMap<String, Rows>,
     /// The rows of models whose price goes by channel, by channel and model.
     by_channel: BTreeMap<(String, String), Rows>,
-    by_group: BTreeMap<String, Count>,
-    by_user: BTreeMap<String, Count>,
+    by_payer: BTreeMap<Payer, Count>,
     /// When rows of a user in a group came out.
     right: BTreeMap<Payer, Times>,
     /// Rows that show the prices of a stretch before its first sample: model, number of the stretch, time.
@@ -43,10 +42,12 @@ struct Count {
 #[derive(Debug, Default)]
 struct Rows {
     count: Count,
+    /// The same by the stretches of its prices.
+    by_stretch: BTreeMap<usize, Count>,
     /// When right rows were charged.
     right: Times,
-    /// The classes of tokens that right rows have.
-    classes: BTreeSet<pricing::Class>,
+    /// The same by the classes of tokens that they have.
+    classes: BTreeMap<pricing::Class, Times>,
     /// The first rows that do not come out.
     wrong: Vec<Wrong>,
 }
@@ -57,30 +58,37 @@ struct Wrong {
     at: i64,
     payer: Payer,
     classes: Vec<pricing::Class>,
+    /// Charges of so many points show a price that is off as this row is.
+    shown_by: u64,
     /// It says something of the price: it is not the charge that is wrong.
     is_telling: bool,
 }
 
-/// The first and the last time of some rows; their number in the log where they have no time.
-#[derive(Clone, Copy, Debug, Default)]
-struct Times(Option<(i64, i64)>);
+/// The first and the last time of some rows, by the powers of two in their points; their number in the log where they have no time. Charges of
+/// nothing are none of them: any price gives these.
+#[derive(Clone, Debug, Default)]
+struct Times(BTreeMap<u32, (i64, i64)>);
 
 /// Charges up to this are mostly the minimum, or a few tokens.
 const SMALL: i64 = 10;
+/// A user's ratio is not right where its rows alone are wrong, of so many models, and one in so many of its rows.
+const ALONE: (usize, u64) = (3, 4);
 /// Of so many rows of a model one may be wrong.
 const ROWS_A_WRONG_ONE: u64 = 20;
 /// So many wrong rows of a model are looked at; where there are more, its price is not right.
 const MOST_WRONG: usize = 1_000;
 
 impl Times {
-    fn add(&mut self, at: i64) {
-        let (first, last) = self.0.unwrap_or((at, at));
-        self.0 = Some((first.min(at), last.max(at)));
+    fn add(&mut self, at: i64, points: u64) {
+        let Some(power) = points.checked_ilog2() else { return };
+        let (first, last) = self.0.entry(power).or_insert((at, at));
+        (*first, *last) = (at.min(*first), at.max(*last));
     }
 
-    /// Whether there were some before and after a time.
-    fn surround(self, at: i64) -> bool {
-        self.0.is_some_and(|(first, last)| first < at && at < last)
+    /// Whether there were some before and after a row that show what it shows.
+    fn surround(&self, wrong: &Wrong) -> bool {
+        let telling = || self.0.range(wrong.shown_by.next_power_of_two().ilog2()..).map(|(_, times)| times);
+        telling().any(|(first, _)| *first < wrong.at) && telling().any(|(_, last)| wrong.at < *last)
     }
 }
 
@@ -100,9 +108,10 @@ impl Rows {
     /// Whether the charges are wrong that do not come out, and not the price.
     fn is_price_right(&self, right: &BTreeMap<Payer, Times>) -> bool {
         let is_charge = |wrong: &Wrong| {
-            let is_payer_known = right.get(&wrong.payer).is_some_and(|times| times.surround(wrong.at));
-            let are_tokens_known = wrong.classes.iter().all(|class| self.classes.contains(class));
-            !wrong.is_telling && is_payer_known && are_tokens_known && self.right.surround(wrong.at)
+            let is_payer_known = right.get(&wrong.payer).is_some_and(|times| times.surround(wrong));
+            let are_tokens_known =
+                wrong.classes.iter().all(|class| self.classes.get(class).is_some_and(|times| times.surround(wrong)));
+            !wrong.is_telling && is_payer_known && are_tokens_known && self.right.surround(wrong)
         };
         let are_few = self.count.wrong <= self.count.rows / ROWS_A_WRONG_ONE && self.wrong.len() as u64 == self.count.wrong;
         are_few && self.wrong.iter().all(is_charge)
@@ -119,8 +128,7 @@ impl Answer {
         self.heard += 1;
         let at = entry.time.unwrap_or(self.heard);
         let payer = (entry.user.to_owned(), cell_of(entry, verdict.profile).into_owned());
-        self.by_group.entry(payer.1.clone()).or_default().add(verdict);
-        self.by_user.entry(entry.user.to_owned()).or_default().add(verdict);
+        self.by_payer.entry(payer.clone()).or_default().add(verdict);
         let rows = match notes.channels.get(channel_of(entry)) {
             Some(channel) if channel.models.contains(entry.model) => {
                 self.by_channel.entry((channel_of(entry).to_owned(), entry.model.to_owned())).or_default()
@@ -128,13 +136,15 @@ impl Answer {
             _ => self.by_model.entry(entry.model.to_owned()).or_default(),
         };
         rows.count.add(verdict);
+        rows.by_stretch.entry(inferred.stretch_at(entry.model, entry.time)).or_default().add(verdict);
         if is_wrong && rows.wrong.len() < MOST_WRONG {
             rows.wrong.push(Wrong::of(entry, judged, at, payer.clone()));
         }
         if verdict.class == Class::Matched {
-            rows.right.add(at);
-            rows.classes.extend(classes(judged));
-            self.right.entry(payer).or_default().add(at);
+            let points = judged.charged.0.unsigned_abs();
+            rows.right.add(at, points);
+            classes(judged).for_each(|class| rows.classes.entry(class).or_default().add(at, points));
+            self.right.entry(payer).or_default().add(at, points);
         }
     }
 
@@ -143,10 +153,13 @@ impl Answer {
         self.by_model.values().chain(self.by_channel.values()).map(|rows| rows.count.rows - rows.count.wrong).sum()
     }
 
-    /// The models of which some charges are wrong, and not the price: how many, of how many rows.
-    pub fn misfits(&self) -> BTreeMap<String, (u64, u64)> {
+    /// The models of which some charges are wrong, and not the price, by the stretches of their prices: how many, of how many rows.
+    pub fn misfits(&self) -> BTreeMap<(String, usize), (u64, u64)> {
         let few = self.by_model.iter().filter(|(_, rows)| rows.count.wrong > 0 && rows.is_price_right(&self.right));
-        few.map(|(model, rows)| (model.clone(), (rows.count.wrong, rows.count.rows))).collect()
+        let by_stretch =
+            few.flat_map(|(model, rows)| rows.by_stretch.iter().map(move |(stretch, count)| (model, *stretch, *count)));
+        let wrong = by_stretch.filter(|(.., count)| count.wrong > 0);
+        wrong.map(|(model, stretch, count)| ((model.clone(), stretch), (count.wrong, count.rows))).collect()
     }
 
     /// Leaves out the groups that are mostly wrong, else the users that are mostly wrong, else the models whose price is not right; whether
@@ -158,8 +171,9 @@ impl Answer {
         // Where prices go by channel, it is the price there that differs.
         let is_by_channel = !notes.channels.is_empty();
         let is_given = |group: &str| group == "default" || inferred.is_given(group);
-        let groups = mostly_wrong(&self.by_group).filter(|group| !(is_by_channel || is_given(group)));
-        let users = mostly_wrong(&self.by_user).filter(|user| !(is_by_channel || user.is_empty()));
+        let groups = self.wrong_groups().filter(|group| !(is_by_channel || is_given(group)));
+        let users: BTreeSet<String> = self.wrong_users().into_iter().chain(self.wrong_alone(inferred)).collect();
+        let users = users.into_iter().filter(|user| !(is_by_channel || user.is_empty()));
         let models = self.by_model.iter().filter(|(_, rows)| !rows.is_price_right(&self.right)).map(|(model, _)| model.clone());
         let (unfit, names): (&mut BTreeSet<String>, Vec<String>) = match (groups.collect::<Vec<_>>(), users.collect::<Vec<_>>()) {
             (groups, _) if !groups.is_empty() => (&mut notes.unfit_groups, groups),
@@ -177,9 +191,52 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// The rows of all payers that count, by what they have in common.
+    fn count_by(&self, key: fn(&Payer) -> &String, counts: impl Fn(&Payer) -> bool) -> BTreeMap<&str, Count> {
+        let mut by_key: BTreeMap<&str, Count> = BTreeMap::new();
+        for (payer, count) in self.by_payer.iter().filter(|(payer, _)| counts(payer)) {
+            let all = by_key.entry(key(payer)).or_default();
+            (all.rows, all.wrong) = (all.rows + count.rows, all.wrong + count.wrong);
+        }
+        by_key
+    }
+
+    /// The users of whose rows half are wrong, or more.
+    fn wrong_users(&self) -> BTreeSet<String> {
+        mostly_wrong(&self.count_by(|(user, _)| user, |_| true)).collect()
+    }
+
+    /// The same of groups; a user whose rows are wrong says nothing of a group that others have rows in.
+    fn wrong_groups(&self) -> impl Iterator<Item = String> {
+        let users = self.wrong_users();
+        let mut counts = self.count_by(|(_, group)| group, |_| true);
+        let of_others = self.count_by(|(_, group)| group, |(user, _)| !users.contains(user));
+        counts.extend(of_others.into_iter().filter(|(_, count)| count.rows > 0));
+        mostly_wrong(&counts).collect::<Vec<_>>().into_iter()
+    }
+
+    /// The users with ratios of their own whose rows alone are wrong, of several models: it is the ratio that is not right.
+    fn wrong_alone(&self, inferred: &Inferred) -> Vec<String> {
+        let own: BTreeSet<&str> = inferred.groups.ratios.keys().filter_map(|cell| cell.user.as_deref()).collect();
+        let mut models: BTreeMap<&str, usize> = BTreeMap::new();
+        for rows in self.by_model.values() {
+            let users: BTreeSet<&str> = rows.wrong.iter().map(|wrong| wrong.payer.0.as_str()).collect();
+            users.first().filter(|_| users.len() == 1).into_iter().for_each(|user| *models.entry(user).or_default() += 1);
+        }
+        let counts = self.count_by(|(user, _)| user, |_| true);
+        let is_part = |user: &str| counts.get(user).is_some_and(|count| count.wrong * ALONE.1 >= count.rows);
+        let is_unfit = |(user, models): &(&str, usize)| *models >= ALONE.0 && own.contains(user) && is_part(user);
+        models.into_iter().filter(is_unfit).map(|(user, _)| user.to_owned()).collect()
+    }
+}
+
 impl Wrong {
     fn of(entry: &LogEntry<'_>, judged: &Judged, at: i64, payer: Payer) -> Wrong {
-        Wrong { at, payer, classes: classes(judged).collect(), is_telling: is_telling(entry, judged) }
+        let expected = judged.expected.as_ref().map_or(0, |expected| expected.points.0.unsigned_abs());
+        let off = u64::try_from(judged.delta().unsigned_abs()).unwrap_or(u64::MAX);
+        let shown_by = expected.div_ceil(off.max(1)).max(1);
+        Wrong { at, payer, classes: classes(judged).collect(), shown_by, is_telling: is_telling(entry, judged) }
     }
 }
 
@@ -210,6 +267,6 @@ fn is_by_expression(entry: &LogEntry<'_>) -> bool {
 }
 
 /// The names of which half the rows are wrong, or more.
-fn mostly_wrong(counts: &BTreeMap<String, Count>) -> impl Iterator<Item = String> + '_ {
-    counts.iter().filter(|(_, count)| count.is_mostly_wrong()).map(|(name, _)| name.clone())
+fn mostly_wrong(counts: &BTreeMap<&str, Count>) -> impl Iterator<Item = String> {
+    counts.iter().filter(|(_, count)| count.is_mostly_wrong()).map(|(name, _)| (*name).to_owned())
 }

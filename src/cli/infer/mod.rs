@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use self::answer::Answer;
 use super::file::write_result;
@@ -23,12 +23,14 @@ use crate::log::LogEntry;
 use crate::pricing::Terms;
 use crate::profile::{self, Basis, Context, Memory, Profile, Rated, Rating};
 use crate::read::config;
-use crate::report::infer::{ChannelNotes, EVERY_CHANNEL, Notes, unfit_text, write_toml};
+use crate::report;
+use crate::report::infer::{ChannelNotes, EVERY_CHANNEL, Notes, unfit_text, write_json, write_toml};
 
 /// Solve for the ratios that a log was really charged with, and write them as a config
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  quota infer logs.csv -o quota.toml\n  \
-                        quota infer logs.csv --config groups.json --from-charges\n\n\
+                        quota infer logs.csv --config groups.json --from-charges\n  \
+                        quota infer logs.csv --format json\n\n\
                         Exit codes: 0 written, 2 the job could not be done, 3 no charge says anything of a ratio.\n\
                         Environment: QUOTA_CONFIG (a config file), QUOTA_COLOR (auto, always, never); flags win.")]
 pub struct InferCommand {
@@ -39,11 +41,19 @@ pub struct InferCommand {
     /// Never look at the ratios that rows print
     #[arg(long)]
     from_charges: bool,
+    #[arg(long, value_enum, default_value_t = Format::Toml)]
+    format: Format,
     /// Write the config to a file
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
     filter: FilterArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Toml,
+    Json,
 }
 
 /// The maps that are solved for. They are given, and hold nothing but what was found.
@@ -93,12 +103,23 @@ impl InferCommand {
         let mut notes = Notes { quota_per_unit: self.common.quota_per_unit(&logs.chosen.config), ..Notes::default() };
         let known = known_groups(&logs.chosen.config);
         notes.is_gauge_given = known.is_some();
+        if has_prices(&logs.chosen.config) && !self.common.quiet {
+            writeln!(err, "note: of the prices of the config only group ratios are used: the others are what is solved for")?;
+        }
         let Solved { inferred, notes, .. } = self.best(&logs, notes, known.as_ref())?;
         if let Some(text) = unfit_text(&notes).filter(|_| !self.common.quiet) {
             writeln!(err, "{text}")?;
         }
-        write_result(self.output.as_ref(), out, |out| Ok(write_toml(&inferred, &notes, out)?))?;
+        write_result(self.output.as_ref(), out, |out| self.write(&inferred, &notes, out))?;
         Ok(0)
+    }
+
+    fn write(&self, inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> Result<(), Failure> {
+        match self.format {
+            Format::Toml => write_toml(inferred, notes, out)?,
+            Format::Json => write_json(inferred, notes, &report::config::json(&as_config(inferred, notes)?), out)?,
+        }
+        Ok(())
     }
 
     /// What is solved by the gateway that was named. Where none was, and no row says which, by the one whose formula gives most rows.
@@ -110,7 +131,9 @@ impl InferCommand {
         }
         let others: &[Profile] = if best.is_veloera { &[Profile::Veloera] } else { &UNMARKED };
         for profile in others.iter().copied() {
-            if best.right == best.notes.rows {
+            // No rules of another gateway explain a charge that is named as wrong.
+            let named: u64 = best.notes.misfits.values().map(|(wrong, _)| wrong).sum();
+            if best.right + named == best.notes.rows {
                 break;
             }
             let solved = self.solved(logs, notes.clone(), gauge, Some(profile))?;
@@ -245,13 +268,7 @@ impl InferCommand {
 
     /// Audits the log by what was found.
     fn ask(&self, inferred: &Inferred, notes: &Notes) -> Result<Answer, Failure> {
-        let mut text = Vec::new();
-        write_toml(inferred, notes, &mut text)?;
-        let loaded = config::read("inferred", &text).map_err(|issues| {
-            let first = issues.first().map(ToString::to_string).unwrap_or_default();
-            Failure::usage(format!("what was found cannot be read as a config: {first}"), None)
-        })?;
-        let logs = Logs::new(&self.logs, &self.common, Chosen { config: loaded.config, given: true })?;
+        let logs = Logs::new(&self.logs, &self.common, Chosen { config: as_config(inferred, notes)?, given: true })?;
         let profile = self.common.profile(&logs.chosen.config)?;
         let auditor = Auditor { profile, tolerance: 0, filter: logs.filter(&self.filter)? };
         let mut past = Past::new(Repeats::among(self.logs.files.len()));
@@ -267,6 +284,17 @@ impl InferCommand {
         }
         Ok(answer)
     }
+}
+
+/// What was found, as the config that it is written as.
+fn as_config(inferred: &Inferred, notes: &Notes) -> Result<Config, Failure> {
+    let mut text = Vec::new();
+    write_toml(inferred, notes, &mut text)?;
+    let loaded = config::read("inferred", &text).map_err(|issues| {
+        let first = issues.first().map(ToString::to_string).unwrap_or_default();
+        Failure::usage(format!("what was found cannot be read as a config: {first}"), None)
+    })?;
+    Ok(loaded.config)
 }
 
 /// A row with what it is charged where all ratios are 1.
@@ -417,6 +445,13 @@ fn set_to_one(config: &mut Config, entry: &LogEntry<'_>, profile: Profile) {
             numbers.insert(name.to_owned(), one);
         }
     }
+}
+
+/// Whether a config says what is solved for.
+fn has_prices(config: &Config) -> bool {
+    let solved = SOLVED.into_iter().filter(|map| *map != MapName::GroupRatio);
+    solved.into_iter().any(|map| matches!(config.map(map), Map::Given(numbers) if !numbers.is_empty()))
+        || !config.model_prices.is_empty()
 }
 
 /// The group ratios of a config, where it has any.

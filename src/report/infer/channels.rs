@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-use super::{Line, Lines, Notes, key, left, left_of_rate, unknown_line, why_open, write_unless_empty};
+use super::{Line, Lines, Notes, key, left_of_model, left_of_rate, unknown_line, why_open, write_unless_empty};
 use crate::audit::{Inferred, ModelFit, SolvedRate, Stretch};
 use crate::pricing::Class;
 
@@ -21,7 +21,7 @@ pub struct ChannelNotes {
 }
 
 /// Rates that are prices by themselves.
-const ABSOLUTE: [(&str, Class); 3] = [
+pub(super) const ABSOLUTE: [(&str, Class); 3] = [
     ("cached_input_ratio", Class::Cached),
     ("cache_write_5m_ratio", Class::CacheWrite5m),
     ("cache_write_1h_ratio", Class::CacheWrite1h),
@@ -102,5 +102,5 @@ fn known_price(model: &str, fit: &ModelFit) -> Option<Line> {
     let ratio = fit.sure_ratio().filter(|ratio| !fit.per_call && !ratio.is_zero())?;
     let completion = fit.rates.get(&Class::Output).map(|rate| format!("completion_ratio = {}", rate.value));
     let words = [format!("ratio = {ratio}")].into_iter().chain(completion).chain(absolute(fit)).collect();
-    Some(line(model, words, fit.ratio.as_ref().map(left).unwrap_or_default()))
+    Some(line(model, words, fit.ratio.as_ref().map(left_of_model).unwrap_or_default()))
 }

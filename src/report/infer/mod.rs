@@ -1,11 +1,13 @@
 //! What `quota infer` writes: the ratios that were found, as quota's own TOML, with the rows that each rests on and what they leave open.
 
 mod channels;
+mod json;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 pub use self::channels::{ChannelNotes, EVERY_CHANNEL};
+pub use self::json::write_json;
 
 use crate::audit::{Cell, Inferred, Interval, ModelFit, Said, Solved, SolvedRate, Stretch};
 use crate::exact::{Exact, Ratio};
@@ -33,8 +35,8 @@ pub struct Notes {
     pub unfit_users: BTreeSet<String>,
     /// The channels that prices go by, where they do, with the models that have a price of their own there.
     pub channels: BTreeMap<String, ChannelNotes>,
-    /// Rows that do not come out, of all, by model: so few that the charges are wrong, and not the prices.
-    pub misfits: BTreeMap<String, (u64, u64)>,
+    /// Rows that do not come out, of all, by model and stretch of its prices: so few that the charges are wrong, and not the prices.
+    pub misfits: BTreeMap<(String, usize), (u64, u64)>,
 }
 
 /// The options that hold the rates of classes. A map that is written replaces the gateway's own whole.
@@ -64,7 +66,7 @@ pub fn write_toml(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io
     let whole = |stretches: &Vec<Stretch>| stretches.first().filter(|_| stretches.len() == 1).map(|stretch| stretch.fit.clone());
     let fits: BTreeMap<&String, ModelFit> =
         inferred.models.iter().filter_map(|(model, stretches)| Some((model, whole(stretches)?))).collect();
-    write_prices("", &fits.iter().map(|(model, fit)| (model.as_str(), fit)).collect::<Vec<_>>(), notes, out)?;
+    write_prices("", &fits.iter().map(|(model, fit)| (model.as_str(), fit)).collect::<Vec<_>>(), 0, notes, out)?;
     let is_whole = |model: &&String| !channels::are_by_themselves(model, notes);
     let unknown = notes.models.iter().filter(is_whole).filter_map(|model| unknown(inferred, model, notes)).collect();
     write_unless_empty("model", &unknown, out)?;
@@ -76,14 +78,16 @@ pub fn write_toml(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io
 }
 
 fn write_head(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "# The ratios that {} were really charged with, by `quota infer`.", rows(notes.rows))?;
+    let were = if notes.rows == 1 { "was" } else { "were" };
+    writeln!(out, "# The ratios that {} {were} really charged with, by `quota infer`.", rows(notes.rows))?;
     if notes.left_out > 0 {
         let kinds = "what they are charged for is not known, or follows from an expression";
         writeln!(out, "# Not used: {} ({kinds}).", rows(notes.left_out))?;
     }
     writeln!(out, "# A charge shows only the product of model and group ratio: {}.", gauge(inferred, notes))?;
     writeln!(out, "# A number stands where what its rows leave is narrow: 1/1000 of the unit of its last digit for one row,")?;
-    writeln!(out, "# 1/20 for two to nine, 1/3 for ten and more; behind it the rows, and what they leave.")?;
+    writeln!(out, "# 1/20 for two to nine, 1/3 for ten and more; behind it the rows, and what they leave. It is `open` where")?;
+    writeln!(out, "# that is wider than 1/20 (1/5 for up to three digits), or hangs on a number that is open.")?;
     let has_price = inferred.models.values().flatten().any(|stretch| stretch.fit.per_call);
     let as_given = if has_price { "  # taken as given: a log does not show it, and prices of calls are by it" } else { "" };
     writeln!(out, "quota_per_unit = {}{as_given}", notes.quota_per_unit)?;
@@ -118,29 +122,48 @@ fn write_unless_empty(name: &str, lines: &Lines, out: &mut dyn Write) -> io::Res
 }
 
 /// The ends of an interval, to as many digits as its width deserves.
-fn ends(interval: &Interval) -> String {
+fn ends(interval: &Interval) -> (String, String) {
     let width = interval.high.clone() - interval.low.clone();
     let places = (0..16).find(|places| width.clone() * Ratio::new(1, *places) >= Exact::from(1)).unwrap_or(16) + 1;
-    let short = |end: &Exact| end.rounded(places.unsigned_abs().into()).normalized();
-    format!("{} to {}", short(&interval.low), short(&interval.high))
+    let short = |end: &Exact| end.rounded(places.unsigned_abs().into()).normalized().to_string();
+    (short(&interval.low), short(&interval.high))
+}
+
+fn left_of(interval: &Interval) -> String {
+    let (low, high) = ends(interval);
+    format!("{low} to {high}")
 }
 
 fn left(solved: &Solved) -> String {
-    format!("{}: {}", rows(solved.rows as u64), ends(&solved.interval))
+    format!("{}: {}", rows(solved.rows as u64), left_of(&solved.interval))
+}
+
+/// The same, and whether the number is open.
+fn left_of_model(solved: &Solved) -> String {
+    let open = if solved.is_open { ", open" } else { "" };
+    format!("{}{open}: {}", rows(solved.rows as u64), left_of(&solved.interval))
+}
+
+fn left_of_group(solved: &Solved, said: Said) -> String {
+    match said {
+        Said::Simplest => format!("open, {}; the simplest number stands here", left(solved)),
+        Said::Solved if solved.rows == 0 => "as its rows print it".to_owned(),
+        _ => left(solved),
+    }
 }
 
 fn left_of_user(solved: &Solved, said: Said) -> String {
     match said {
-        _ if solved.rows > 0 => left(solved),
-        Said::Solved => PRINTED.to_owned(),
-        _ => "taken as 1: nothing ties it to a known ratio".to_owned(),
+        Said::Given | Said::One => "taken as 1: nothing ties it to a known ratio".to_owned(),
+        Said::Solved | Said::Simplest => left_of_group(solved, said),
     }
 }
 
-const PRINTED: &str = "as its rows print it";
-
 fn groups(inferred: &Inferred, notes: &Notes) -> Lines {
+    // A config that was inferred before holds the users' groups.
+    let is_of_user = |group: &str| special(inferred).any(|(cell, user, ..)| cell.group == "default" && special_name(user) == group);
     let plain = inferred.groups.ratios.iter().filter(|(cell, _)| cell.user.is_none() && cell.since.is_none());
+    let plain = plain.filter(|(cell, _)| !is_of_user(&cell.group));
     let told = plain.filter_map(|(cell, (solved, said))| group_line(cell, solved, *said, notes));
     // A gateway whose rows name no group finds it by the user.
     let of_users = special(inferred).filter(|(cell, ..)| cell.group == "default").map(|(cell, user, ratio, solved, said)| Line {
@@ -155,22 +178,26 @@ fn group_line(cell: &Cell, solved: &Solved, said: Said, notes: &Notes) -> Option
     let comment = match said {
         Said::Given if notes.is_gauge_given => "the config's".to_owned(),
         Said::Given => "taken as given".to_owned(),
-        Said::Solved if solved.rows == 0 => PRINTED.to_owned(),
-        Said::Solved => left(solved),
-        Said::Simplest => format!("open, {}; the simplest number stands here", left(solved)),
+        Said::Solved | Said::Simplest => left_of_group(solved, said),
         Said::One => "taken as 1: it shares no model whose ratio is known with another group".to_owned(),
     };
     Some(Line { key: key(&cell.group), value: solved.value?.to_string(), comment })
 }
 
-/// A table for each time from which on a group had another ratio; the ratio before is that of the whole.
-fn write_group_periods(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
+/// The ratios that groups had from a time on, and until when; the ratio before is that of the whole.
+fn periods_of_groups(inferred: &Inferred) -> Vec<(&Cell, &(Solved, Said), Option<i64>)> {
     let mut cells: Vec<(&Cell, &(Solved, Said))> = inferred.groups.ratios.iter().filter(|(cell, _)| cell.user.is_none()).collect();
     // A price that changed may look like a group ratio that did, until it is known.
     cells.dedup_by(|(cell, (solved, _)), (before, (known, _))| cell.group == before.group && solved.value == known.value);
-    let mut changed = cells.into_iter().filter(|(cell, _)| cell.since.is_some()).peekable();
-    while let Some((cell, (solved, said))) = changed.next() {
-        let until = changed.peek().filter(|(next, _)| next.group == cell.group).and_then(|(next, _)| next.since);
+    let until =
+        |at: usize, cell: &Cell| cells.get(at + 1).filter(|(next, _)| next.group == cell.group).and_then(|(next, _)| next.since);
+    let changed = cells.iter().enumerate().filter(|(_, (cell, _))| cell.since.is_some());
+    changed.map(|(at, (cell, known))| (*cell, *known, until(at, cell))).collect()
+}
+
+/// A table for each time from which on a group had another ratio.
+fn write_group_periods(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
+    for (cell, (solved, said), until) in periods_of_groups(inferred) {
         write_times(cell.since, until, out)?;
         writeln!(
             out,
@@ -204,20 +231,20 @@ fn write_special(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io:
     let own = |user: &&str| Line {
         key: key(user),
         value: format!("{{ group = {} }}", key(&special_name(user))),
-        comment: "charged with other ratios than the rest of the group".to_owned(),
+        comment: "the group that holds its ratios".to_owned(),
     };
     let own = users.keys().filter(|user| !user.is_empty() && !notes.unfit_users.contains(**user)).map(own);
     let unfit = notes.unfit_users.iter().map(|user| unknown_line(user, "no ratios of groups give its rows".to_owned()));
     write_unless_empty("user", &own.chain(unfit).collect(), out)
 }
 
-/// The ratios of models that are known. `within` is the table that they stand in.
-fn write_prices(within: &str, fits: &[(&str, &ModelFit)], notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
+/// The ratios of models that are known, for one stretch of their prices. `within` is the table that they stand in.
+fn write_prices(within: &str, fits: &[(&str, &ModelFit)], stretch: usize, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
     let fits = || fits.iter().filter(|(model, _)| !notes.unfit.contains(*model));
     for per_call in [false, true] {
         let known = fits().filter(|(_, fit)| fit.per_call == per_call).filter_map(|(model, fit)| {
             let value = fit.sure_ratio()?.to_string();
-            let comment = fit.ratio.as_ref().map(left).unwrap_or_default() + &misfit(model, notes);
+            let comment = fit.ratio.as_ref().map(left_of_model).unwrap_or_default() + &misfit(model, stretch, notes);
             Some(Line { key: key(model), value, comment })
         });
         write_map(within, if per_call { "model_price" } else { "model_ratio" }, &known.collect(), out)?;
@@ -241,8 +268,8 @@ fn write_prices(within: &str, fits: &[(&str, &ModelFit)], notes: &Notes, out: &m
 }
 
 /// What is said of the rows that an audit will flag.
-fn misfit(model: &str, notes: &Notes) -> String {
-    let told = notes.misfits.get(model).filter(|_| !notes.unfit.contains(model));
+fn misfit(model: &str, stretch: usize, notes: &Notes) -> String {
+    let told = notes.misfits.get(&(model.to_owned(), stretch)).filter(|_| !notes.unfit.contains(model));
     told.map_or_else(String::new, |(wrong, all)| {
         let verb = if *wrong == 1 { "does" } else { "do" };
         format!("; {} of {} {verb} not fit", rows(*wrong), grouped((*all).into()))
@@ -260,12 +287,9 @@ fn rate_line(model: &str, rate: &SolvedRate) -> Line {
 
 fn left_of_rate(rate: &SolvedRate) -> String {
     let own = if rate.is_built_in { ", the gateway's own" } else { "" };
-    let left = match &rate.interval {
-        Some(interval) if interval.determined(rate.rows).is_none() => format!(", open: {}", ends(interval)),
-        Some(interval) => format!(": {}", ends(interval)),
-        None => String::new(),
-    };
-    format!("{}{left}{own}", rows(rate.rows as u64))
+    let open = if rate.is_open() { ", open" } else { "" };
+    let left = rate.interval.as_ref().map_or_else(String::new, |interval| format!(": {}", left_of(interval)));
+    format!("{}{open}{left}{own}", rows(rate.rows as u64))
 }
 
 fn unknown_line(name: &str, why: String) -> Line {
@@ -274,19 +298,26 @@ fn unknown_line(name: &str, why: String) -> Line {
 
 /// The line of a model that has no number: without it the gateway's own price would be taken where there is one.
 fn unknown(inferred: &Inferred, model: &str, notes: &Notes) -> Option<Line> {
-    let why = match inferred.models.get(model).map(Vec::as_slice) {
-        None => "its rows say nothing of ratios".to_owned(),
-        Some([Stretch { fit, .. }]) => why_open(model, fit, notes)?,
-        Some(_) if notes.unfit.contains(model) => "no prices of a few times give all rows".to_owned(),
-        Some(_) => return None,
-    };
-    Some(unknown_line(model, why))
+    unknown_why(inferred, model, notes).map(|why| unknown_line(model, why))
+}
+
+fn unknown_why(inferred: &Inferred, model: &str, notes: &Notes) -> Option<String> {
+    match inferred.models.get(model).map(Vec::as_slice) {
+        None => Some("its rows say nothing of ratios".to_owned()),
+        Some([Stretch { fit, .. }]) => why_open(model, fit, notes),
+        Some(_) if notes.unfit.contains(model) => Some("no prices of a few times give all rows".to_owned()),
+        Some(_) => None,
+    }
 }
 
 fn why_open(model: &str, fit: &ModelFit, notes: &Notes) -> Option<String> {
     let (fitting, all) = (fit.fitting() as u64, fit.rows as u64);
     if notes.unfit.contains(model) {
         let best = fit.ratio.as_ref().and_then(|ratio| ratio.value);
+        if fitting == all {
+            let told = best.map_or(String::new(), |best| format!(" on {best}"));
+            return Some(format!("{} agree{told}, but an audit by it does not give all", rows(all)));
+        }
         let told = best.map_or(String::new(), |best| format!(", {best} most of them"));
         return Some(format!("no one price gives all of {} ({} agree{told})", rows(all), grouped(fitting.into())));
     }
@@ -294,10 +325,20 @@ fn why_open(model: &str, fit: &ModelFit, notes: &Notes) -> Option<String> {
         return None;
     }
     Some(match &fit.ratio {
-        Some(solved) if solved.value.is_none() => format!("open, {}{}", left(solved), taken(fit)),
+        Some(solved) if solved.value.is_none() => format!("open, {}{}{}", left(solved), taken(fit), contradiction(fit, notes)),
+        Some(solved) if fit.rates.values().any(|rate| rate.has_rivals) => {
+            format!("{}{}, with a rate beside which others fit as well", left(solved), taken(fit))
+        }
         Some(solved) => format!("{}{}, with a rate that too few rows show", left(solved), taken(fit)),
         None => format!("open: its groups are free, or tied to none whose ratio is known ({})", rows(all)),
     })
+}
+
+/// That given group ratios do not go together.
+fn contradiction(fit: &ModelFit, notes: &Notes) -> String {
+    let rows_of = || if fit.disagreeing == 1 { "1 row shows".to_owned() } else { format!("{} rows show", fit.disagreeing) };
+    let is_told = fit.disagreeing > 0 && notes.is_gauge_given;
+    if is_told { format!("; {} another: the group ratios of the config contradict each other", rows_of()) } else { String::new() }
 }
 
 /// The rates on which what is left of an open ratio hangs, where no row prints them.
@@ -311,13 +352,13 @@ fn taken(fit: &ModelFit) -> String {
 fn write_periods(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
     for (model, stretches) in inferred.models.iter().filter(|(model, _)| !notes.unfit.contains(*model)) {
         let untils = stretches.iter().skip(1).map(|next| next.from).chain([None]);
-        for (stretch, until) in stretches.iter().zip(untils).filter(|_| stretches.len() > 1) {
+        for ((at, stretch), until) in stretches.iter().enumerate().zip(untils).filter(|_| stretches.len() > 1) {
             if let Some(second) = stretch.mixed() {
                 write_times(stretch.from, Some(second + 1), out)?;
                 let why = "the prices changed within this second".to_owned();
                 write_table("period.model", &vec![unknown_line(model, why)], out)?;
             }
-            write_period(model, stretch, until, notes, out)?;
+            write_period(model, (at, stretch), until, notes, out)?;
         }
     }
     Ok(())
@@ -337,8 +378,14 @@ fn moment(seconds: i64) -> Option<jiff::Timestamp> {
     jiff::Timestamp::from_second(seconds).ok()
 }
 
-fn write_period(model: &str, stretch: &Stretch, until: Option<i64>, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
-    let from = stretch.mixed().map(|second| second + 1).or(stretch.from);
+fn write_period(
+    model: &str,
+    (at, stretch): (usize, &Stretch),
+    until: Option<i64>,
+    notes: &Notes,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let from = stretch.begins();
     if until.is_some_and(|until| from >= Some(until)) {
         return Ok(());
     }
@@ -346,7 +393,7 @@ fn write_period(model: &str, stretch: &Stretch, until: Option<i64>, notes: &Note
     if let Some(after) = stretch.after.and_then(moment) {
         writeln!(out, "# The last row of {} with other prices is of {after}.", printable(&key(model)))?;
     }
-    write_prices("period", &[(model, &stretch.fit)], notes, out)?;
+    write_prices("period", &[(model, &stretch.fit)], at, notes, out)?;
     channels::write_period(model, &stretch.fit, notes, out)?;
     let unknown = why_open(model, &stretch.fit, notes).map(|why| unknown_line(model, why));
     write_unless_empty("period.model", &unknown.into_iter().collect(), out)
