@@ -281,9 +281,10 @@ fn fingerprint(entry: &LogEntry<'_>) -> u64 {
 
 /// The details, with the keys of `metadata` in their order: a database may write them in another one than the API.
 fn details_of<'a>(entry: &LogEntry<'a>) -> Cow<'a, str> {
-    let ordered = || serde_json::from_str::<serde_json::Value>(entry.details).ok().map(|value| Cow::Owned(value.to_string()));
-    let ordered = if entry.marks.contains(Field::Metadata) { ordered() } else { None };
-    ordered.unwrap_or(Cow::Borrowed(entry.details))
+    let value = || serde_json::from_str::<serde_json::Value>(entry.details).ok();
+    let Some(mut value) = entry.marks.contains(Field::Metadata).then(value).flatten() else { return Cow::Borrowed(entry.details) };
+    value.sort_all_objects();
+    Cow::Owned(value.to_string())
 }
 
 #[cfg(test)]

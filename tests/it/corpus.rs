@@ -23,7 +23,7 @@ fn flags(basis: &str) -> Vec<String> {
     vec!["--config".to_owned(), options.to_str().unwrap().to_owned(), "--basis".to_owned(), basis.to_owned()]
 }
 
-fn audit_on(path: &std::path::Path, basis: &str) -> Audit {
+fn audit_on(path: &Path, basis: &str) -> Audit {
     let flags = flags(basis);
     audit(path, &flags.iter().map(String::as_str).collect::<Vec<_>>())
 }
