@@ -34,4 +34,5 @@ mod run;
 #[cfg(unix)]
 mod sandbox;
 mod schemas;
+mod slim;
 mod tidy;
