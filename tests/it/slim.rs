@@ -21,9 +21,15 @@ fn said(row: &Value) -> String {
     }
 }
 
-/// Rows of MoleAPI's export: type, model, group, tokens, charge, content. What is said of each, on both ways through.
+/// Type, model, group, tokens, charge, content; and what is to be said of it.
+type Exported<'t> = (i64, &'t str, &'t str, [i64; 2], i64, &'t str, &'t str);
+
+/// The same of an older gateway, without the type.
+type Old<'t> = (&'t str, &'t str, [i64; 2], i64, &'t str, &'t str);
+
+/// Rows of MoleAPI's export. What is said of each, on both ways through.
 #[track_caller]
-fn check_export(config: &str, rows: &[(i64, &str, &str, [i64; 2], i64, &str, &str)]) {
+fn check_export(config: &str, rows: &[Exported<'_>]) {
     let header = "time_utc,type,model,token_name,input_tokens,output_tokens,quota_units,group,request_id,content";
     let mut table = header.to_owned();
     for (number, (kind, model, group, [input, output], charged, content, _)) in rows.iter().enumerate() {
@@ -133,7 +139,7 @@ const OLD: &str = r#"{"ModelRatio": {"m": 1.15}, "CompletionRatio": {"m": 2.5}, 
     "ModelPrice": {"img-p": 0.0123, "dall-e-3": 0.04, "mj_imagine": 0.1}}"#;
 
 #[track_caller]
-fn check_old(rows: &[(&str, &str, [i64; 2], i64, &str, &str)]) -> Value {
+fn check_old(rows: &[Old<'_>]) -> Value {
     let mut table = "created_at,type,username,token_name,model_name,prompt_tokens,completion_tokens,quota,group,content".to_owned();
     for (model, group, [prompt, completion], charged, content, _) in rows {
         table.push_str(&format!("\n1745000001,2,bob,t,{model},{prompt},{completion},{charged},{group},\"{content}\""));

@@ -134,7 +134,8 @@ fn without_price(asked: &Asked<'_, '_>, context: &Context<'_>, (reason, rules): 
     }
     let tables = tables_of(context.config);
     let quote = quote::in_group(Quote::free(asked.quota_per_unit), asked, &tables, None)?;
-    let terms = terms_of(asked, &quote, rules)?;
+    let mut terms = terms_of(asked, &quote, rules)?;
+    terms.open.push(Open { reason, allowed: Allowed::Presumed });
     let is_free = quote.group == quote::Figure::sure(Ratio::ZERO) && quote.other_groups.is_empty();
     let is_unused = terms.no_usage && asked.usage.tools.is_empty() && asked.entry.is_free();
     if is_free || is_unused { Ok(terms) } else { Err(reason) }
