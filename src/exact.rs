@@ -307,6 +307,18 @@ impl Exact {
     pub fn decimals(&self) -> u32 {
         self.scale
     }
+
+    /// How many of these are known: behind 15 significant digits stand those of a float64, whose last ones hang on the order of its sums.
+    pub fn known_decimals(&self) -> u32 {
+        let shortest = self.clone().normalized();
+        let text = shortest.to_string();
+        let digits = text.trim_start_matches(['-', '0', '.']).bytes().filter(u8::is_ascii_digit).count();
+        match u32::try_from(digits.saturating_sub(15)) {
+            Ok(0) => self.scale,
+            Ok(beyond) => shortest.scale.saturating_sub(beyond),
+            Err(_) => 0,
+        }
+    }
 }
 
 impl From<Exact> for String {
@@ -496,15 +508,22 @@ impl Charged {
         }
     }
 
+    pub fn is_zero(&self) -> bool {
+        match self {
+            Charged::Points(points) => *points == Points(0),
+            Charged::Money { amount, .. } => *amount == Exact::zero(),
+        }
+    }
+
     /// Whether an amount of points is this number when it is written with as many digits. One in the middle between two may be written
     /// as either: a float of it prints as the one that its last bit is nearer to.
     pub fn is_written_for(&self, amount: &Exact, per_unit: Ratio) -> bool {
         match self {
             Charged::Points(points) => Exact::from(*points) == *amount,
             Charged::Money { amount: written, per_usd } => {
-                // The distance from what is written is at most half a unit of its last digit.
+                // The distance from what is written is at most half a unit of its last digit that is known.
                 let twice = (amount.clone() * *per_usd - written.clone() * per_unit) * 2;
-                let Ok(decimals) = i16::try_from(written.decimals()) else { return false };
+                let Ok(decimals) = i16::try_from(written.known_decimals()) else { return false };
                 let unit = Exact::from(Ratio::new(1, -decimals)) * per_unit;
                 -unit.clone() <= twice && twice <= unit
             }

@@ -305,6 +305,11 @@ impl<'a> LogEntry<'a> {
         self.may_be_channel_test() && (self.token == TEST || !self.columns.contains(Field::Token))
     }
 
+    /// Whether nothing was charged.
+    pub fn is_free(&self) -> bool {
+        self.charged.as_ref().is_none_or(Charged::is_zero)
+    }
+
     /// Whether it is one if its token says so, too.
     pub fn may_be_channel_test(&self) -> bool {
         self.content == TEST

@@ -55,6 +55,7 @@ use crate::audit::{Asked, CauseSet, Hint, Lesson, Past, Plain, Summary, Verdict}
 use crate::config::Timeline;
 use crate::fetch::fetch;
 use crate::log::{Field, LogEntry};
+use crate::profile::Profile;
 use crate::read::ahead::Scout;
 use crate::read::{Ahead, Layout, ReadRows};
 
@@ -80,8 +81,8 @@ pub struct Alike {
     largest: Largest,
     /// The row that goes the general way now.
     next: Option<Box<Stranger>>,
-    /// A row said that the input is Veloera's: all that was known before says nothing any more.
-    is_veloera: bool,
+    /// What a row told of the input: all that was known before says nothing any more.
+    gateway: Option<Profile>,
 }
 
 /// How rows are read.
@@ -166,7 +167,7 @@ impl Alike {
             faults: Faults::default(),
             largest: Largest::default(),
             next: None,
-            is_veloera: false,
+            gateway: None,
         }
     }
 
@@ -177,8 +178,9 @@ impl Alike {
         if self.part.is_over() && self.rests() {
             return 0;
         }
-        if past.memory.is_veloera(self.input) && !self.is_veloera {
-            self.is_veloera = true;
+        let gateway = past.memory.gateway(self.input);
+        if gateway != self.gateway {
+            self.gateway = gateway;
             self.forget();
         }
         let mut passed = 0;
@@ -267,7 +269,7 @@ impl Alike {
             let difference = Difference::new(&told, row.time());
             let is_large = !difference.is_none() && omitted.is_none_or(|most| difference.size() > most);
             // Rows that are judged at the end know nothing of the input.
-            let is_left = is_again || is_large && self.is_veloera;
+            let is_left = is_again || is_large && self.gateway.is_some();
             let (outcome, tally) = (&self.outcomes[told.outcome.number()], &mut self.tallies[told.outcome.number()]);
             let terms = || look.terms(rest, row);
             let is_counted =

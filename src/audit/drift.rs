@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Word;
 use crate::exact::{Exact, Ratio};
-use crate::pricing::{Class, Formula, Mode, Terms};
+use crate::pricing::{Allowed, Class, Formula, Mode, Slot, Terms};
 
 /// A number that enters the charge and stands in the row with another value than in the config.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -46,8 +46,18 @@ pub fn differences(configured: &Terms, logged: &Terms) -> Vec<Difference> {
         let key = if expected.multiplied { "audio_input_price" } else { "tool_price" };
         compare(&mut found, key, expected.price, own.price);
     }
-    compare(&mut found, GROUP, configured.group_ratio, logged.group_ratio);
+    if !is_printed_as(configured.group_ratio, Slot::GroupRatio, logged) {
+        compare(&mut found, GROUP, configured.group_ratio, logged.group_ratio);
+    }
     found
+}
+
+/// Whether a number is one of those that the row may have printed so, in two decimals.
+fn is_printed_as(number: Ratio, printed: Slot, row: &Terms) -> bool {
+    row.open.iter().any(|open| match open.allowed {
+        Allowed::Between { slot, low, high } => slot == printed && low <= number && number <= high,
+        _ => false,
+    })
 }
 
 fn compare_expressions(found: &mut Vec<Difference>, configured: &Terms, logged: &Terms) {

@@ -245,11 +245,8 @@ impl Auditor {
     ) -> Result<Verdict, RowError> {
         let name = if entry.marks.contains(Field::Metadata) { "metadata" } else { "other" };
         let details = Details::parse(name, entry.details)?;
-        if profile::is_veloera_row(entry, &details) {
-            past.memory.remember_veloera(entry.place.input);
-        }
-        let veloera = context.veloera || past.memory.is_veloera(entry.place.input);
-        let profile = self.profile.unwrap_or_else(|| profile::recognise(entry, &details, veloera));
+        profile::remember_gateway(entry, &details, &mut past.memory);
+        let profile = self.profile.unwrap_or_else(|| profile::of_row(entry, &details, context, &past.memory));
         let rated = match profile::rate(profile, entry, &details, context, &mut past.memory)? {
             Rating::Skipped(_) if past.repeats.is_repeated(entry) => return Ok(Verdict::skipped(Skip::Repeated)),
             Rating::Skipped(skip) => return Ok(Verdict::skipped(skip)),
@@ -361,7 +358,10 @@ fn notices(entry: &LogEntry<'_>, context: &Context<'_>, class: Class, judged: &J
         (Policy::GroupUnknown, is_group_unknown),
         (Policy::NegativeCharge, judged.charged.0 < 0 && !is_refund),
         (Policy::SaturatedCharge, is_saturated && class == Class::Matched),
-        (Policy::RefundWithoutCharge, judged.reason == Some(Reason::NoChargeFound)),
+        (
+            Policy::RefundWithoutCharge,
+            class == Class::Unrated && judged.charged.0 < 0 && judged.reason == Some(Reason::NoChargeFound),
+        ),
     ];
     told.into_iter().filter(|(_, holds)| *holds).map(|(policy, _)| policy).collect()
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::open::{Reason, bounds, possible};
-use super::price::{Charge, price};
+use super::price::{Adjustment, Charge, price};
 use super::terms::Terms;
 use crate::exact::{Charged, Points};
 
@@ -60,6 +60,11 @@ fn standing(terms: &Terms, expected: &Charge, charged: &Charged, tolerance: u64)
     }
 }
 
+/// Whether the exact amount may stand for the charge: rounding and the minimum of one point belong to points.
+fn is_amount_due(expected: &Charge) -> bool {
+    matches!(expected.adjustment, None | Some(Adjustment::Minimum))
+}
+
 /// Whether a computed charge is the one that was made: to the point, or, for money, to the digits that are written.
 pub fn agrees(terms: &Terms, expected: &Charge, charged: &Charged, tolerance: u64) -> bool {
     let per_unit = terms.quota_per_unit;
@@ -69,7 +74,7 @@ pub fn agrees(terms: &Terms, expected: &Charge, charged: &Charged, tolerance: u6
         Charged::Money { .. } => {
             (tolerance > 0 && distance <= tolerance)
                 || charged.is_written_for(&expected.points.into(), per_unit)
-                || (expected.adjustment.is_none() && charged.is_written_for(&expected.amount, per_unit))
+                || (is_amount_due(expected) && charged.is_written_for(&expected.amount, per_unit))
         }
     }
 }

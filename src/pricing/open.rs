@@ -113,6 +113,8 @@ pub enum Allowed {
     Readings(Vec<Terms>),
     /// A whole number of tokens of `from` may be of class `of` instead, at most `most`.
     Tokens { of: Class, from: Class, most: i64 },
+    /// A whole number of tokens of `from` may be counted by a surcharge instead, at most `most`.
+    Apart { surcharge: usize, from: Class, most: i64 },
     /// The tokens of `from` may be of several classes instead. So many kinds come near any amount between the dearest and the cheapest.
     Among { of: &'static [Class], from: Class },
     /// A whole number as the multiplier at this index, not 0. From [`Allowed::MANY`] on it has no limit.
@@ -177,6 +179,28 @@ impl Terms {
         terms.usage[of] = terms.usage[of].saturating_add(tokens);
         terms
     }
+
+    /// Of an answer with audio only the sums are known: each may be audio in part; and what an upstream does not split is not charged.
+    pub fn open_audio(&mut self) {
+        for (from, of) in [(Class::Input, Class::AudioInput), (Class::Output, Class::AudioOutput)] {
+            let (most, slot, rate) = (self.usage[from], Slot::Rate(from), self.rates[from]);
+            if most > 0 {
+                let (low, high) = (Ratio::ZERO.min(rate), Ratio::ZERO.max(rate));
+                let allowed = [Allowed::Tokens { of, from, most }, Allowed::Between { slot, low, high }];
+                self.open.extend(allowed.map(|allowed| Open { reason: Reason::ClassNotLogged, allowed }));
+            }
+        }
+    }
+
+    /// The terms with `tokens` of one class counted by a surcharge.
+    fn with_apart(&self, from: Class, surcharge: usize, tokens: i64) -> Terms {
+        let mut terms = self.clone();
+        terms.usage[from] = terms.usage[from].saturating_sub(tokens);
+        if let Some(surcharge) = terms.surcharges.get_mut(surcharge) {
+            surcharge.count = surcharge.count.saturating_add(tokens);
+        }
+        terms
+    }
 }
 
 impl Allowed {
@@ -195,6 +219,7 @@ impl Allowed {
             Allowed::Presumed => vec![terms.clone()],
             Allowed::Readings(readings) => readings.iter().chain([terms]).cloned().collect(),
             Allowed::Tokens { of, from, most } => vec![terms.clone(), terms.with_moved(*from, *of, *most)],
+            Allowed::Apart { most, .. } => vec![terms.clone(), self.at(terms, *most)],
             Allowed::Among { of, from } => {
                 let all = |class: &Class| terms.with_moved(*from, *class, terms.usage[*from]);
                 [terms.clone()].into_iter().chain(of.iter().map(all)).collect()
@@ -223,7 +248,7 @@ impl Allowed {
     /// The range of whole numbers.
     fn whole(&self) -> Option<(i64, i64)> {
         match self {
-            Allowed::Tokens { most, .. } => Some((0, *most)),
+            Allowed::Tokens { most, .. } | Allowed::Apart { most, .. } => Some((0, *most)),
             Allowed::Count { least, most, .. } => Some((*least, *most)),
             _ => None,
         }
@@ -232,6 +257,7 @@ impl Allowed {
     fn at(&self, terms: &Terms, number: i64) -> Terms {
         match self {
             Allowed::Tokens { of, from, .. } => terms.with_moved(*from, *of, number),
+            Allowed::Apart { surcharge, from, .. } => terms.with_apart(*from, *surcharge, number),
             Allowed::Count { multiplier, .. } => terms.with(Slot::Multiplier(*multiplier), Ratio::from(number)),
             _ => terms.clone(),
         }

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::Profile;
 use crate::exact::{Points, Ratio};
 use crate::float::expr::{ErrorKind, Expression};
 
@@ -36,8 +37,8 @@ pub struct Memory {
     jobs: HashMap<String, Vec<i64>>,
     jobs_held: usize,
     expressions: HashMap<String, Result<Arc<Expression>, ErrorKind>>,
-    /// The last input with a row that only Veloera writes.
-    veloera: Option<u32>,
+    /// The last input with a row that tells its gateway.
+    teller: Option<(u32, Profile)>,
     /// Something was asked for that no row said yet.
     is_wanting: Cell<bool>,
 }
@@ -70,14 +71,16 @@ impl Memory {
         self.is_wanting.take()
     }
 
-    /// Remembers that an input is Veloera's.
-    pub fn remember_veloera(&mut self, input: u32) {
-        self.veloera = Some(input);
+    /// Remembers the gateway of an input. What tells Veloera tells more than what may be new-api of 2025.
+    pub fn remember_gateway(&mut self, input: u32, gateway: Profile) {
+        if self.gateway(input) != Some(Profile::Veloera) {
+            self.teller = Some((input, gateway));
+        }
     }
 
-    /// Whether an earlier row of the input said that it is Veloera's.
-    pub fn is_veloera(&self, input: u32) -> bool {
-        self.veloera == Some(input)
+    /// The gateway of an input, where an earlier row told it.
+    pub fn gateway(&self, input: u32) -> Option<Profile> {
+        self.teller.filter(|(teller, _)| *teller == input).map(|(_, gateway)| gateway)
     }
 
     /// Remembers that a refund under this key would give back so many points more than the job was charged.

@@ -24,7 +24,7 @@ pub use ledger::{Change, Doubt, Movement, Rates, movement};
 pub use memory::Memory;
 pub use new_api::{Counts, Shape};
 pub use quirk::{Departure, Quirk};
-pub use recognise::{is_undecided, is_veloera, is_veloera_row, recognise};
+pub use recognise::{is_undecided, is_veloera};
 pub use related::{Related, RelatedModel, as_model, by_mode, is_priced_as_mapped, models, related, tiers, upstream_of};
 pub use request::of_request;
 
@@ -201,6 +201,19 @@ pub enum Rating {
     /// Skipped, but it shows a departure that gives or takes so many points.
     Noted(Skip, Quirk, i128),
     Charge(Box<Rated>),
+}
+
+/// Remembers what a row tells of the other rows of its input.
+pub fn remember_gateway(entry: &LogEntry<'_>, details: &Details<'_>, memory: &mut Memory) {
+    if let Some(gateway) = recognise::told(entry, details) {
+        memory.remember_gateway(entry.place.input, gateway);
+    }
+}
+
+/// The profile of a row, by its marks and by what the config and earlier rows tell of its input.
+pub fn of_row(entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>, memory: &Memory) -> Profile {
+    let by_config = context.veloera.then_some(Profile::Veloera);
+    recognise::recognise(entry, details, by_config.or_else(|| memory.gateway(entry.place.input)))
 }
 
 /// Rates one row. `memory` holds what earlier rows said that later ones need.

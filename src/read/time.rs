@@ -17,8 +17,9 @@ impl TimeReader {
     /// Unix seconds, or none if the text is no time.
     pub fn parse(&self, text: &str) -> Option<i64> {
         let text = text.trim();
-        match whole_date(text) {
-            Some(date) => self.moment(date, Time::midnight(), ""),
+        let digits = text.get(..8).and_then(whole_date).zip(text.get(8..));
+        match digits.and_then(|(date, rest)| Some((date, whole_time(rest)?))) {
+            Some((date, time)) => self.moment(date, time, ""),
             None => unix(text).or_else(|| self.civil(text)),
         }
     }
@@ -54,6 +55,16 @@ fn whole_date(text: &str) -> Option<Date> {
     let is_date = text.len() == 8 && text.starts_with("20") && text.bytes().all(|byte| byte.is_ascii_digit());
     let number: i64 = is_date.then(|| text.parse().ok())??;
     Date::new(i16::try_from(number / 10_000).ok()?, narrow(number / 100 % 100)?, narrow(number % 100)?).ok()
+}
+
+/// The time behind a date of digits: none, or `120000`. As a number of milliseconds it would be of another century.
+fn whole_time(text: &str) -> Option<Time> {
+    if text.is_empty() {
+        return Some(Time::midnight());
+    }
+    let is_time = text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number: i64 = is_time.then(|| text.parse().ok())??;
+    Time::new(narrow(number / 10_000)?, narrow(number / 100 % 100)?, narrow(number % 100)?, 0).ok()
 }
 
 /// Whole or broken unix seconds; 12 digits and more are milliseconds, 15 and more microseconds, 18 and more nanoseconds.

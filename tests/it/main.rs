@@ -35,4 +35,5 @@ mod run;
 #[cfg(unix)]
 mod sandbox;
 mod schemas;
+mod slim;
 mod tidy;

@@ -110,3 +110,63 @@ fn balances_of_nobody_are_an_error() {
         assert!(done.code == 2 && done.err.contains("no user is listed"), "{text}: {}", done.err);
     }
 }
+
+/// The verdicts on the rows of a table, and the drift.
+fn judged(table: &str) -> (Vec<String>, serde_json::Value) {
+    let (folder, path) = log(table);
+    let config = folder.path().join("quota.toml");
+    std::fs::write(&config, "[model_price]\nmj=0.04\n".to_owned() + CONFIG + "free=0\n").unwrap();
+    let audit = crate::run::audit(&path, &["--config", config.to_str().unwrap()]);
+    (audit.rows.iter().map(|row| verdict(row).to_owned()).collect(), audit.end["drift"].clone())
+}
+
+#[track_caller]
+fn check_rows(table: &str, expected: &[&str], drift: usize) {
+    let (verdicts, found) = judged(table);
+    assert_eq!(
+        (verdicts.iter().map(String::as_str).collect::<Vec<_>>().as_slice(), found.as_array().unwrap().len()),
+        (expected, drift)
+    );
+}
+
+#[test]
+fn a_table_without_groups_is_of_the_default_one_whatever_its_ratios_say() {
+    let header = "model,prompt_tokens,cached_tokens,completion_tokens,model_ratio,completion_ratio,group_ratio,quota";
+    // 1.25 · (1,000 + 400) = 1,750
+    let rows = "m,1000,0,100,1.25,4,1,875\nm,1000,0,100,1.25,4,0.5,875\nm,1000,0,100,1.25,4,1,1750";
+    check_rows(&format!("{header}\n{rows}\n"), &["group-ratio-other", "ratio-drift", "matched"], 1);
+}
+
+#[test]
+fn a_ratio_column_that_is_not_there_says_nothing() {
+    let header = "model,group,prompt_tokens,cached_tokens,completion_tokens";
+    check_rows(&format!("{header},model_ratio,quota\nm,vip,1000,0,100,1.25,875\n"), &["matched"], 0);
+    check_rows(&format!("{header},group_ratio,quota\nm,vip,1000,0,100,0.7,1225\n"), &["ratio-drift"], 1);
+    check_rows(&format!("{header},completion_ratio,quota\nm,default,1000,0,100,5,1875\n"), &["ratio-drift"], 1);
+}
+
+#[test]
+fn a_call_without_tokens_costs_its_price_or_nothing() {
+    let header = "model,group,prompt_tokens,cached_tokens,completion_tokens,quota";
+    let rows = "mj,default,,,,20000\nmj,vip,0,0,0,10000\nmj,vip,0,0,0,0\nmj,vip,0,0,0,20000";
+    check_rows(&format!("{header}\n{rows}\n"), &["matched", "matched", "matched", "group-ratio-omitted"], 0);
+}
+
+#[test]
+fn a_model_without_a_price_costs_nothing_where_no_price_counts() {
+    let header = "model,group,prompt_tokens,cached_tokens,completion_tokens,quota";
+    let rows = "zz,default,0,0,0,0\nzz,default,0,0,0,7\nzz,free,100,0,10,0\nzz,free,100,0,10,5\nzz,vip,100,0,10,0";
+    check_rows(&format!("{header}\n{rows}\n"), &["matched", "unrated", "matched", "unexplained", "unrated"], 0);
+}
+
+/// 827 · 0.125 + 338 · 8 · 0.125 as a float prints it, and 2 tokens that come to less than a point.
+#[test]
+fn the_last_digits_of_a_float_are_not_held_against_a_charge() {
+    check_money("0.0008827500000000001", "matched");
+    check_money("0.0008827499999999999", "matched");
+    check_money("0.000882750000001", "overcharged");
+    let header =
+        "model,prompt_tokens,cached_tokens,completion_tokens,model_ratio,completion_ratio,cache_ratio,group_ratio,cost_usd";
+    let done = audit(format!("{header}\nm,2,0,0,0.125,8,1,1,0.0000005\n"), &["--quiet"]);
+    assert_eq!(done.code, 0, "{}", done.out);
+}

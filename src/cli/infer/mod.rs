@@ -167,7 +167,7 @@ impl InferCommand {
             self.solve_channels(logs, &inferred, &mut notes, profile)?;
             right = self.settle(&mut inferred, &mut notes)?;
         }
-        let is_veloera = (0..).zip(&self.logs.files).any(|(index, _)| rater.memory.is_veloera(index));
+        let is_veloera = (0..).zip(&self.logs.files).any(|(index, _)| rater.memory.gateway(index) == Some(Profile::Veloera));
         Ok(Solved { inferred, notes, right, is_marked: rater.is_marked, is_veloera })
     }
 
@@ -360,9 +360,7 @@ impl Rater {
     /// The charge of a row that counts, and whose arithmetic holds.
     fn rate(&mut self, entry: &LogEntry<'_>, context: &Context<'_>) -> Option<(Rated, Profile)> {
         let details = Details::parse("other", entry.details).ok()?;
-        if profile::is_veloera_row(entry, &details) {
-            self.memory.remember_veloera(entry.place.input);
-        }
+        profile::remember_gateway(entry, &details, &mut self.memory);
         let profile = self.profile_of(entry, &details, context);
         let rating = profile::rate(profile, entry, &details, context, &mut self.memory).ok()?;
         let Rating::Charge(rated) = rating else { return None };
@@ -382,8 +380,7 @@ impl Rater {
     }
 
     fn profile_of(&self, entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) -> Profile {
-        let veloera = context.veloera || self.memory.is_veloera(entry.place.input);
-        self.profile.unwrap_or_else(|| profile::recognise(entry, details, veloera))
+        self.profile.unwrap_or_else(|| profile::of_row(entry, details, context, &self.memory))
     }
 }
 

@@ -113,14 +113,14 @@ fn add_open(terms: &mut Terms, usage: &Usage<'_>, priced: &Priced) {
     if realtime || (usage.excludes_cache && !usage.split_only) {
         return;
     }
+    let is_audio_hidden = usage.uncounted.audio || (usage.audio.is_none() && !priced.audio_is_told);
     for name in priced.expression.variables() {
         let hidden = match name {
             Name::Cr if usage.audio.is_some() || usage.cached_unknown => Some((Class::Cached, Class::Input)),
             Name::ImgO => Some((Class::ImageOutput, Class::Output)),
-            Name::Ao if usage.audio.is_none() && !priced.audio_is_told => Some((Class::AudioOutput, Class::Output)),
-            Name::Ai if usage.audio.is_none() && usage.separate_audio.is_none() && !priced.audio_is_told => {
-                Some((Class::AudioInput, Class::Input))
-            }
+            Name::Img if usage.uncounted.images => Some((Class::ImageInput, Class::Input)),
+            Name::Ao if is_audio_hidden => Some((Class::AudioOutput, Class::Output)),
+            Name::Ai if is_audio_hidden && usage.separate_audio.is_none() => Some((Class::AudioInput, Class::Input)),
             _ => None,
         };
         let Some((of, from)) = hidden else { continue };

@@ -47,7 +47,9 @@ pub fn of_config(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<Ratio>)
     let plain = tables.get(MapName::GroupRatio, group);
     let special = Special::of(asked, tables, group);
     let served = served(asked).map_err(|_| Reason::RatioUnknown)?;
+    // In a plain log without the column it is `default`.
     if !asked.entry.columns.contains(Field::Group)
+        && !asked.details.is_empty()
         && let Some(ratio) = own.and_then(|own| of_any_group(&served, own, tables))
     {
         return Ok(ratio);
@@ -59,7 +61,7 @@ pub fn of_config(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<Ratio>)
     })
 }
 
-/// A log without a column for the group: a row's own ratio is presumed, if it is that of any group.
+/// A gateway's log without a column for the group: a row's own ratio is presumed, if it is that of any group.
 fn of_any_group(served: &Served, own: Ratio, tables: &Tables<'_>) -> Option<GroupRatio> {
     let special = tables.config.group_group_ratio.iter().flat_map(|special| special.values());
     let mut all: Vec<Ratio> = match served {

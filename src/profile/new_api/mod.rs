@@ -25,7 +25,7 @@ pub use tools::{built_in as tool_prices, in_force as tool_prices_in_force};
 use crate::config::Config;
 use crate::defaults;
 use crate::details::Details;
-use crate::exact::Charged;
+use crate::exact::{Charged, Ratio};
 use crate::log::{Kind, LogEntry, RowError};
 use crate::pricing::{Allowed, Class, Formula, Open, Reason, Slot, Terms};
 use crate::profile::tables::Tables;
@@ -75,7 +75,9 @@ pub fn rate(
     let usage = Usage::of(entry, details)?;
     let names = Names::of(entry.model, entry.content);
     let asked = Asked { other_mode: context.other_mode, ..Asked::new(entry, details, &usage, names, context.quota_per_unit) };
-    let rated = if details.flag("violation_fee") {
+    let rated = if let Some(reason) = special::untold(&asked) {
+        Rated { charged, terms: Err(reason), own: None, departures: Vec::new(), shape: None }
+    } else if details.flag("violation_fee") {
         let (terms, own) = special::fee_terms(&asked, context)?;
         Rated { charged, terms, own, departures: Vec::new(), shape: None }
     } else if let Some(job) = Job::of(entry.kind, entry.content, details) {
@@ -107,9 +109,15 @@ fn rate_usage(
     let quote = quote_of(asked, context, own.as_ref(), rules).map(|quote| with_expression(quote, asked, context, memory));
     let build = |quote: &Quote| terms_of(asked, quote, rules);
     let terms = quote.as_ref().map_err(|reason| *reason).and_then(build);
+    let terms = terms.or_else(|reason| without_price(asked, context, (reason, rules)));
     let departures = match (&quote, &terms) {
         (Ok(quote), Ok(terms)) => departures(asked, quote, terms, rules),
         _ => Vec::new(),
+    };
+    let own = match &quote {
+        // Columns that a plain log lacks say nothing.
+        Ok(quote) if asked.details.is_empty() => quote.with_columns(&asked.entry.ratios),
+        _ => own,
     };
     let own = own.filter(|_| context.basis == Basis::Config).and_then(|own| build(&own).ok());
     let shape = match (&quote, &terms) {
@@ -117,6 +125,20 @@ fn rate_usage(
         _ => None,
     };
     Ok(Rated { charged, terms, own, departures, shape })
+}
+
+/// A model without a price: no price has a say in a group that is free, nor where nothing was used and nothing charged.
+fn without_price(asked: &Asked<'_, '_>, context: &Context<'_>, (reason, rules): (Reason, &Rules)) -> Result<Terms, Reason> {
+    if reason != Reason::UnknownModel || asked.entry.is_channel_test() {
+        return Err(reason);
+    }
+    let tables = tables_of(context.config);
+    let quote = quote::in_group(Quote::free(asked.quota_per_unit), asked, &tables, None)?;
+    let mut terms = terms_of(asked, &quote, rules)?;
+    terms.open.push(Open { reason, allowed: Allowed::Presumed });
+    let is_free = quote.group == quote::Figure::sure(Ratio::ZERO) && quote.other_groups.is_empty();
+    let is_unused = terms.no_usage && asked.usage.tools.is_empty() && asked.entry.is_free();
+    if is_free || is_unused { Ok(terms) } else { Err(reason) }
 }
 
 /// The terms of an answer: a channel test, an expression, or by audio, by call, by token.

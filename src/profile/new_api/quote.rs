@@ -10,7 +10,7 @@ use crate::config::{Config, Map, MapName, ModelPrices, Number};
 use crate::details::Details;
 use crate::exact::{Exact, Ratio};
 use crate::float;
-use crate::log::{LogEntry, RowError};
+use crate::log::{LogEntry, RowError, RowRatios};
 use crate::pricing::Reason;
 use crate::profile::tables::{Known, Tables};
 
@@ -93,6 +93,71 @@ pub struct Quote {
     pub fallback: Fallback,
     /// A configured completion ratio that the gateway ignores.
     pub ignored_completion: Option<Ratio>,
+}
+
+impl Quote {
+    /// Prices of a model that costs nothing.
+    pub fn free(quota_per_unit: Ratio) -> Quote {
+        Quote { model: Figure::sure(Ratio::ZERO), ..of_price_list(&ModelPrices::default(), quota_per_unit) }
+    }
+
+    /// The prices with the ratios in their place that the columns of a row say; none where they say nothing.
+    pub fn with_columns(&self, columns: &RowRatios) -> Option<Quote> {
+        if *columns == RowRatios::default() {
+            return None;
+        }
+        let mut own = self.clone();
+        own.price = match (columns.price, columns.model) {
+            (Some(price), _) => Some(price).filter(|price| !price.is_negative()),
+            (None, Some(model)) if !model.is_zero() => None,
+            _ => self.price,
+        };
+        if let Some(model) = columns.model.filter(|_| own.price.is_none()) {
+            own.set_model(model);
+        }
+        let relative = |ratio: Ratio| Figure::sure(times(ratio, own.input));
+        let (completion, cache, write) =
+            [columns.completion, columns.cache, columns.cache_write].map(|ratio| ratio.map(relative)).into();
+        own.completion = completion.unwrap_or(own.completion);
+        own.cache = cache.unwrap_or(own.cache);
+        if let Some(write) = write {
+            (own.write, own.write_5m, own.write_1h) = (write, write, Figure { value: of_hour(write.value), ..write });
+        }
+        if let Some(group) = columns.group {
+            (own.group, own.other_groups) = (Figure::sure(group), Vec::new());
+        }
+        Some(own)
+    }
+
+    /// Another model ratio. Of prices in USD the one of plain input changes, and the others with it.
+    fn set_model(&mut self, ratio: Ratio) {
+        if self.input == Ratio::ONE || self.model.value.is_zero() {
+            (self.model, self.price) = (Figure::sure(ratio), None);
+            return;
+        }
+        let input = exact_quotient(ratio, self.model.value);
+        let rates =
+            [&mut self.completion, &mut self.cache, &mut self.write, &mut self.write_5m, &mut self.write_1h, &mut self.image];
+        if !self.input.is_zero() && input != self.input {
+            for figure in rates {
+                figure.value = exact_quotient(times(figure.value, input), self.input);
+            }
+        }
+        self.input = input;
+    }
+}
+
+fn times(a: Ratio, b: Ratio) -> Ratio {
+    shortest(&(Exact::from(a) * b))
+}
+
+/// Cut far behind all digits that count, where it does not end.
+fn exact_quotient(a: Ratio, b: Ratio) -> Ratio {
+    shortest(&Exact::from(a).divided_by(&Exact::from(b), 24))
+}
+
+fn shortest(exact: &Exact) -> Ratio {
+    exact.clone().normalized().to_string().parse().unwrap_or_default()
 }
 
 /// Whether the model ratio is the one for models without a price.

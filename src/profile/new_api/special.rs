@@ -1,11 +1,13 @@
 //! Charges that are not for an answer: channel tests and violation fees.
 
+use super::REFUND;
 use super::group::{self, GroupRatio};
 use super::quote::{Asked, Quote};
+use super::task::SETTLED;
 use super::terms::{open_figure, open_groups};
-use super::usage::Usage;
+use super::usage::{Usage, has_no_columns};
 use crate::exact::Ratio;
-use crate::log::RowError;
+use crate::log::{Kind, RowError};
 use crate::pricing::{Class, Formula, Minimum, Product, Reason, Slot, Sum, Terms};
 use crate::profile::{Basis, Context};
 
@@ -24,6 +26,21 @@ pub fn test_terms(usage: &Usage<'_>, quote: &Quote, quota_per_unit: Ratio) -> Te
     }
     terms
 }
+
+/// Why nobody can say what a row without details was charged for: the amount of a fee, or the charge that a refund gives back, is not in it.
+pub fn untold(asked: &Asked<'_, '_>) -> Option<Reason> {
+    let Asked { entry, details, usage, .. } = *asked;
+    let is_refund =
+        entry.kind == Kind::Code(REFUND) && usage.no_usage && !has_no_columns(entry) && !entry.content.starts_with(SETTLED);
+    match details.is_empty() {
+        true if entry.content == FEE => Some(Reason::NoRatios),
+        true if is_refund => Some(Reason::NoChargeFound),
+        _ => None,
+    }
+}
+
+/// The content of a fee.
+const FEE: &str = "Violation fee charged";
 
 /// A fee for a violation: the amount of the row, since the option may have changed. By what the basis asks for, and by the row's own ratio.
 pub fn fee_terms(asked: &Asked<'_, '_>, context: &Context<'_>) -> Result<(Result<Terms, Reason>, Option<Terms>), RowError> {

@@ -14,7 +14,7 @@ use crate::details::Details;
 use crate::exact::{Points, Ratio};
 use crate::float;
 use crate::log::{Kind, RowError};
-use crate::pricing::{Allowed, Class, Formula, Minimum, Multiplier, Open, Product, Reason, Slot, Terms};
+use crate::pricing::{Allowed, Class, Formula, Minimum, Multiplier, Open, Product, Reason, Slot, Terms, price};
 use crate::profile::memory::{Refundable, Taken};
 use crate::profile::tables::{Known, Tables};
 use crate::profile::{Basis, Context, Departure, Memory, Quirk};
@@ -34,15 +34,22 @@ pub enum Job {
 /// The submit says that the multipliers do not count, or what they are.
 const WITHOUT_MULTIPLIERS: &str = "按次计费";
 const MULTIPLIERS: &str = "计算参数：";
+/// How the content of a submit begins, and that of a settlement.
+const SUBMITTED: &str = "操作 ";
+pub const SETTLED: &str = "token重算：";
+const MIDJOURNEY: &str = "模型固定价格 ";
 
 impl Job {
     /// What the row is, if it is one of a task.
     pub fn of(kind: Kind, content: &str, details: &Details<'_>) -> Option<Job> {
+        if details.is_empty() {
+            return Job::told(content);
+        }
         if details.flag("is_task") {
             return Some(Job::Submit);
         }
         if !details.has("task_id") {
-            let midjourney = content.starts_with("模型固定价格 ") && !details.has("model_ratio");
+            let midjourney = content.starts_with(MIDJOURNEY) && !details.has("model_ratio");
             return midjourney.then_some(Job::MidjourneySubmit);
         }
         let settled = details.has("actual_quota") || details.has("quota_delta");
@@ -51,6 +58,12 @@ impl Job {
             (false, Kind::Code(6), false) => Job::MidjourneyRefund,
             _ => Job::Refund,
         })
+    }
+
+    /// What the content alone tells.
+    fn told(content: &str) -> Option<Job> {
+        let beginnings = [(SUBMITTED, Job::Submit), (SETTLED, Job::Settled), (MIDJOURNEY, Job::MidjourneySubmit)];
+        beginnings.into_iter().find(|(beginning, _)| content.starts_with(beginning)).map(|(_, job)| job)
     }
 }
 
@@ -86,6 +99,8 @@ struct Prices {
     price: Option<Ratio>,
     model: Ratio,
     group: Figure,
+    /// That of the submit, for what was taken then.
+    submit_group: Ratio,
     /// Other group ratios that may have been served.
     other_groups: Vec<Ratio>,
     /// The config's source cannot carry prices: the row's own are presumed.
@@ -99,7 +114,7 @@ impl Prices {
         let Some(model) = details.ratio("model_ratio")?.or(price.map(|_| Ratio::ZERO)) else { return Ok(None) };
         let Some(printed) = details.ratio("group_ratio")? else { return Ok(None) };
         let group = if job == Job::Settled { settled_group(asked.entry.content, printed) } else { Figure::sure(printed) };
-        Ok(Some(Prices { price, model, group, other_groups: Vec::new(), is_presumed: false }))
+        Ok(Some(Prices { price, model, group, submit_group: printed, other_groups: Vec::new(), is_presumed: false }))
     }
 
     fn of_config(job: Job, asked: &Asked<'_, '_>, context: &Context<'_>, own: Option<&Prices>) -> Result<Prices, Reason> {
@@ -113,11 +128,13 @@ impl Prices {
             (None, Known::Absent) => return Err(Reason::UnknownModel),
         };
         let own_group = own.map(|own| own.group.value);
+        let submitted = group::of_config(asked, &tables, own_group)?;
+        let submit_group = submitted.figure.value;
         let GroupRatio { figure: group, others: other_groups } = match job {
             Job::Settled => GroupRatio { figure: group::of_settlement(asked, &tables, own_group), others: Vec::new() },
-            _ => group::of_config(asked, &tables, own_group)?,
+            _ => submitted,
         };
-        Ok(Prices { price, model, group, other_groups, is_presumed })
+        Ok(Prices { price, model, group, submit_group, other_groups, is_presumed })
     }
 }
 
@@ -140,9 +157,7 @@ fn price_of(tables: &Tables<'_>, name: &str) -> Option<Ratio> {
 
 /// The ratio that a settlement took stands in its content with two decimals; the row's own is the submit's.
 fn settled_group(content: &str, printed: Ratio) -> Figure {
-    let said: Option<Ratio> =
-        content.split_once("groupRatio=").and_then(|(_, rest)| rest.split([',', '，', ' ']).next()?.parse().ok());
-    match said {
+    match said(content, "groupRatio=") {
         Some(said) if !is_printed_as(printed, said) => Figure::rounded(said),
         _ => Figure::sure(printed),
     }
@@ -165,6 +180,7 @@ fn terms(job: Job, asked: &Asked<'_, '_>, prices: &Prices, memory: &Memory) -> R
         (_, None) => Product::TASK_BY_RATIO,
     });
     match job {
+        Job::Settled if asked.details.is_empty() => settle_without_advance(&mut terms, asked, prices),
         Job::Settled => settle(&mut terms, asked)?,
         Job::Refund => give_back(&mut terms, asked, memory),
         Job::Submit => add_printed_multipliers(&mut terms, asked.entry.content),
@@ -183,8 +199,7 @@ fn settle(terms: &mut Terms, asked: &Asked<'_, '_>) -> Result<(), RowError> {
     let details = asked.details;
     terms.advance = details.whole("pre_consumed_quota")?.or(details.whole("pre_consumed")?).unwrap_or(0);
     terms.multipliers = own_multipliers(details);
-    let said = asked.entry.content.split_once("tokens=").and_then(|(_, rest)| rest.split([',', '，']).next()?.trim().parse().ok());
-    match said.or(details.whole("total_tokens")?) {
+    match said(asked.entry.content, "tokens=").or(details.whole("total_tokens")?) {
         Some(tokens) => {
             terms.formula = Formula::Product(Product::TASK_TOKENS);
             terms.usage[Class::Input] = tokens;
@@ -197,6 +212,24 @@ fn settle(terms: &mut Terms, asked: &Asked<'_, '_>) -> Result<(), RowError> {
         }
     }
     Ok(())
+}
+
+/// The advance stands in the submit's row alone, and nothing ties the two: presumed is what the submit should have been charged.
+fn settle_without_advance(terms: &mut Terms, asked: &Asked<'_, '_>, prices: &Prices) {
+    let content = asked.entry.content;
+    let factors = said(content, "otherMultiplier=").map(|value| Multiplier { name: "otherMultiplier".to_owned(), value });
+    terms.multipliers = factors.into_iter().collect();
+    let submitted = Terms { group_ratio: prices.submit_group, ..terms.clone() };
+    terms.formula = Formula::Product(Product::TASK_TOKENS);
+    terms.usage[Class::Input] = said(content, "tokens=").unwrap_or(0);
+    terms.advance = price(&submitted).points.0;
+    terms.open.push(Open { reason: Reason::NoChargeFound, allowed: Allowed::Any });
+}
+
+/// A number that the content names: `groupRatio=0.85, …`.
+fn said<T: std::str::FromStr>(content: &str, name: &str) -> Option<T> {
+    let (_, rest) = content.split_once(name)?;
+    rest.split([',', '，', ' ']).next()?.trim().parse().ok()
 }
 
 /// The whole advance. Only the submit shows whether the multipliers counted; without it, both are possible.

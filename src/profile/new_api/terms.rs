@@ -24,7 +24,7 @@ pub fn of(usage: &Usage<'_>, quote: &Quote, rules: &Rules, quota_per_unit: Ratio
             terms.formula = Formula::Free;
             terms.price = price;
         }
-        (Some(audio), None) => add_audio(&mut terms, *audio, quote, rules),
+        (Some(audio), None) => add_audio(&mut terms, *audio, usage, quote, rules),
         (None, Some(price)) => add_call(&mut terms, usage, quote, price),
         (None, None) => add_tokens(&mut terms, usage, quote, rules),
     }
@@ -51,7 +51,22 @@ fn add_image_count(terms: &mut Terms, usage: &Usage<'_>, presumed: i64) {
     terms.open.push(Open { reason: Reason::CountNotLogged, allowed });
 }
 
-fn add_audio(terms: &mut Terms, audio: Audio, quote: &Quote, rules: &Rules) {
+/// Part of the prompt may be images; and part of it may have come from the cache.
+fn open_images(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote) {
+    let most = terms.usage[Class::Input];
+    if !usage.uncounted.images || most <= 0 || (quote.image.value == quote.input && quote.image.doubt.is_none()) {
+        return;
+    }
+    let (of, from) = (Class::ImageInput, Class::Input);
+    let allowed = match usage.cached_unknown {
+        true => Allowed::Among { of: &[Class::Cached, Class::ImageInput], from },
+        false => Allowed::Tokens { of, from, most },
+    };
+    // Before the number of images, which is open in every such row.
+    terms.open.insert(0, Open { reason: Reason::SplitNotLogged, allowed });
+}
+
+fn add_audio(terms: &mut Terms, audio: Audio, usage: &Usage<'_>, quote: &Quote, rules: &Rules) {
     if rules.minimum {
         terms.minimum = Minimum::BEFORE;
     }
@@ -59,11 +74,15 @@ fn add_audio(terms: &mut Terms, audio: Audio, quote: &Quote, rules: &Rules) {
     terms.add(Class::Output, audio.text_output, quote.completion.value);
     terms.add(Class::AudioInput, audio.audio_input, quote.audio.value);
     terms.add(Class::AudioOutput, audio.audio_output, quote.audio_completion.value);
+    if usage.uncounted.audio {
+        terms.open_audio();
+    }
 }
 
 fn add_tokens(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote, rules: &Rules) {
     fill_classes(terms, usage, quote, rules, usage.excludes_cache, usage.split_priced);
     add_image_count(terms, usage, 1);
+    open_images(terms, usage, quote);
     add_separate_audio(terms, usage, quote);
     add_tools(terms, usage, quote);
     if usage.split_only {
@@ -101,9 +120,15 @@ fn separate_audio(usage: &Usage<'_>, quote: &Quote) -> Option<(i64, Ratio)> {
 }
 
 fn add_separate_audio(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote) {
-    if let Some((count, price)) = separate_audio(usage, quote) {
+    let uncounted = || quote.separate_audio.filter(|_| usage.uncounted.separate_audio).map(|price| (0, price));
+    if let Some((count, price)) = separate_audio(usage, quote).or_else(uncounted) {
         let name = "audio_input".to_owned();
         terms.surcharges.push(Surcharge { name, count, price, per: Per::Million, multiplied: true });
+    }
+    let most = terms.usage[Class::Input];
+    if uncounted().is_some() && most > 0 {
+        let allowed = Allowed::Apart { surcharge: terms.surcharges.len() - 1, from: Class::Input, most };
+        terms.open.push(Open { reason: Reason::ClassNotLogged, allowed });
     }
 }
 
@@ -169,7 +194,8 @@ pub fn open_figure(terms: &mut Terms, slot: Option<Slot>, figure: Figure) {
 
 /// An export without cached tokens: any part of the prompt may have been cached.
 fn open_cached_tokens(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote) {
-    let matters = quote.cache.value != quote.input || quote.cache.doubt.is_some();
+    let is_among = terms.open.iter().any(|open| matches!(open.allowed, Allowed::Among { .. }));
+    let matters = !is_among && (quote.cache.value != quote.input || quote.cache.doubt.is_some());
     if usage.cached_unknown && matters && terms.usage[Class::Input] > 0 {
         let allowed = Allowed::Tokens { of: Class::Cached, from: Class::Input, most: terms.usage[Class::Input] };
         terms.open.push(Open { reason: Reason::TokensMissing, allowed });

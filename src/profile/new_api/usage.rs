@@ -62,26 +62,51 @@ pub struct Usage<'a> {
     /// Nothing but the split tells the semantics: the other reading is possible.
     pub split_only: bool,
     pub no_usage: bool,
-    /// No column could tell tokens: a price per call holds without them.
+    /// A price per call holds without tokens: no column could tell them, or something was charged although there are none, as for a task.
     pub untold: bool,
     pub tools: Vec<Tool<'a>>,
     pub image: Option<Image<'a>>,
     /// The input has no column that could hold cached tokens.
     pub cached_unknown: bool,
+    pub uncounted: Uncounted,
+}
+
+/// Kinds of tokens that a row without details may have used and that no column counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uncounted {
+    /// Audio within prompt and completion, of an audio or realtime row.
+    pub audio: bool,
+    /// Audio input with a price of its own, within the prompt.
+    pub separate_audio: bool,
+    /// Images within the prompt, in a gateway's own export. A plain log used what its columns say.
+    pub images: bool,
 }
 
 /// The content says that there was no usage.
 const NO_USAGE: &str = "上游没有返回计费信息";
 /// The content of audio and realtime rows whose upstream counted no tokens.
 const NO_AUDIO_USAGE: &str = "（可能是上游超时）";
+/// What the content of a row says whose audio input has a price of its own.
+const SEPARATE_AUDIO: &str = "Audio Input 花费 ";
 
 impl<'a> Usage<'a> {
     pub fn of(entry: &LogEntry<'a>, details: &Details<'a>) -> Result<Usage<'a>, RowError> {
         let mut usage = if details.is_empty() { columns(entry)? } else { of_details(entry, details)? };
         usage.image = image(entry.content);
-        usage.untold = entry.tokens == Tokens::default() && !entry.content.contains(NO_USAGE);
+        usage.untold =
+            !entry.content.contains(NO_USAGE) && (has_no_columns(entry) || is_paid_without_tokens(entry, details, &usage));
         Ok(usage)
     }
+}
+
+/// Whether no column could tell tokens.
+pub fn has_no_columns(entry: &LogEntry<'_>) -> bool {
+    entry.tokens == Tokens::default()
+}
+
+/// A call without an answer is free, a task has no tokens: without details only the charge tells them apart.
+fn is_paid_without_tokens(entry: &LogEntry<'_>, details: &Details<'_>, usage: &Usage<'_>) -> bool {
+    details.is_empty() && usage.no_usage && !entry.is_free()
 }
 
 fn of_details<'a>(entry: &LogEntry<'a>, details: &Details<'a>) -> Result<Usage<'a>, RowError> {
@@ -179,6 +204,12 @@ fn columns<'a>(entry: &LogEntry<'a>) -> Result<Usage<'a>, RowError> {
     }
     let prompt = tokens.all_input().unwrap_or(0);
     let completion = tokens.completion.unwrap_or(0);
+    let has_audio_columns = tokens.audio_input.or(tokens.audio_output).is_some();
+    let is_audio = !has_audio_columns && is_audio_text(entry.content);
+    let no_usage = match is_audio {
+        true => entry.content.ends_with(NO_AUDIO_USAGE),
+        false => entry.content.contains(NO_USAGE) || prompt.saturating_add(completion) == 0,
+    };
     Ok(Usage {
         prompt,
         completion,
@@ -188,12 +219,24 @@ fn columns<'a>(entry: &LogEntry<'a>) -> Result<Usage<'a>, RowError> {
         writes_1h: tokens.cache_write_1h.unwrap_or(0),
         image_input: tokens.image_input.unwrap_or(0),
         audio_within: (tokens.audio_input.unwrap_or(0), tokens.audio_output.unwrap_or(0)),
+        audio: is_audio.then_some(Audio { text_input: prompt, text_output: completion, ..Audio::default() }),
         split_priced: true,
-        no_usage: entry.content.contains(NO_USAGE) || prompt.saturating_add(completion) == 0,
+        no_usage,
         tools: tools_of_content(entry.content),
-        cached_unknown: tokens.cached.is_none() && tokens.uncached.is_none(),
+        cached_unknown: tokens.cached.is_none() && tokens.uncached.is_none() && !is_audio,
+        uncounted: Uncounted {
+            audio: is_audio,
+            separate_audio: !has_audio_columns && entry.content.contains(SEPARATE_AUDIO),
+            images: tokens.image_input.is_none() && entry.columns.contains(Field::Content),
+        },
         ..Usage::default()
     })
+}
+
+/// `模型倍率 1.25，补全倍率 4.00，音频倍率 16.00，…`, or `模型价格 0.05，分组倍率 1.00`: only audio and realtime rows say this.
+fn is_audio_text(content: &str) -> bool {
+    let by_ratio = content.starts_with("模型倍率 ") && content.contains("，音频倍率 ");
+    by_ratio || (content.starts_with("模型价格 ") && !content.contains("大小 "))
 }
 
 /// `web_search 调用 4 次，调用花费 …` in the content, the only trace of tools in an export without `other`.

@@ -120,6 +120,7 @@ pub fn rate(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, conte
         Err(_) => Vec::new(),
     };
     let shape = found.as_ref().ok().and_then(|found| shape_of(&asked, &found.quote, context));
+    let own = own.or_else(|| printed::beside(&asked, &found.as_ref().ok()?.quote));
     let terms = found.map(|found| terms_of(&asked, &found));
     let own = own.filter(|_| context.basis == Basis::Config).map(|own| terms::of(&asked, &own));
     Ok(Rating::Charge(Box::new(Rated { charged, terms, own, departures, shape })))

@@ -23,18 +23,49 @@ pub fn quote(asked: &Asked<'_, '_>) -> Option<Quote> {
         cache,
         write: cache,
         audio: audio::ratio(asked.names.asked),
-        group: figure("分组倍率 ")?,
+        group: group(asked.entry.content)?,
         fallback: Fallback::No,
         ignored_completion: None,
     })
 }
 
-/// Half a hundredth to each side; a ratio is not negative.
+/// The group ratio that a content prints.
+pub fn group(content: &str) -> Option<Figure> {
+    number(content, "分组倍率 ").map(rounded)
+}
+
+/// The prices of a config with those numbers of the content in their place that contradict them; none where none does.
+pub fn beside(asked: &Asked<'_, '_>, configured: &Quote) -> Option<Quote> {
+    // What a row prints of an image of a model priced by ratio is neither its price nor its ratio.
+    let is_by_ratio = configured.price.is_none();
+    let printed = quote(asked).filter(|_| asked.usage.image.is_none() || !is_by_ratio)?;
+    let mut own = Quote { group: unless_printed(printed.group, configured.group), ..configured.clone() };
+    match (printed.price, configured.whole_price()) {
+        (Some(price), Some(whole)) if price.may_be(whole) => {}
+        (Some(price), _) => (own.price, own.image) = (Some(price), None),
+        (None, None) => {
+            own.model = unless_printed(printed.model, configured.model);
+            own.completion = unless_printed(printed.completion, configured.completion);
+        }
+        (None, Some(_)) => own = Quote { group: own.group, ..printed },
+    }
+    (own != *configured).then_some(own)
+}
+
+/// What a row prints, unless that is how it would print the configured number.
+fn unless_printed(printed: Figure, configured: Figure) -> Figure {
+    if printed.may_be(configured.value) { configured } else { printed }
+}
+
+/// Half a hundredth to each side, on the side of 0 where it stands: a ratio is not negative, the price of -2 images is.
 fn rounded(value: Ratio) -> Figure {
     let hundredths = value.mantissa().checked_mul(10i64.pow(u32::try_from(value.exponent().saturating_add(3)).unwrap_or(0)));
     match hundredths {
         Some(thousandths) => {
-            let (low, high) = (thousandths.saturating_sub(5).max(0), thousandths.saturating_add(5));
+            let (low, high) = match value.is_negative() {
+                true => (thousandths.saturating_sub(5), thousandths.saturating_add(5).min(0)),
+                false => (thousandths.saturating_sub(5).max(0), thousandths.saturating_add(5)),
+            };
             Figure::between(value, Reason::RatiosRounded, (Ratio::new(low, -3), Ratio::new(high, -3)))
         }
         None => Figure::any(value, Reason::RatiosRounded),

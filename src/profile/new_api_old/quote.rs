@@ -40,6 +40,16 @@ impl Figure {
         Figure { value, doubt: Some(Doubt { reason, ends: Some(ends) }) }
     }
 
+    /// Whether it may be this number.
+    pub fn may_be(self, number: Ratio) -> bool {
+        let between = |(low, high): (Ratio, Ratio)| low <= number && number <= high;
+        match self.doubt {
+            Some(Doubt { ends: Some(ends), .. }) => between(ends),
+            Some(Doubt { ends: None, .. }) => true,
+            None => self.value == number,
+        }
+    }
+
     /// What the config says of a number; where its source cannot carry it, the row's own is presumed.
     fn configured(known: Known, absent: Ratio, own: Option<Ratio>) -> Figure {
         match known {
@@ -70,7 +80,7 @@ pub struct Quote {
 
 impl Quote {
     /// The price per call with the factors of an image.
-    fn whole_price(&self) -> Option<Ratio> {
+    pub fn whole_price(&self) -> Option<Ratio> {
         let price = self.price?.value;
         Some(self.image.map_or(price, |image| image.price(price)))
     }

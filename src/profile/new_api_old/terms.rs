@@ -117,7 +117,11 @@ fn add_open(terms: &mut Terms, asked: &Asked<'_, '_>, quote: &Quote) {
         Some(price) => open_figure(terms, Slot::Price, price),
         None => open_rates(terms, quote),
     }
-    open_cached_tokens(terms, asked.usage, quote);
+    if asked.usage.audio_uncounted && quote.price.is_none() {
+        terms.open_audio();
+    } else {
+        open_cached_tokens(terms, asked.usage, quote);
+    }
 }
 
 fn open_rates(terms: &mut Terms, quote: &Quote) {

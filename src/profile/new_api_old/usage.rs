@@ -44,6 +44,8 @@ pub struct Usage<'a> {
     pub nothing: bool,
     /// The input has no place that could hold cached tokens.
     pub cached_unknown: bool,
+    /// Audio within prompt and completion is not counted: an export without details.
+    pub audio_uncounted: bool,
 }
 
 /// What the content says of an answer without tokens.
@@ -72,6 +74,7 @@ impl<'a> Usage<'a> {
                 Way::Task => false,
             },
             cached_unknown: rules.caches && bare && tokens.cached.is_none() && tokens.uncached.is_none(),
+            audio_uncounted: bare && is_audio_text(entry.content),
         })
     }
 
@@ -90,11 +93,31 @@ fn way(entry: &LogEntry<'_>, details: &Details<'_>, rules: &Rules) -> Result<Way
     if details.flag("audio") {
         return Ok(Way::Audio(audio(details)?));
     }
+    if details.is_empty() && (is_audio_text(entry.content) || is_free_audio(entry)) {
+        let audio = Audio {
+            text_input: entry.tokens.prompt.unwrap_or(0),
+            text_output: entry.tokens.completion.unwrap_or(0),
+            ..Audio::default()
+        };
+        let is_chat = entry.model.starts_with("gpt-4o-audio");
+        return Ok(if is_chat { Way::Audio(audio) } else { Way::Realtime(audio) });
+    }
     let task = details.has("model_price") && !details.has("model_ratio");
     if task || entry.content.starts_with("模型固定价格") {
         return Ok(Way::Task);
     }
     Ok(if rules.caches && details.flag("claude") { Way::Claude } else { Way::Text })
+}
+
+/// `模型倍率 2.50，补全倍率 4.00，音频倍率 20.00，…`.
+fn is_audio_text(content: &str) -> bool {
+    content.starts_with("模型倍率 ") && content.contains("，音频倍率 ")
+}
+
+/// A price per call is not handed on to answers with audio, and their text is that of other calls: only a charge of 0 tells them apart.
+fn is_free_audio(entry: &LogEntry<'_>) -> bool {
+    let speaks = entry.model.starts_with("gpt-4o-audio") || entry.model.contains("-realtime");
+    speaks && entry.content.starts_with("模型价格 ") && entry.is_free()
 }
 
 fn audio(details: &Details<'_>) -> Result<Audio, RowError> {

@@ -108,10 +108,9 @@ fn work_of(printed: Option<&Printed<'_>>, tokens: (i64, i64), charged: Points, u
                 Work::Speech
             }
         }
-        Some((Form::Words, false)) if is_empty => Work::Image,
-        Some((Form::Words, false)) if tokens.1 == 0 => Work::TextOrSpeech,
         // Text without tokens is free; only an image costs something.
-        None | Some((Form::Columns, _)) if is_empty && charged != Points(0) => Work::Image,
+        None | Some((Form::Columns, _) | (Form::Words, false)) if is_empty && charged != Points(0) => Work::Image,
+        Some((Form::Words, false)) if tokens.1 == 0 && !is_empty => Work::TextOrSpeech,
         _ => Work::Text,
     }
 }
