@@ -64,6 +64,8 @@ pub struct Usage<'a> {
     pub no_usage: bool,
     /// No column could tell tokens: a price per call holds without them.
     pub untold: bool,
+    /// The row has no details.
+    pub bare: bool,
     pub tools: Vec<Tool<'a>>,
     pub image: Option<Image<'a>>,
     /// The input has no column that could hold cached tokens.
@@ -79,6 +81,7 @@ impl<'a> Usage<'a> {
     pub fn of(entry: &LogEntry<'a>, details: &Details<'a>) -> Result<Usage<'a>, RowError> {
         let mut usage = if details.is_empty() { columns(entry)? } else { of_details(entry, details)? };
         usage.image = image(entry.content);
+        usage.bare = details.is_empty();
         usage.untold = entry.tokens == Tokens::default() && !entry.content.contains(NO_USAGE);
         Ok(usage)
     }
