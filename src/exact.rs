@@ -73,6 +73,40 @@ impl Ratio {
     pub fn is_negative(self) -> bool {
         self.mantissa < 0
     }
+
+    /// The product, where it has no more digits than a ratio holds.
+    pub fn times(self, other: Ratio) -> Option<Ratio> {
+        let mantissa = i128::from(self.mantissa) * i128::from(other.mantissa);
+        Ratio::of_digits(mantissa, i32::from(self.exponent) + i32::from(other.exponent))
+    }
+
+    /// The quotient, where it ends within the digits that a ratio holds.
+    pub fn over(self, divisor: Ratio) -> Option<Ratio> {
+        if divisor.is_zero() {
+            return None;
+        }
+        let (above, below) = (i128::from(self.mantissa), i128::from(divisor.mantissa));
+        let common = greatest_divisor(above.abs(), below.abs()) * below.signum();
+        let (above, below) = (above / common, below / common);
+        // It ends where nothing but twos and fives is left to divide by.
+        let places = (0..=17_u32).find(|places| 10_i128.pow(*places) % below == 0)?;
+        let mantissa = above.checked_mul(10_i128.pow(places) / below)?;
+        let places = i32::try_from(places).ok()?;
+        Ratio::of_digits(mantissa, i32::from(self.exponent) - i32::from(divisor.exponent) - places)
+    }
+
+    /// Up to 15 digits every decimal is the text of its own float64.
+    fn of_digits(mut mantissa: i128, mut exponent: i32) -> Option<Ratio> {
+        while mantissa != 0 && mantissa % 10 == 0 {
+            (mantissa, exponent) = (mantissa / 10, exponent + 1);
+        }
+        let is_short = mantissa.unsigned_abs() < 1_000_000_000_000_000 && (-290..290).contains(&exponent);
+        is_short.then_some(Ratio::new(i64::try_from(mantissa).ok()?, i16::try_from(exponent).ok()?))
+    }
+}
+
+fn greatest_divisor(a: i128, b: i128) -> i128 {
+    if b == 0 { a } else { greatest_divisor(b, a % b) }
 }
 
 /// Why a text is no [`Ratio`].

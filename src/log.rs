@@ -300,6 +300,11 @@ pub struct Reading<'a> {
 }
 
 impl<'a> LogEntry<'a> {
+    /// The group that a row counts to: without a name it is `default`.
+    pub fn group_or_default(&self) -> &'a str {
+        if self.group.is_empty() { "default" } else { self.group }
+    }
+
     /// A test of a channel that an operator makes in the console: so say its token and its content, as far as they are there.
     pub fn is_channel_test(&self) -> bool {
         self.may_be_channel_test() && (self.token == TEST || !self.columns.contains(Field::Token))

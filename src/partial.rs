@@ -17,7 +17,7 @@ use crate::audit::{Balances, By, Filter, Finding, Policy, Span, Summary};
 use crate::config::Source;
 use crate::exact::Ratio;
 use crate::profile::{Basis, Profile};
-use crate::report::{InputInfo, PointSums, Report, UsdTotals};
+use crate::report::{InputInfo, JsonText, PointSums, Report, UsdTotals};
 
 /// The name and version of the format.
 pub const SCHEMA: &str = "quota.partial/1";
@@ -144,7 +144,12 @@ impl Partial {
 
     /// The line that is written.
     pub fn to_line(&self) -> serde_json::Result<String> {
-        serde_json::to_string(self).map(|line| line + "\n")
+        use serde::ser::Error as _;
+
+        let mut line = Vec::new();
+        serde_json::to_writer(JsonText(&mut line), self)?;
+        line.push(b'\n');
+        String::from_utf8(line).map_err(serde_json::Error::custom)
     }
 
     /// How many findings it lists at most.

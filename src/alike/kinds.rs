@@ -7,7 +7,7 @@ use super::key::{Key, Table};
 use super::lookout::{OutcomeId, Seen, Told};
 use super::scan::{Facts, Scan};
 use super::template::{Quoting, Template};
-use crate::audit::{Asked, CauseSet, Class, ClassKey, CompiledCauses, Lesson, RequestKey, Verdict, asked_group};
+use crate::audit::{Asked, CauseSet, Class, ClassKey, CompiledCauses, Lesson, RequestKey, Verdict, told_group};
 use crate::config::Stretches;
 use crate::exact::Points;
 use crate::fetch::fetch;
@@ -77,7 +77,6 @@ const MOST_WRONG: usize = 2_048;
 pub struct Outcome {
     pub model: String,
     pub group: String,
-    pub asked_group: String,
     pub profile: Profile,
     pub presumed: Option<Reason>,
     /// The rows are requests, which must not be charged twice.
@@ -263,8 +262,7 @@ impl Kinds {
         }
         let outcome = Outcome {
             model: entry.model.to_owned(),
-            group: entry.group.to_owned(),
-            asked_group: asked_group(entry, verdict.profile?).to_owned(),
+            group: told_group(entry, verdict.profile).to_owned(),
             profile: verdict.profile?,
             presumed: judged.reason,
             is_request: lesson.is_request,

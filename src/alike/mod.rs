@@ -371,7 +371,6 @@ impl Alike {
             summary.add_plain(&Plain {
                 model: &outcome.model,
                 group: &outcome.group,
-                asked_group: &outcome.asked_group,
                 profile: outcome.profile,
                 presumed: outcome.presumed,
                 rows: tally.rows,

@@ -104,7 +104,6 @@ pub fn add_to(summary: &mut Summary, outcome: &Outcome, tally: &Tally) {
     summary.add_plain_wrong(&PlainWrong {
         model: &outcome.model,
         group: &outcome.group,
-        asked_group: &outcome.asked_group,
         profile: outcome.profile,
         causes,
         rows: tally.rows,

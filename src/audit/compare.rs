@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::Judged;
 use super::policy::Policy;
-use super::watch::{group_of, is_held};
+use super::watch::is_held;
 use crate::config::{Config, Found, MapName};
 use crate::defaults;
 use crate::details::Details;
@@ -140,7 +140,7 @@ impl Comparison {
         let terms = match &self.target {
             Target::Group(group) => in_group(group, entry, judged, context)?,
             Target::Model(model) => {
-                if !is_held(group_of(entry), model, "", context.config) {
+                if !is_held(entry.group_or_default(), model, "", context.config) {
                     return Err(Policy::ModelNotInGroup.word());
                 }
                 let other = LogEntry { model, upstream_model: "", ..entry.clone() };
@@ -168,6 +168,10 @@ fn in_group(group: &str, entry: &LogEntry<'_>, judged: &Judged, context: &Contex
     }
     if !is_held(group, entry.model, entry.content, context.config) {
         return Err(Policy::ModelNotInGroup.word());
+    }
+    // What the row costs in its own group is known best from the row: its user may have had another special ratio than today.
+    if group == entry.group_or_default() {
+        return Ok(terms);
     }
     let ratio = group_ratio(group, entry, context.config).ok_or("ratio-unknown")?;
     Ok(terms.with(Slot::GroupRatio, ratio))

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Word;
-use crate::exact::{Exact, Ratio};
+use crate::exact::Ratio;
 use crate::pricing::{Allowed, Class, Formula, Mode, Slot, Terms};
 
 /// A number that enters the charge and stands in the row with another value than in the config.
@@ -79,21 +79,17 @@ fn push(found: &mut Vec<Difference>, key: impl Into<Word>, configured: String, l
     found.push(Difference { key: key.into(), configured, logged });
 }
 
-/// Rates are relative to the price of plain input, which a price list gives in USD and an option map as 1; an absolute rate is
-/// compared as such.
+/// Rates are compared as they are told. Beside free input, which has no ratios, the price of the model alone tells the difference.
 fn compare_rates(found: &mut Vec<Difference>, configured: &Terms, logged: &Terms) {
-    let input = |terms: &Terms| Exact::from(terms.rates[Class::Input]);
-    let (model, own_model) = (input(configured) * configured.model_ratio, input(logged) * logged.model_ratio);
+    let (model, own_model) = (configured.told_model_ratio(), logged.told_model_ratio());
     let used = || Class::ALL.into_iter().filter(|class| configured.enters(*class));
     let by_ratio = matches!(configured.formula, Formula::Product(_));
     if model != own_model && (by_ratio || used().next().is_some()) {
-        push(found, configured.rate_word(Class::Input), model.normalized().to_string(), own_model.normalized().to_string());
+        push(found, configured.rate_word(Class::Input), model.to_string(), own_model.to_string());
     }
     for class in used().filter(|class| *class != Class::Input) {
-        let (rate, own) = (configured.rates[class], logged.rates[class]);
-        let same = if configured.is_absolute(class) { rate == own } else { input(logged) * rate == input(configured) * own };
-        if !same {
-            push(found, configured.rate_word(class), rate.to_string(), own.to_string());
+        if let Some((told, own)) = configured.told_rate(class).zip(logged.told_rate(class)) {
+            compare(found, configured.rate_word(class), told, own);
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::watch::group_of;
 use crate::log::{Field, LogEntry};
 use crate::profile::Profile;
 
@@ -24,7 +23,7 @@ impl Filter {
         let names = |list: &[String], name: &str| list.is_empty() || list.iter().any(|wanted| wanted == name);
         self.admits_time(entry.time)
             && names(&self.models, entry.model)
-            && names(&self.groups, asked_group(entry, profile))
+            && names(&self.groups, told_group(entry, Some(profile)))
             && names(&self.tokens, entry.token)
             && names(&self.users, entry.user)
     }
@@ -38,9 +37,9 @@ impl Filter {
     }
 }
 
-/// The group that filters and breakdowns know a charge by. A plain log without groups is in the default one; a gateway's own log without
+/// The group that filters and reports know a charge by. A plain log without groups is in the default one; a gateway's own log without
 /// them is not.
-pub fn asked_group<'a>(entry: &LogEntry<'a>, profile: Profile) -> &'a str {
-    let is_plain = !entry.columns.contains(Field::Group) && profile.is_of_new_api();
-    if is_plain { group_of(entry) } else { entry.group }
+pub fn told_group<'a>(entry: &LogEntry<'a>, profile: Option<Profile>) -> &'a str {
+    let is_plain = !entry.columns.contains(Field::Group) && profile.is_some_and(Profile::is_of_new_api);
+    if is_plain { entry.group_or_default() } else { entry.group }
 }

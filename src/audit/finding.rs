@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::diagnose::{ClassCauses, ClassKey, word};
+use super::filter::told_group;
 use super::wire::Line;
 use super::{Cause, Causes, Judged, OfRow, Verdict, Word};
-use crate::exact::Exact;
 use crate::log::{LogEntry, Place};
 use crate::pricing::{Class, Mode, Terms};
 use crate::profile::Profile;
@@ -40,6 +40,7 @@ pub struct Figures {
 impl Finding {
     /// What is known of a row; nothing but its place where it could not be read.
     pub fn new(place: Place, entry: Option<&LogEntry<'_>>, verdict: Verdict) -> Finding {
+        let group = entry.map_or("", |entry| told_group(entry, verdict.profile)).to_owned();
         let text = |field: fn(&LogEntry<'_>) -> String| entry.map(field).unwrap_or_default();
         Finding {
             place,
@@ -47,7 +48,7 @@ impl Finding {
             request_id: text(|entry| entry.request_id.to_owned()),
             time: entry.and_then(|entry| entry.time),
             model: text(|entry| entry.model.to_owned()),
-            group: text(|entry| entry.group.to_owned()),
+            group,
             token: text(|entry| entry.token.to_owned()),
             user: text(|entry| entry.user.to_owned()),
             verdict,
@@ -117,10 +118,10 @@ fn ratios(terms: &Terms) -> Vec<(String, String)> {
         Mode::Call | Mode::Free => used.push((terms.price_word().to_owned(), terms.price.to_string())),
         Mode::Expression => {}
         Mode::Tokens => {
-            let model = Exact::from(terms.model_ratio) * terms.rates[Class::Input];
-            used.push((terms.rate_word(Class::Input).to_owned(), model.normalized().to_string()));
+            used.push((terms.rate_word(Class::Input).to_owned(), terms.told_model_ratio().to_string()));
             let classes = Class::ALL.into_iter().filter(|class| *class != Class::Input && terms.enters(*class));
-            used.extend(classes.map(|class| (terms.rate_word(class).to_owned(), terms.rates[class].to_string())));
+            let told = |class: Class| Some((terms.rate_word(class).to_owned(), terms.told_rate(class)?.to_string()));
+            used.extend(classes.filter_map(told));
         }
     }
     used.push(("group_ratio".to_owned(), terms.group_ratio.to_string()));

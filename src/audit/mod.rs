@@ -27,7 +27,7 @@ pub use compare::{Amount, Compared, Comparison, Target, groups};
 pub use diagnose::{Case, ClassCauses, Diagnosis, Explanation, Look, diagnose};
 pub use diagnose::{CauseSet, ClassKey, CompiledCauses, OfRow, Told};
 pub use drift::{Difference, differences};
-pub use filter::{Filter, asked_group};
+pub use filter::{Filter, told_group};
 pub use finding::{Figures, Finding, Ranked, ToldCause};
 pub use infer::{Cell, Inferred, Interval, ModelFit, Observed, Said, Samples, Solved, SolvedRate, Special, Stretch, most_wrong};
 pub use policy::{Level, Policies, Policy};
@@ -353,11 +353,15 @@ fn notices(entry: &LogEntry<'_>, context: &Context<'_>, class: Class, judged: &J
     let is_group_unknown = context.basis == Basis::Config
         && !entry.group.is_empty()
         && context.config.map(MapName::GroupRatio).get(entry.group) == Found::Absent;
-    let is_saturated = judged.expected.as_ref().is_some_and(|charge| charge.adjustment == Some(Adjustment::Saturated));
+    let is_at_end = [Points::INT32.0, Points::INT32.1].contains(&judged.charged);
+    let is_saturated = match class {
+        Class::Matched => judged.expected.as_ref().is_some_and(|charge| charge.adjustment == Some(Adjustment::Saturated)),
+        _ => class.is_mismatch() && is_at_end && judged.terms.as_ref().is_some_and(|terms| terms.saturates),
+    };
     let told = [
         (Policy::GroupUnknown, is_group_unknown),
         (Policy::NegativeCharge, judged.charged.0 < 0 && !is_refund),
-        (Policy::SaturatedCharge, is_saturated && class == Class::Matched),
+        (Policy::SaturatedCharge, is_saturated),
         (
             Policy::RefundWithoutCharge,
             class == Class::Unrated && judged.charged.0 < 0 && judged.reason == Some(Reason::NoChargeFound),

@@ -8,11 +8,11 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 use super::diagnose::{CauseSet, ClassCauses, ClassKey, Classes, Examples, MOST_ASIDE, MOST_CLASSES, Told, diagnose_by_numbers};
-use super::filter::asked_group;
+use super::filter::told_group;
 use super::finding::{Finding, Ranked, rank};
 use super::policy::Policies;
 use super::totals::{By, CaseTally, Cases, Span, Tally, Totals};
-use super::watch::{group_of, who};
+use super::watch::who;
 use super::wire::{listed, reasons};
 use super::{Causes, Class, Judged, Policy, Verdict, Word, pairs};
 use crate::exact::Points;
@@ -44,8 +44,6 @@ pub struct QuirkKey {
 pub struct Plain<'a> {
     pub model: &'a str,
     pub group: &'a str,
-    /// The group by [`super::asked_group`].
-    pub asked_group: &'a str,
     pub profile: Profile,
     pub presumed: Option<Reason>,
     pub rows: u64,
@@ -58,8 +56,6 @@ pub struct Plain<'a> {
 pub struct PlainWrong<'a> {
     pub model: &'a str,
     pub group: &'a str,
-    /// The group by [`super::asked_group`].
-    pub asked_group: &'a str,
     pub profile: Profile,
     pub causes: CauseSet,
     pub rows: u64,
@@ -179,7 +175,7 @@ impl Summary {
             *self.presumed.entry(reason).or_default() += part.rows;
         }
         let tally = Tally { rows: part.rows, charged_points: part.points, expected_points: part.points, mismatched: 0 };
-        self.add_tally(part.model, (part.group, part.asked_group), &tally);
+        self.add_tally(part.model, part.group, &tally);
     }
 
     /// Counts rows that are wrong; only where [`Summary::takes_plain`], and a wrong row of the same model and group was [added](Summary::add).
@@ -195,7 +191,7 @@ impl Summary {
         self.period.merge(part.span);
         *self.profiles.entry(part.profile).or_default() += part.rows;
         let tally = Tally { rows: part.rows, charged_points: part.points, expected_points: expected, mismatched: part.rows };
-        self.add_tally(part.model, (part.group, part.asked_group), &tally);
+        self.add_tally(part.model, part.group, &tally);
         let key = ClassKey { model: part.model.to_owned(), group: part.group.to_owned() };
         self.classes.add_alike(key, part.causes, &Told { tally, span: part.span, over: part.over });
         self.causes = OnceLock::new();
@@ -226,8 +222,8 @@ impl Summary {
         self.classes.keep_aside(class, causes, (terms, charged), Told::one(charged, expected, time));
     }
 
-    fn add_tally(&mut self, model: &str, (group, asked_group): (&str, &str), tally: &Tally) {
-        for (by, key) in [(By::Model, model), (By::Group, asked_group)] {
+    fn add_tally(&mut self, model: &str, group: &str, tally: &Tally) {
+        for (by, key) in [(By::Model, model), (By::Group, group)] {
             if let Some(parts) = self.by.get_mut(&by) {
                 parts.entry(key.to_owned()).or_default().merge(tally);
             }
@@ -270,7 +266,8 @@ impl Summary {
             (Class::Matched, Some(reason)) => *self.presumed.entry(reason).or_default() += 1,
             _ => {}
         }
-        self.add_drift(entry, judged, span);
+        let group = told_group(entry, verdict.profile);
+        self.add_drift((entry.model, group), judged, span);
         if let Some((quirk, net)) = judged.quirk {
             self.add_quirk(quirk, net, span);
         }
@@ -278,10 +275,10 @@ impl Summary {
             self.add_policy(*policy, detail(*policy, entry, judged), 1, span);
         }
         self.add_breakdowns(entry, verdict, judged, day);
-        self.add_case(entry, verdict.class, judged);
+        self.add_case((entry.model, group), verdict.class, judged);
         if let Some(diagnosis) = &judged.diagnosis {
             let told = Told { tally: Tally::of(verdict.class, judged), span, over: u64::from(verdict.class == Class::Overcharged) };
-            let key = ClassKey { model: entry.model.to_owned(), group: entry.group.to_owned() };
+            let key = ClassKey { model: entry.model.to_owned(), group: group.to_owned() };
             if let Some(examples) = &mut self.examples {
                 examples.add(&key, diagnosis, || Finding::new(entry.place, Some(entry), verdict.clone()));
             }
@@ -296,13 +293,13 @@ impl Summary {
         self.policy.add(policy, detail, rows, span);
     }
 
-    fn add_drift(&mut self, entry: &LogEntry<'_>, judged: &Judged, span: Span) {
+    fn add_drift(&mut self, (model, group): (&str, &str), judged: &Judged, span: Span) {
         for difference in &judged.drift {
             let of_group = difference.is_of_group();
             let key = DriftKey {
                 key: difference.key.clone(),
-                model: (!of_group).then(|| entry.model.to_owned()),
-                group: of_group.then(|| entry.group.to_owned()),
+                model: (!of_group).then(|| model.to_owned()),
+                group: of_group.then(|| group.to_owned()),
                 configured: difference.configured.clone(),
                 logged: difference.logged.clone(),
             };
@@ -326,7 +323,7 @@ impl Summary {
             let of_day;
             let key = match by {
                 By::Model => entry.model,
-                By::Group => verdict.profile.map_or(entry.group, |profile| asked_group(entry, profile)),
+                By::Group => told_group(entry, verdict.profile),
                 By::Token => entry.token,
                 By::User => entry.user,
                 By::Channel => entry.channel,
@@ -346,16 +343,16 @@ impl Summary {
         }
     }
 
-    fn add_case(&mut self, entry: &LogEntry<'_>, class: Class, judged: &Judged) {
+    fn add_case(&mut self, (model, group): (&str, &str), class: Class, judged: &Judged) {
         let Some(cases) = &mut self.cases else { return };
         let part = match class {
             Class::Unrated => CaseTally { unrated: 1, unrated_points: judged.charged.0.into(), ..CaseTally::default() },
             _ => CaseTally { tally: Tally::of(class, judged), ..CaseTally::default() },
         };
-        match cases.get_mut(entry.model).and_then(|groups| groups.get_mut(entry.group)) {
+        match cases.get_mut(model).and_then(|groups| groups.get_mut(group)) {
             Some(sum) => sum.merge(&part),
             None => {
-                cases.entry(entry.model.to_owned()).or_default().insert(entry.group.to_owned(), part);
+                cases.entry(model.to_owned()).or_default().insert(group.to_owned(), part);
             }
         }
     }
@@ -490,7 +487,7 @@ fn detail(policy: Policy, entry: &LogEntry<'_>, judged: &Judged) -> String {
             let points = judged.charged.0;
             format!("request `{}` of {}, model `{}`: {points} points again", entry.request_id, who(entry), entry.model)
         }
-        Policy::ModelNotInGroup => format!("`{}` in group `{}`: {sentence}", entry.model, group_of(entry)),
+        Policy::ModelNotInGroup => format!("`{}` in group `{}`: {sentence}", entry.model, entry.group_or_default()),
         Policy::FallbackGroupUsed => {
             let of = if entry.user_group.is_empty() { String::new() } else { format!(" for `{}`", entry.user_group) };
             format!("`{}`{of}, {}: {sentence}", entry.group, who(entry))

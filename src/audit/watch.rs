@@ -75,7 +75,7 @@ impl Watch {
     fn see_group(&mut self, entry: &LogEntry<'_>, config: &Config, by_backup: bool, seen: &mut Vec<Policy>) {
         let names = self.redaction.names(entry);
         let named = names.put_into(entry);
-        let group = group_of(entry);
+        let group = entry.group_or_default();
         if !is_held(group, entry.model, entry.content, config) {
             seen.push(Policy::ModelNotInGroup);
         }
@@ -101,10 +101,6 @@ pub fn is_request(entry: &LogEntry<'_>, details: &Details<'_>) -> bool {
 }
 
 /// The group that counts: a row that names none is in the default one.
-pub fn group_of<'a>(entry: &LogEntry<'a>) -> &'a str {
-    if entry.group.is_empty() { "default" } else { entry.group }
-}
-
 /// Who sent the request, as far as the row says.
 pub fn who(entry: &LogEntry<'_>) -> String {
     match Sender::of(entry) {

@@ -302,7 +302,7 @@ impl<'c> Run<'c> {
             return Ok(());
         }
         for (place, message) in &report.summary.malformed {
-            writeln!(err, "{}:{}: {}", report.input_name(place.input), place.line, report::printable(message))?;
+            writeln!(err, "{}:{}: {}", report::printable(report.input_name(place.input)), place.line, report::printable(message))?;
         }
         match report.summary.totals.malformed.saturating_sub(report.summary.malformed.len() as u64) {
             0 => Ok(()),

@@ -255,7 +255,7 @@ impl Baseline {
         let gone = self.gone(summary);
         for (word, lines) in [("new", new), ("gone", gone)] {
             for line in lines.iter().take(TOLD) {
-                writeln!(err, "{word} since the baseline: {line}")?;
+                writeln!(err, "{word} since the baseline: {}", printable(line))?;
             }
             if let more @ 1.. = lines.len().saturating_sub(TOLD) {
                 writeln!(err, "{word} since the baseline: and {more} more")?;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use super::outcome::Failure;
-use super::{Common, number, positive};
+use super::{Chosen, Common, number, positive};
 use crate::audit::is_held;
-use crate::config::{Config, Currency, Map, MapName};
+use crate::config::{Config, Currency, Map, MapName, Timeline};
 use crate::defaults;
 use crate::exact::Ratio;
 use crate::float::expr::Expression;
@@ -17,7 +17,7 @@ use crate::pricing::{Class, Mode, Reason, Slot, Terms, outcome};
 use crate::profile::new_api::{Overrides, Request, Rules, calculate};
 use crate::profile::{Basis, Context, Profile, is_veloera, of_request};
 use crate::report::calc::{Calculation, Extras, write_json, write_table};
-use crate::report::issues;
+use crate::report::{issues, printable};
 
 /// Price one request, or the same request under several groups or models
 #[derive(Args, Debug)]
@@ -140,10 +140,12 @@ impl CalcCommand {
     /// Prices the request; the exit code.
     pub fn run(self, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
         self.check_prompt()?;
-        let chosen = self.common.load(err)?;
-        let config = &chosen.config;
+        let Chosen { config, given } = self.common.load(err)?;
+        // A request has no time: as rows without one it is priced by what holds from the beginning.
+        let timeline = Timeline::new(config);
+        let config = timeline.at(None);
         let profile = self.profile(config)?;
-        if !chosen.given && !self.common.quiet && self.needs_prices() {
+        if !given && !self.common.quiet && self.needs_prices() {
             let gateway = if profile == Profile::Exact { Profile::NewApi } else { profile };
             writeln!(
                 err,
@@ -151,6 +153,7 @@ impl CalcCommand {
             )?;
         }
         self.tell_groups(config, err)?;
+        self.tell_special_ratios(config, profile, err)?;
         let calculations = self.calculations(config, profile)?;
         self.tell_classes(&calculations, err)?;
         let extras = Extras { currency: self.currency(config)?, bonus: self.bonus.or(config.bonus) };
@@ -255,16 +258,33 @@ impl CalcCommand {
 
     /// A group that the config does not name counts as 1, which may be a slip of the pen.
     fn tell_groups(&self, config: &Config, err: &mut dyn Write) -> io::Result<()> {
-        let mut known = known_groups(config);
-        known.extend(config.groups.keys().cloned());
+        let known: BTreeSet<String> = known_groups(config).into_iter().chain(config.groups.keys().cloned()).collect();
+        let known: Vec<String> = known.into_iter().collect();
         let groups = self.groups(config);
         let unknown = |group: &&String| !known.contains(group) && self.group_ratio.is_none();
         for group in groups.iter().filter(unknown).filter(|_| !self.common.quiet) {
-            writeln!(err, "note: no group `{group}` is known, so that its ratio is 1; known are {}", known.join(", "))?;
+            note(err, &format!("no group `{group}` is known, so that its ratio is 1; known are {}", known.join(", ")))?;
         }
         for group in groups.iter().filter(|_| !self.common.quiet) {
             for model in self.model.iter().filter(|model| !is_held(group, model, "", config)) {
-                writeln!(err, "note: group `{group}` does not hold `{model}`")?;
+                note(err, &format!("group `{group}` does not hold `{model}`"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Who names no group of the user may not know that some users pay another ratio.
+    fn tell_special_ratios(&self, config: &Config, profile: Profile, err: &mut dyn Write) -> io::Result<()> {
+        let has_special = matches!(profile, Profile::NewApi | Profile::Exact);
+        if !has_special || self.common.quiet || !self.user_group.is_empty() || self.group_ratio.is_some() {
+            return Ok(());
+        }
+        for group in self.groups(config) {
+            let special = config.group_group_ratio.iter().flatten().filter(|(_, ratios)| ratios.contains_key(&group));
+            let users: BTreeSet<String> = special.map(|(user_group, _)| format!("`{user_group}`")).collect();
+            if !users.is_empty() {
+                let users = users.into_iter().collect::<Vec<_>>().join(", ");
+                note(err, &format!("users of {users} pay another ratio in group `{group}`; `--user-group` names the user's own"))?;
             }
         }
         Ok(())
@@ -288,21 +308,15 @@ impl CalcCommand {
     }
 
     fn by_new_api(&self, request: &Request, config: &Config, rules: &Rules) -> Result<Terms, Failure> {
-        let overrides = Overrides {
-            expression: self.expression()?,
-            model_ratio: self.model_ratio,
-            completion_ratio: self.completion_ratio,
-            cache_ratio: self.cache_ratio,
-            group_ratio: self.group_ratio,
-            model_price: self.model_price,
-            input_price: self.input_price,
-            output_price: self.output_price,
-        };
+        let overrides = self.overrides()?;
         let quota_per_unit = self.common.quota_per_unit(config);
-        let terms = calculate(request, &overrides, config, quota_per_unit, rules);
-        let terms = terms.map_err(|reason| match reason {
+        let price = |overrides: &Overrides| calculate(request, overrides, config, quota_per_unit, rules);
+        let terms = price(&overrides).map_err(|reason| match reason {
             Reason::RequestDependentExpression | Reason::ExpressionFailed | Reason::ExpressionNotSupported => {
                 unknown(request, reason, "write what it comes to for this request: `--expr` prices by numbers of tokens alone")
+            }
+            Reason::RatioUnknown if is_said_unknown(config, request) => {
+                unknown(request, reason, &hint_of(&missing(&overrides, usize::MAX, price)))
             }
             _ => self.no_price(config, &request.model),
         })?;
@@ -318,8 +332,21 @@ impl CalcCommand {
                 let hint = "a config names prices of tools under `[tool_price]`".to_owned();
                 Err(Failure::unpriced(format!("no price for a tool of {}", tools.join(", ")), Some(hint)))
             }
-            Some(open) => Err(unknown(request, open.reason, "name the missing ratio with a flag, or another config")),
+            Some(open) => Err(unknown(request, open.reason, &hint_of(&missing(&overrides, terms.open.len(), price)))),
         }
+    }
+
+    fn overrides(&self) -> Result<Overrides, Failure> {
+        Ok(Overrides {
+            expression: self.expression()?,
+            model_ratio: self.model_ratio,
+            completion_ratio: self.completion_ratio,
+            cache_ratio: self.cache_ratio,
+            group_ratio: self.group_ratio,
+            model_price: self.model_price,
+            input_price: self.input_price,
+            output_price: self.output_price,
+        })
     }
 
     /// By the rules of another gateway, as its rows are priced. What only a row can tell is presumed.
@@ -387,6 +414,31 @@ impl CalcCommand {
     }
 }
 
+/// Whether the config says that nobody knows the price.
+fn is_said_unknown(config: &Config, request: &Request) -> bool {
+    config.unknown_models.contains(&request.model) || config.unknown_groups.contains(&request.group)
+}
+
+/// The flags with which less is open than so much.
+fn missing(overrides: &Overrides, open: usize, price: impl Fn(&Overrides) -> Result<Terms, Reason>) -> Vec<&'static str> {
+    let one = Some(Ratio::ONE);
+    let with = [
+        ("`--model-ratio`", Overrides { model_ratio: one, ..overrides.clone() }),
+        ("`--completion-ratio`", Overrides { completion_ratio: one, ..overrides.clone() }),
+        ("`--cache-ratio`", Overrides { cache_ratio: one, ..overrides.clone() }),
+        ("`--group-ratio`", Overrides { group_ratio: one, ..overrides.clone() }),
+    ];
+    let helps = |overrides: &Overrides| price(overrides).is_ok_and(|terms| terms.open.len() < open);
+    with.into_iter().filter(|(_, overrides)| helps(overrides)).map(|(flag, _)| flag).collect()
+}
+
+fn hint_of(flags: &[&str]) -> String {
+    match flags {
+        [] => "another config may say more".to_owned(),
+        flags => format!("name it with {}, or another config", flags.join(", ")),
+    }
+}
+
 fn unknown(request: &Request, reason: Reason, hint: &str) -> Failure {
     let of_model = if request.model.is_empty() { String::new() } else { format!(" of `{}`", request.model) };
     let message = format!("the price{of_model} in group `{}` is not known: {}", request.group, reason.word());
@@ -398,8 +450,13 @@ fn is_number(terms: &Terms) -> bool {
     outcome(terms).is_none_or(|outcome| outcome.is_ok_and(|outcome| outcome.value.is_finite()))
 }
 
+/// Names of a config may hold anything.
+fn note(err: &mut dyn Write, text: &str) -> io::Result<()> {
+    writeln!(err, "note: {}", printable(text))
+}
+
 /// Equal names make one column.
-fn each_once(names: &[String]) -> Vec<String> {
+pub(super) fn each_once(names: &[String]) -> Vec<String> {
     let mut seen = BTreeSet::new();
     names.iter().filter(|name| seen.insert(*name)).cloned().collect()
 }
@@ -430,7 +487,8 @@ fn no_price(config: &Config, model: &str) -> Failure {
         .map(|name| (strsim::damerau_levenshtein(name, model), name))
         .min()
         .filter(|(distance, _)| distance * 3 <= model.chars().count());
-    let hint = match nearest {
+    let are_unknown = [MapName::ModelRatio, MapName::ModelPrice].iter().all(|map| *config.map(*map) == Map::Unknown);
+    let hint = match nearest.filter(|(distance, _)| *distance > 0 || are_unknown) {
         // The gateway has a price of it, and the config is of a kind that cannot carry any.
         Some((0, _)) => "the config says nothing of prices: add one that does with `--config`, or name the price".to_owned(),
         Some((_, name)) => format!("did you mean `{name}`?"),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::calc::each_once;
 use super::file::{keep_apart, write_result};
 use super::logs::{LogArgs, Logs, ReadRow, TimeArgs, Visited};
 use super::outcome::{Failure, NOTHING_AUDITED};
@@ -118,8 +119,8 @@ impl CompareCommand {
     /// The targets that are named; the groups of `all` are known with the first row.
     fn targets(&self) -> Result<Vec<Comparison>, Failure> {
         let color = self.common.color.for_stream(io::stderr().is_terminal());
-        let groups = self.group.iter().filter(|group| *group != "all").map(|group| Target::Group(group.clone()));
-        let mut targets: Vec<Target> = groups.chain(self.model.iter().map(|model| Target::Model(model.clone()))).collect();
+        let groups = each_once(&self.group).into_iter().filter(|group| group != "all").map(Target::Group);
+        let mut targets: Vec<Target> = groups.chain(each_once(&self.model).into_iter().map(Target::Model)).collect();
         for path in &self.against {
             let config = sources::load_one(path).map_err(|error| Failure::config(error, color))?.config;
             let quota_per_unit = self.common.quota_per_unit(&config);

@@ -208,7 +208,7 @@ fn origin(entry: Option<&LogEntry<'_>>, verdict: &Verdict, context: &Context<'_>
         return if printed(entry) == Some(ratio) { "as the row prints it".to_owned() } else { "not printed by the row".to_owned() };
     }
     let config = context.config;
-    let group = if entry.group.is_empty() { "default" } else { entry.group };
+    let group = entry.group_or_default();
     let at = |number: &Number| place(config, given, number);
     let special = config.group_group_ratio.iter().flatten().filter_map(|(user, map)| Some((user, map.get(group)?)));
     let mine = config.users.get(entry.user).or_else(|| config.users.get(entry.user_id)).map(|user| user.group.as_str());

@@ -200,8 +200,7 @@ impl<'c> Logs<'c> {
             let hint = "zones have names such as UTC or Asia/Shanghai, or are offsets such as +08:00".to_owned();
             Failure::usage(format!("`--tz`: unknown time zone `{}`", args.tz), Some(hint))
         })?;
-        let parse = |text: &String| vocabulary::parse_map(text).map_err(|error| Failure::usage(format!("`--map`: {error}"), None));
-        let map = args.map.iter().map(parse).collect::<Result<_, _>>()?;
+        let map = vocabulary::parse_maps(&args.map).map_err(|error| Failure::usage(format!("`--map`: {error}"), None))?;
         let options = OpenOptions { format: args.input_format, encoding: args.encoding.clone(), map };
         let progress = RefCell::new(Progress::new(&args.files, common.quiet));
         let waiting = RefCell::default();

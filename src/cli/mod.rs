@@ -33,7 +33,7 @@ use crate::config::Config;
 use crate::config::issue::Issue;
 use crate::exact::Ratio;
 use crate::profile::Profile;
-use crate::report::issues;
+use crate::report::{issues, printable};
 use outcome::Failure;
 use outputs::Screen;
 
@@ -145,7 +145,7 @@ impl Common {
         let choice = sources::choose(&self.config, std::env::var_os("QUOTA_CONFIG"), |path| path.symlink_metadata().is_ok());
         let color = self.color.for_stream(io::stderr().is_terminal());
         if let Some(note) = choice.note().filter(|_| !self.quiet) {
-            writeln!(err, "{note}")?;
+            writeln!(err, "{}", printable(&note))?;
         }
         let loaded = sources::load(choice.paths()).map_err(|error| Failure::config(error, color))?;
         if !self.quiet {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::sources::LoadError;
 use crate::read::error::OpenError;
-use crate::report::issues;
+use crate::report::{issues, printable};
 
 pub const FOUND: u8 = 1;
 pub const FAILED: u8 = 2;
@@ -53,9 +53,9 @@ impl Failure {
                 FAILED
             }
             Failure::Message { code, message, hint } => {
-                let _ = writeln!(err, "error: {message}");
+                let _ = writeln!(err, "error: {}", printable(&message));
                 if let Some(hint) = hint {
-                    let _ = writeln!(err, "hint: {hint}");
+                    let _ = writeln!(err, "hint: {}", printable(&hint));
                 }
                 code
             }

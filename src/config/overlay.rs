@@ -42,9 +42,10 @@ impl Config {
         }
         self.displayed.extend(later.displayed);
         self.compiled_in.extend(later.compiled_in);
-        if !later.price_list.is_empty() {
-            self.price_list = later.price_list;
-        }
+        // Several prices of one name, by channel, stand in one list.
+        let listed: HashSet<String> = later.price_list.iter().map(|price| price.model.clone()).collect();
+        self.price_list.retain(|price| !listed.contains(&price.model));
+        self.price_list.extend(later.price_list);
         self.task_charges.extend(later.task_charges);
         self.settings.extend(later.settings);
         self.periods.extend(later.periods);
@@ -207,6 +208,24 @@ mod tests {
         let timeline = Timeline::new(config);
         assert!(timeline.at(Some(0)).model_prices.contains_key("m"));
         assert!(!timeline.at(Some(86_400)).model_prices.contains_key("m"));
+    }
+
+    #[test]
+    fn a_later_price_list_lies_over_an_earlier_one_by_name() {
+        let listed = |list: &str, models: [&str; 2], input: i64| {
+            let price = |model: &str| {
+                format!("[[{list}]]\nmodel = \"{model}\"\ntype = \"tokens\"\nchannel_type = 1\ninput = {input}\noutput = 4\n")
+            };
+            models.map(price).concat()
+        };
+        let dated = format!("[[period]]\nfrom = 1970-01-02\n{}", listed("period.price_list", ["b", "c"], 3));
+        let timeline = Timeline::new(config(&[&(listed("price_list", ["a", "b"], 1) + &dated)]));
+        let prices = |time: i64| {
+            let list = timeline.at(Some(time)).price_list.iter();
+            list.map(|price| format!("{} {}", price.model, price.input.ratio)).collect::<Vec<_>>()
+        };
+        assert_eq!(prices(0), ["a 1", "b 1"]);
+        assert_eq!(prices(86_400), ["a 1", "b 3", "c 3"]);
     }
 
     #[test]

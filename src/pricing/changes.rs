@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::terms::{Formula, Sum, Terms, Tiered};
 use super::usage::Class;
 use crate::exact::{Exact, Ratio};
+use crate::float;
 use crate::float::expr::Expression;
 
 impl Terms {
@@ -35,8 +36,50 @@ impl Terms {
         terms
     }
 
+    /// The rate of plain input where rates are prices, as price lists print them, and not relative to it.
+    fn input_price(&self) -> Option<Ratio> {
+        let input = self.rates[Class::Input];
+        let may_be = matches!(self.formula.rules(), Formula::Decimal | Formula::Sum(Sum::InSteps));
+        (may_be && input != Ratio::ONE).then_some(input)
+    }
+
+    /// A rate of a class as reports tell it: relative to plain input, but where rates stand by themselves. None where input is free.
+    pub fn told(&self, class: Class, rate: Ratio) -> Option<Ratio> {
+        match self.input_price().filter(|_| class != Class::AudioOutput) {
+            Some(input) if input.is_zero() => None,
+            Some(input) => rate.over(input).or_else(|| float::quotient(rate, input)),
+            None => Some(rate),
+        }
+    }
+
+    /// The rate of a class as reports tell it.
+    pub fn told_rate(&self, class: Class) -> Option<Ratio> {
+        self.told(class, self.rates[class])
+    }
+
+    /// Whether the tokens have ratios: beside input that is free there are but prices.
+    pub fn has_ratios(&self) -> bool {
+        self.input_price().is_none_or(|input| !input.is_zero())
+    }
+
+    /// The model ratio as reports tell it: what a token of plain input costs.
+    pub fn told_model_ratio(&self) -> Exact {
+        (Exact::from(self.model_ratio) * self.rates[Class::Input]).normalized()
+    }
+
+    /// Puts another [told](Terms::told_rate) rate.
+    pub fn set_rate(&mut self, class: Class, told: Ratio) {
+        let input = self.input_price().filter(|input| class != Class::AudioOutput && !input.is_zero());
+        self.rates[class] = input.map_or(told, |input| times(told, input));
+    }
+
     /// Puts another model ratio; what stands in proportion to it goes with it.
     pub fn set_model_ratio(&mut self, ratio: Ratio) {
+        if let Some(input) = self.input_price().filter(|input| !input.is_zero()) {
+            for class in Class::ALL.into_iter().filter(|class| *class != Class::AudioOutput) {
+                self.rates[class] = in_proportion(self.rates[class], input, Ratio::ONE);
+            }
+        }
         let before = std::mem::replace(&mut self.model_ratio, ratio);
         if self.formula == Formula::Sum(Sum::OneHub) && !before.is_zero() {
             self.rates[Class::Output] = in_proportion(self.rates[Class::Output], before, ratio);
@@ -58,9 +101,10 @@ impl Terms {
         used(Class::CacheWrite1h) || (used(Class::CacheWrite) && used(Class::CacheWrite5m))
     }
 
-    /// Puts another rate of cache writes; that of writes for an hour keeps its proportion to it, or is the same where rates stand by themselves.
+    /// Puts another told rate of cache writes; that of writes for an hour keeps its proportion to it, or is the same where rates stand by themselves.
     pub(super) fn set_cache_writes(&mut self, rate: Ratio) {
         let (short, long) = (Class::CacheWrite5m, Class::CacheWrite1h);
+        let rate = self.input_price().filter(|input| !input.is_zero()).map_or(rate, |input| times(rate, input));
         self.rates[long] = if self.is_absolute(short) { rate } else { in_proportion(self.rates[long], self.rates[short], rate) };
         (self.rates[Class::CacheWrite], self.rates[short]) = (rate, rate);
     }
@@ -86,6 +130,10 @@ impl Terms {
         self.minimum = other.minimum;
         self.no_usage = other.no_usage;
     }
+}
+
+fn times(a: Ratio, b: Ratio) -> Ratio {
+    a.times(b).or_else(|| (Exact::from(a) * b).normalized().to_string().parse().ok()).unwrap_or(a)
 }
 
 /// A number that changes as another one does.

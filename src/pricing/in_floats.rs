@@ -4,7 +4,7 @@ use super::terms::{After, Factor, Formula, Product, Sum, Terms, Tiered};
 use super::usage::{Class, PerClass};
 use crate::exact::{Exact, Ratio};
 use crate::float::Float;
-use crate::float::expr::{self, EvalError, Outcome, Variables};
+use crate::float::expr::{self, EvalError, Expression, Outcome, Variables};
 use crate::float::gateway::{self, Laisky, OneHub, Rounded, Weighted};
 
 /// A float amount, rounded; `nothing` where the gateway's own rule says that there is no usage.
@@ -195,6 +195,21 @@ pub fn summands(terms: &Terms, tiered: &Tiered) -> Vec<(String, Exact)> {
     let whole = exact(outcome.value);
     let sum = parts.iter().fold(Exact::zero(), |sum, (_, value)| sum + value.clone());
     if sum == whole { parts } else { vec![(source.to_owned(), whole)] }
+}
+
+/// The number that a text multiplies the tokens of one class with; none where it is anything else than such a product.
+pub fn weight(text: &str) -> Option<Ratio> {
+    let expression = Expression::parse(text).ok()?;
+    let names = expression.variables();
+    let class = *names.first().filter(|_| names.len() == 1)?;
+    let at = |tokens: i64| {
+        let mut variables = Variables::default();
+        variables.set(class, tokens);
+        Some(exact(expression.evaluate(&variables).ok()?.value))
+    };
+    let (none, one, two) = (at(0)?, at(1)?, at(2)?);
+    let is_product = none.is_zero() && one.clone() * 2 == two && one.clone() * 1_048_576 == at(1_048_576)?;
+    if is_product { one.to_string().parse().ok() } else { None }
 }
 
 /// The names in an expression with what they stand for; none where the terms have no expression.

@@ -34,7 +34,8 @@ pub struct ChargeLine {
     pub unit: Unit,
     /// USD for one million of the unit.
     pub price_per_million: Exact,
-    /// What the tokens are weighted with before the model ratio; none where the line has a price of its own.
+    /// What the tokens are weighted with before the model ratio; none where the line has a price of its own. Of a summand that is a price
+    /// times the tokens of one class, that price.
     pub rate: Option<Exact>,
     /// The rate relative to plain input, where it is a decimal.
     pub ratio: Option<Exact>,
@@ -66,11 +67,11 @@ fn summands(terms: &Terms) -> Vec<ChargeLine> {
     let parts = in_floats::summands(terms, tiered).into_iter();
     parts
         .map(|(text, value)| ChargeLine {
+            rate: in_floats::weight(&text).map(Exact::from),
             component: text,
             quantity: 1,
             unit: Unit::Summand,
             price_per_million: value.clone().normalized(),
-            rate: None,
             ratio: None,
             usd: (value * Ratio::new(1, -6)).normalized(),
         })

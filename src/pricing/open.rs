@@ -133,6 +133,7 @@ pub enum Slot {
     ModelRatio,
     GroupRatio,
     Price,
+    /// As [`Terms::told_rate`] tells it.
     Rate(Class),
     /// The rate of all cache writes, to which that of writes for an hour stands in proportion.
     CacheWrites,
@@ -157,7 +158,7 @@ impl Terms {
             Slot::QuotaPerUnit => self.quota_per_unit = value,
             Slot::GroupRatio => self.group_ratio = value,
             Slot::Price => self.price = value,
-            Slot::Rate(class) => self.rates[class] = value,
+            Slot::Rate(class) => self.set_rate(class, value),
             Slot::CacheWrites => self.set_cache_writes(value),
             Slot::Multiplier(index) => {
                 if let Some(multiplier) = self.multipliers.get_mut(index) {

@@ -244,8 +244,9 @@ pub fn rate(
 /// Whether the config says that nobody knows what the row's model, group or user is charged.
 fn is_unknown(entry: &LogEntry<'_>, context: &Context<'_>) -> bool {
     let Config { unknown_models, unknown_groups, unknown_users, .. } = context.config;
-    let group = if entry.group.is_empty() { "default" } else { entry.group };
-    let is_said = unknown_models.contains(entry.model) || unknown_groups.contains(group) || unknown_users.contains(entry.user);
+    let is_said = unknown_models.contains(entry.model)
+        || unknown_groups.contains(entry.group_or_default())
+        || unknown_users.contains(entry.user);
     context.basis == Basis::Config && is_said
 }
 

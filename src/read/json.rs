@@ -352,16 +352,16 @@ impl JsonReader {
         let line = self.window.line();
         self.see(0);
         let error = RowError::new("row", &excerpt(self.window.bytes(), 0), "a JSON object");
-        let error = if self.skip_elements() { error } else { self.go_on(error) };
+        let error = if self.skip_element() { error } else { self.go_on(error) };
         malformed(row, line, error)
     }
 
-    /// Skips elements of an array that are no objects, if they can be read.
-    fn skip_elements(&mut self) -> bool {
+    /// Skips an element of an array that is no object, if it can be read.
+    fn skip_element(&mut self) -> bool {
         if !matches!(self.state, State::Array { .. }) {
             return false;
         }
-        let Scan::Found(length) = self.scan(|_, bytes| strays(bytes)) else { return false };
+        let Scan::Found(length) = self.scan(|_, bytes| stray_length(bytes)) else { return false };
         self.window.consume(length);
         true
     }
@@ -490,24 +490,21 @@ fn pair(bytes: &[u8]) -> Scan<usize> {
     }
 }
 
-/// The length of the elements of an array before the next object, or before its end.
-fn strays(bytes: &[u8]) -> Scan<usize> {
-    let mut at = 0;
-    loop {
-        match value_length(&bytes[at..]) {
-            Scan::Found(length) => at += length,
-            other => return other,
+/// The length of an element of an array, up to the next one or the array's end.
+fn stray_length(bytes: &[u8]) -> Scan<usize> {
+    let mut at = match value_length(bytes) {
+        Scan::Found(length) => length,
+        other => return other,
+    };
+    at += space(&bytes[at..]);
+    match bytes.get(at) {
+        Some(b']') => Scan::Found(at),
+        Some(b',') => {
+            at += 1 + space(&bytes[at + 1..]);
+            if at < bytes.len() { Scan::Found(at) } else { Scan::Short }
         }
-        at += space(&bytes[at..]);
-        match bytes.get(at) {
-            Some(b']') => return Scan::Found(at),
-            Some(b',') => at += 1 + space(&bytes[at + 1..]),
-            Some(_) => return Scan::None,
-            None => return Scan::Short,
-        }
-        if bytes.get(at) == Some(&b'{') {
-            return Scan::Found(at);
-        }
+        Some(_) => Scan::None,
+        None => Scan::Short,
     }
 }
 

@@ -349,8 +349,22 @@ pub fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&
 /// Why `--map` cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MapError {
-    NoEquals { text: String },
-    UnknownField { field: String, nearest: Option<&'static str> },
+    NoEquals {
+        text: String,
+    },
+    UnknownField {
+        field: String,
+        nearest: Option<&'static str>,
+    },
+    /// Which of two columns counts, or what one column holds, is not said.
+    TwoColumns {
+        field: Field,
+        columns: [String; 2],
+    },
+    TwoFields {
+        column: String,
+        fields: [Field; 2],
+    },
 }
 
 impl std::fmt::Display for MapError {
@@ -361,11 +375,32 @@ impl std::fmt::Display for MapError {
             MapError::UnknownField { field, nearest: Some(near) } => {
                 write!(f, "unknown field `{field}`, did you mean `{near}`?")
             }
+            MapError::TwoColumns { field, columns: [one, other] } => write!(f, "two columns for `{field}`: `{one}` and `{other}`"),
+            MapError::TwoFields { column, fields: [one, other] } => {
+                write!(f, "column `{column}` for two fields: `{one}` and `{other}`")
+            }
         }
     }
 }
 
 impl std::error::Error for MapError {}
+
+/// Reads all `--map`: each field has one column, and each column holds one field.
+pub fn parse_maps(texts: &[String]) -> Result<Vec<(Field, String)>, MapError> {
+    let mut map: Vec<(Field, String)> = Vec::new();
+    for text in texts {
+        let (field, column) = parse_map(text)?;
+        let twin = map.iter().find(|(other, name)| (*other == field) != (normal(name) == normal(&column)));
+        match twin {
+            Some((other, name)) if *other == field => {
+                return Err(MapError::TwoColumns { field, columns: [name.clone(), column] });
+            }
+            Some((other, _)) => return Err(MapError::TwoFields { column, fields: [*other, field] }),
+            None => map.push((field, column)),
+        }
+    }
+    Ok(map)
+}
 
 /// Reads the `FIELD=COLUMN` of `--map`. The field is a word of the vocabulary or one of its aliases.
 pub fn parse_map(text: &str) -> Result<(Field, String), MapError> {
@@ -505,6 +540,14 @@ mod tests {
         );
         assert_eq!(parse_map("quota").unwrap_err().to_string(), "expected FIELD=COLUMN, found `quota`");
         assert_eq!(parse_map("额度=x"), Ok((Field::Quota, "x".to_owned())));
+        let all = |texts: &[&str]| parse_maps(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+        let problem = |texts: &[&str]| all(texts).unwrap_err().to_string();
+        assert_eq!(problem(&["model=A", "quota=C", "model=B"]), "two columns for `model`: `A` and `B`");
+        assert_eq!(
+            problem(&["prompt_tokens=P", "completion_tokens=p"]),
+            "column `p` for two fields: `prompt_tokens` and `completion_tokens`"
+        );
+        assert_eq!(all(&["model=A", "model=a"]).map(|map| map.len()), Ok(2));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use super::formula::{Step, steps};
-use super::text::{grouped, printable, usd_of, usd_text};
+use super::text::{JsonText, grouped, printable, usd_of, usd_text};
 use crate::config::Currency;
 use crate::exact::{Exact, Ratio};
 use crate::pricing::{Adjustment, Charge, ChargeLine, Terms, Unit, lines, price};
@@ -90,7 +90,7 @@ struct LinePart<'a> {
 pub fn write_json(calculations: &[Calculation], out: &mut dyn Write) -> io::Result<()> {
     let priced: Vec<Priced<'_>> = calculations.iter().map(Priced::new).collect();
     let document = Document { schema: "quota.calc/1", charges: priced.iter().map(charge_part).collect() };
-    serde_json::to_writer_pretty(&mut *out, &document)?;
+    serde_json::to_writer_pretty(JsonText(&mut *out), &document)?;
     writeln!(out)
 }
 
@@ -172,8 +172,7 @@ fn write_columns(several: &[Priced<'_>], extras: &Extras, out: &mut dyn Write) -
         }
     }
     for component in components {
-        let find =
-            |p: &Priced<'_>| p.lines.iter().find(|line| line.component == component).map(|line| exact_usd(&line.price_per_million));
+        let find = |p: &Priced<'_>| p.lines.iter().find(|line| line.component == component).and_then(price_on_card);
         add_row(&mut table, &format!("{} per 1M", printable(component)), several, &|p| find(p).unwrap_or_default());
     }
     add_row(&mut table, "subtotal", several, &|p| exact_usd(&p.subtotal));
@@ -187,6 +186,12 @@ fn write_columns(several: &[Priced<'_>], extras: &Extras, out: &mut dyn Write) -
     add_row(&mut table, "points", several, &|p| grouped(p.points));
     align(&mut table, 1..several.len() + 1);
     table.lines().try_for_each(|row| writeln!(out, "{}", row.trim_end()))
+}
+
+/// The price that the card shows of a part; none of a summand that is not a price times tokens.
+fn price_on_card(line: &ChargeLine) -> Option<String> {
+    let price = if line.unit == Unit::Summand { line.rate.as_ref() } else { Some(&line.price_per_million) };
+    price.map(exact_usd)
 }
 
 fn add_row(table: &mut Table, label: &str, several: &[Priced<'_>], cell: &dyn Fn(&Priced<'_>) -> String) {

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::github::{data, property};
+use super::text::{JsonText, printable};
 use crate::config::issue::Issue;
 
 /// A config that was checked.
@@ -74,7 +75,7 @@ pub fn write_json(checked: &[Checked], out: &mut dyn Write) -> io::Result<()> {
         warnings: checked.iter().map(Checked::warnings).sum(),
         files: checked.iter().map(file_part).collect(),
     };
-    serde_json::to_writer_pretty(&mut *out, &document)?;
+    serde_json::to_writer_pretty(JsonText(&mut *out), &document)?;
     writeln!(out)
 }
 
@@ -109,7 +110,7 @@ pub fn write_github(checked: &[Checked], out: &mut dyn Write) -> io::Result<()> 
         for issue in &config.issues {
             let place = format!("file={},line={},col={}", property(&config.name), issue.line, issue.column);
             let text = format!("{}; {}", issue.message, issue.hint);
-            writeln!(out, "::{} {place},title={}::{}", issue.severity.word(), issue.code.word(), data(&text))?;
+            writeln!(out, "::{} {place},title={}::{}", issue.severity.word(), issue.code.word(), data(&printable(&text)))?;
         }
     }
     Ok(())

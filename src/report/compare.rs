@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
-use super::text::{grouped, printable, usd_text};
+use super::text::{JsonText, grouped, printable, usd_text};
 use crate::audit::{Compared, Comparison};
 
 /// A log under all targets.
@@ -28,8 +28,9 @@ impl ComparisonReport {
     }
 }
 
+/// What [`write_json`] writes.
 #[derive(Serialize)]
-struct Document<'a> {
+pub(super) struct Document<'a> {
     schema: &'static str,
     unrated: &'a BTreeMap<&'static str, u64>,
     targets: Vec<TargetPart<'a>>,
@@ -82,11 +83,11 @@ impl From<&Compared> for ComparedPart {
 
 /// Schema `quota.compare/1`.
 pub fn write_json(report: &ComparisonReport, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &document(report))?;
+    serde_json::to_writer_pretty(JsonText(&mut *out), &document(report))?;
     writeln!(out)
 }
 
-fn document(report: &ComparisonReport) -> Document<'_> {
+pub(super) fn document(report: &ComparisonReport) -> Document<'_> {
     let targets = report.comparisons.iter().map(|comparison| TargetPart {
         kind: comparison.target.kind(),
         name: comparison.target.name(),
@@ -94,11 +95,6 @@ fn document(report: &ComparisonReport) -> Document<'_> {
         models: comparison.models.iter().map(|(model, part)| ModelPart { model, part: part.into() }).collect(),
     });
     Document { schema: "quota.compare/1", unrated: &report.unrated, targets: targets.collect(), cheapest_group: report.cheapest() }
-}
-
-/// The document of [`write_json`] as a value, to stand within another.
-pub fn to_value(report: &ComparisonReport) -> serde_json::Result<serde_json::Value> {
-    serde_json::to_value(document(report))
 }
 
 /// For a pull request: the whole, and the models that become dearer or cheaper, the largest differences first.

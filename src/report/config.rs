@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 
+use super::text::{json_text, toml_text};
 use crate::config::{
     Channel, ChannelPrice, Config, EffectiveCompletion, GroupRules, ListedPrice, Map, MapName, ModelPrices, Number, Provider,
     Rates, Tariff, User,
@@ -32,7 +33,7 @@ pub fn toml(config: &Config, comments: &[String]) -> String {
         let _ = writeln!(out, "# {}", comment.replace(|c: char| c.is_control(), " "));
     }
     write_toml(&mut out, "", &table(config));
-    out
+    toml_text(&out)
 }
 
 /// The config as JSON.
@@ -40,7 +41,7 @@ pub fn json(config: &Config) -> String {
     let mut out = String::new();
     write_json(&mut out, &Value::Table(table(config)), 0);
     out.push('\n');
-    out
+    json_text(&out)
 }
 
 /// What quota's own words cannot say of a config, as its parts with how many there are.
@@ -313,9 +314,9 @@ fn group(rules: &GroupRules) -> Table {
     table
 }
 
-/// A text in quotes. What JSON escapes is right in TOML too, but for one character that only TOML escapes.
+/// A text in quotes. What JSON escapes is right in TOML too.
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+    serde_json::Value::from(text).to_string()
 }
 
 fn key(name: &str) -> String {

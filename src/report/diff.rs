@@ -12,8 +12,8 @@ use std::io::{self, Write};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
-use super::compare::{ComparisonReport, to_value};
-use super::text::printable;
+use super::compare::{self, ComparisonReport};
+use super::text::{JsonText, printable};
 use crate::config::{Config, Found, GroupRules, MapName};
 use crate::defaults;
 use crate::exact::{Exact, Ratio};
@@ -425,7 +425,7 @@ struct Document<'a> {
     counts: BTreeMap<&'static str, usize>,
     differences: &'a [Difference],
     /// What a log would have cost, in the words of `quota.compare/1`.
-    log: Option<serde_json::Value>,
+    log: Option<compare::Document<'a>>,
 }
 
 /// Schema `quota.config-diff/1`; numbers are decimal strings.
@@ -437,9 +437,9 @@ pub fn write_json(diff: &Diff, (old, new): (&str, &str), log: Option<&Comparison
         new,
         counts,
         differences: &diff.differences,
-        log: log.map(to_value).transpose()?,
+        log: log.map(compare::document),
     };
-    serde_json::to_writer_pretty(&mut *out, &document)?;
+    serde_json::to_writer_pretty(JsonText(&mut *out), &document)?;
     writeln!(out)
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::calc::{Calculation, ChargePart, Priced, charge_part, write_lines, write_steps};
 use super::formula::steps;
-use super::text::{grouped, points_text, printable, time_text, usd_of, usd_text};
+use super::text::{JsonText, grouped, points_text, printable, time_text, usd_of, usd_text};
 use super::view::{FindingPart, cause_sentence, finding_part};
 use crate::audit::{Class, ClassCauses, Finding, ToldCause};
 use crate::exact::{Exact, Points, Ratio};
@@ -74,7 +74,7 @@ struct RowPart<'a> {
     group_ratio_from: &'a str,
     #[serde(flatten)]
     booked: Booked,
-    charge: serde_json::Value,
+    charge: Option<ChargePart<'a>>,
     steps: Vec<StepPart>,
     formula: Option<String>,
     charged_steps: Vec<StepPart>,
@@ -90,29 +90,35 @@ struct StepPart {
 
 /// Schema `quota.explain/1`.
 pub fn write_json(rows: &[Explained], causes: &ClassCauses, out: &mut dyn Write) -> io::Result<()> {
-    let rows: Vec<RowPart<'_>> = rows.iter().map(|row| row_part(row, causes)).collect::<Result<_, _>>()?;
-    serde_json::to_writer_pretty(&mut *out, &Document { schema: "quota.explain/1", rows })?;
+    let told: Vec<Told<'_>> = rows.iter().map(|row| Told::new(row, causes)).collect();
+    let calculations: Vec<Option<Calculation>> = told.iter().map(Told::calculation).collect();
+    let priced: Vec<Option<Priced<'_>>> = calculations.iter().map(|calculation| calculation.as_ref().map(Priced::new)).collect();
+    let parts = told.iter().zip(&calculations).zip(&priced);
+    let rows = parts.map(|((told, calculation), priced)| row_part(told, calculation.as_ref(), priced.as_ref(), causes)).collect();
+    serde_json::to_writer_pretty(JsonText(&mut *out), &Document { schema: "quota.explain/1", rows })?;
     writeln!(out)
 }
 
-fn row_part<'a>(row: &'a Explained, causes: &ClassCauses) -> io::Result<RowPart<'a>> {
-    let told = Told::new(row, causes);
-    let calculation = told.calculation();
-    let priced = calculation.as_ref().map(Priced::new);
-    let charge: Option<ChargePart<'_>> = priced.as_ref().map(charge_part);
-    let (before, formula) = step_parts(calculation.as_ref().map(|calculation| &calculation.terms));
+fn row_part<'a>(
+    told: &'a Told<'_>,
+    calculation: Option<&Calculation>,
+    priced: Option<&'a Priced<'_>>,
+    causes: &ClassCauses,
+) -> RowPart<'a> {
+    let row = told.of;
+    let (before, formula) = step_parts(calculation.map(|calculation| &calculation.terms));
     let (charged_steps, charged_formula) = step_parts(told.changed.as_ref());
-    Ok(RowPart {
+    RowPart {
         finding: finding_part(&row.finding, &row.input, Some(causes)),
         sentence: told.cause.as_ref().map(|told| cause_sentence(told.cause)),
         group_ratio_from: &row.group_ratio_from,
         booked: row.booked,
-        charge: serde_json::to_value(charge)?,
+        charge: priced.map(charge_part),
         steps: before,
         formula,
         charged_steps,
         charged_formula,
-    })
+    }
 }
 
 fn step_parts(terms: Option<&Terms>) -> (Vec<StepPart>, Option<String>) {

@@ -3,6 +3,7 @@
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+use super::text::printable;
 use crate::float::expr::ExprError;
 
 use crate::config::issue::{Issue, Severity};
@@ -17,16 +18,17 @@ pub fn render(issue: &Issue, colour: bool) -> String {
         Severity::Warning => Level::WARNING,
     };
     let path = match &issue.part {
-        Some(part) => format!("{} ({part})", issue.source),
-        None => issue.source.clone(),
+        Some(part) => printable(&format!("{} ({part})", issue.source)),
+        None => printable(&issue.source),
     };
-    let mut group = Group::with_title(level.primary_title(issue.message.as_str()).id(issue.code.word()));
+    let (message, hint) = (printable(&issue.message), printable(&issue.hint));
+    let mut group = Group::with_title(level.primary_title(message).id(issue.code.word()));
     group = group.element(Origin::path(path).line(issue.line as usize).char_column(issue.column as usize));
     if !issue.excerpt.text.trim().is_empty() {
         let snippet = Snippet::source(issue.excerpt.text.as_str()).line_start(issue.line as usize).fold(false);
         group = group.element(snippet.annotation(AnnotationKind::Primary.span(issue.excerpt.span.clone())));
     }
-    let hint = Group::with_title(Level::HELP.secondary_title(issue.hint.as_str()));
+    let hint = Group::with_title(Level::HELP.secondary_title(hint));
     let report = [group, hint];
     let print = |renderer: Renderer| renderer.decor_style(DecorStyle::Ascii).term_width(WIDTH).render(&report);
     let plain = print(Renderer::plain());

@@ -25,7 +25,7 @@ mod usd;
 pub mod view;
 mod xml;
 
-pub use text::{grouped, points_text, printable, time_text, usd_of, usd_text};
+pub use text::{JsonText, grouped, points_text, printable, time_text, usd_of, usd_text};
 pub use usd::{PointSums, UsdTotals};
 
 use std::borrow::Cow;

@@ -95,7 +95,21 @@ pub fn capital(sentence: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
+/// TOML on its way out: what acts on a terminal stands as `\uXXXX`, which in its texts is the same text.
+pub fn toml_text(toml: &str) -> String {
+    let mut safe = String::with_capacity(toml.len());
+    for c in toml.chars() {
+        match u32::from(c) {
+            _ if !is_hostile(c) || c == '\n' => safe.push(c),
+            code @ ..=0xffff => safe.extend(format!("\\u{code:04x}").chars()),
+            code => safe.extend(format!("\\U{code:08x}").chars()),
+        }
+    }
+    safe
+}
+
 /// JSON on its way out: what acts on a terminal stands as `\uXXXX` in its strings, which is the same text.
+#[derive(Debug)]
 pub struct JsonText<W>(pub W);
 
 impl<W: Write> Write for JsonText<W> {
@@ -133,6 +147,13 @@ impl<W: Write> JsonText<W> {
         }
         self.0.write_all(&text.as_bytes()[done..])
     }
+}
+
+/// A JSON document as it goes [out](JsonText).
+pub fn json_text(json: &str) -> String {
+    let mut safe = Vec::with_capacity(json.len());
+    let written = JsonText(&mut safe).write_all(json.as_bytes());
+    written.ok().and_then(|()| String::from_utf8(safe).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -181,3 +181,102 @@ fn a_name_that_is_typed_twice_makes_one_column() {
     let document: Value = serde_json::from_str(&done.out).unwrap();
     assert_eq!(document["charges"].as_array().unwrap().len(), 1);
 }
+
+/// 1.5 points for a token at 3 USD per 1M, and rates of 5 and 0.1 beside it.
+const IN_USD: &str =
+    "[model.m]\ninput = 3\noutput = 15\ncached = 0.3\n[model.odd]\ninput = 0.3\noutput = 2.5\n[model.video]\nper_second = 0.1\n";
+
+#[test]
+fn typed_ratios_take_the_place_of_prices() {
+    let (_folder, config) = config(IN_USD);
+    let million = ["--config", &config, "--input", "1000000", "--output", "1000000", "--model"];
+    check(&[&million[..], &["m", "--model-ratio", "1"]].concat(), 6_000_000);
+    check(&[&million[..], &["m", "--completion-ratio", "2"]].concat(), 4_500_000);
+    check(&[&million[..], &["m", "--cache-ratio", "0.5", "--cached", "1000000"]].concat(), 9_750_000);
+    // What has no flag keeps its ratio.
+    check(&[&million[..], &["m", "--input-price", "6"]].concat(), 18_000_000);
+    check(&[&million[..], &["m", "--output-price", "6"]].concat(), 4_500_000);
+    // 2.5 / 0.3 does not end: the ratio is 8.333….
+    check(&[&million[..], &["odd"]].concat(), 1_400_000);
+    check(&[&million[..], &["odd", "--completion-ratio", "2"]].concat(), 450_000);
+    check(&[&million[..], &["odd", "--model-ratio", "3"]].concat(), 28_000_000);
+    check(&[&million[..], &["odd", "--input-price", "0.6"]].concat(), 2_800_000);
+    check(&["--config", &config, "--input", "1000000", "--model", "video", "--model-ratio", "1"], 1_000_000);
+}
+
+#[test]
+fn cache_writes_are_priced_by_the_rules_that_have_them() {
+    let prices = r#"[{"model":"m","type":"tokens","channel_type":1,"input":2.5,"output":7.5}]"#;
+    let (_prices, prices) = config(prices);
+    let (_groups, groups) = config("[group_ratio]\ndefault = 1\n");
+    // (1000 + 100 · 0.25) · 2.5
+    for flag in ["--cache-write", "--cache-write-1h"] {
+        let configs = ["--config", &prices, "--config", &groups, "--profile", "one-hub"];
+        check(&[&configs[..], &["--model", "m", "--prompt", "1000", flag, "100"]].concat(), 2563);
+    }
+}
+
+#[test]
+fn the_card_has_the_prices_of_an_expression() {
+    let (_folder, config) =
+        config("[model.e]\nexpression = 'tier(\"a\", p*3 + c*15 + max(cr, 5)*2)'\n[group_ratio]\na = 1\nb = 2\n");
+    let flags =
+        ["calc", "-q", "--config", &config, "--model", "e", "--group", "a", "--group", "b", "--input", "10", "--output", "20"];
+    let done = quota(&flags);
+    let cells = |label: &str| {
+        let line = done.out.lines().find(|line| line.trim_start().starts_with(label)).unwrap_or_else(|| panic!("{}", done.out));
+        line.trim_start().trim_start_matches(label).split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(cells("p*3 per 1M"), ["$3.00", "$3.00"]);
+    assert_eq!(cells("c*15 per 1M"), ["$15.00", "$15.00"]);
+    // No price times tokens.
+    assert_eq!(cells("max(cr, 5)*2 per 1M"), [""; 0]);
+}
+
+#[test]
+fn the_config_is_the_one_that_an_audit_reads() {
+    let (_prices, prices) = config("[model.a]\ninput = 3\noutput = 15\n[group_ratio]\ng = 1\n");
+    let (_unknown, unknown) = config("[model.a]\nunknown = true\n[group.g]\nunknown = true\n");
+    let (_dated, dated) = config("[[period]]\nuntil = 2030-01-01\n[period.model_ratio]\na = 9\n");
+    let request = ["--config", &prices, "--model", "a", "--group", "g", "--input", "1000"];
+    check(&request, 1500);
+    check_unpriced(&[&request[..], &["--config", &unknown]].concat(), "ratio-unknown");
+    check_unpriced(&[&request[..], &["--config", &unknown, "--model-ratio", "2"]].concat(), "`--group-ratio`");
+    check(&[&request[..], &["--config", &unknown, "--model-ratio", "2", "--group-ratio", "1"]].concat(), 2000);
+    // What holds from the beginning, as for rows without a time.
+    check(&[&request[..], &["--config", &dated]].concat(), 9000);
+}
+
+#[test]
+fn a_user_without_a_group_has_no_special_ratio() {
+    let (_folder, config) =
+        config("[model_ratio]\nm = 2\n[group_ratio]\ndefault = 1\nhalf = 0.5\n[group_group_ratio.vip]\nhalf = 0.25\n");
+    let request = ["--config", &config, "--model", "m", "--input", "1000", "--group", "half"];
+    check(&request, 1000);
+    check(&[&request[..], &["--user-group", ""]].concat(), 1000);
+    check(&[&request[..], &["--user-group", "vip"]].concat(), 500);
+    let note = "note: users of `vip` pay another ratio in group `half`";
+    assert!(calc(&request).err.contains(note));
+    assert!(!calc(&[&request[..], &["--user-group", "vip"]].concat()).err.contains(note));
+    assert_eq!(calc(&["--config", &config, "--model", "m", "--input", "1000", "--group", "all"]).code, 0);
+}
+
+#[test]
+fn a_hint_names_the_flag_that_helps() {
+    let (_status, status) = config(r#"{"success":true,"data":{"quota_per_unit":500000}}"#);
+    let typed = ["--config", &status, "--input-price", "2.5", "--input", "1000"];
+    check_unpriced(&typed, "hint: name it with `--group-ratio`, or another config");
+    check(&[&typed[..], &["--group-ratio", "1"]].concat(), 1250);
+    // The config has prices, but none of this model.
+    let (_ratios, ratios) = config(r#"{"ModelRatio": {"m": 1}}"#);
+    check_unpriced(&["--config", &ratios, "--model", "gpt-4o", "--input", "5"], "hint: name its price with");
+    check_unpriced(&["--config", &status, "--model", "gpt-4o", "--input", "5"], "hint: the config says nothing of prices");
+}
+
+#[test]
+fn known_groups_are_named_once_and_in_order() {
+    let (_folder, config) =
+        config("[model_ratio]\nm = 1\n[group_ratio]\nb = 1\n[group.a]\nratio = 1\nmodels = [\"m\"]\n[group.c]\nmodels = [\"m\"]\n");
+    let done = calc(&["--config", &config, "--model", "m", "--input", "1"]);
+    assert!(done.err.contains("known are a, b, c\n"), "{}", done.err);
+}

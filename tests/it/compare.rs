@@ -100,3 +100,26 @@ fn a_diff_with_a_log_says_what_it_would_have_cost() {
     let without: Value = serde_json::from_str(&quota(&["config", "diff", &old, &new, "--format", "json"]).out).unwrap();
     assert_eq!(without["log"], Value::Null);
 }
+
+/// 1000 · 1.25 at the special ratio that the row prints, which its user has no more, or did not have yet.
+#[test]
+fn in_its_own_group_a_row_costs_what_it_cost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let config = "[model_ratio]\nm = 1.25\n[group_ratio]\ndefault = 1\ncheap = 0.3\n[group_group_ratio.vip]\ncheap = 0.25\n[user.mover]\ngroup = \"vip\"\n";
+    let row = |user: &str, quota: i64, group: &str, special: &str| {
+        let other =
+            format!(r#"{{""model_ratio"":1.25,""group_ratio"":{group},""model_price"":-1,""user_group_ratio"":{special}}}"#);
+        format!("{user},m,{quota},1000,0,cheap,\"{other}\"\n")
+    };
+    let rows = row("ann", 313, "0.25", "0.25") + &row("mover", 375, "0.3", "-1");
+    std::fs::write(path("config.toml"), config).unwrap();
+    std::fs::write(path("log.csv"), format!("username,model_name,quota,prompt_tokens,completion_tokens,group,other\n{rows}"))
+        .unwrap();
+    let targets = ["--group", "cheap", "--group", "cheap", "--config", &path("config.toml"), "--format", "json"];
+    let done = quota(&[&["compare", &path("log.csv")], &targets[..]].concat());
+    let document: Value = serde_json::from_str(&done.out).unwrap();
+    let total = &document["targets"][0]["total"];
+    assert_eq!((&total["today_points"], &total["then_points"]), (&688.into(), &688.into()), "{total:#}");
+    assert_eq!((document["targets"].as_array().unwrap().len(), &document["cheapest_group"]), (1, &Value::Null));
+}

@@ -154,3 +154,21 @@ fn without_a_name_the_worst_rows_come_first() {
     all.truncate(3);
     assert_eq!(explained, all);
 }
+
+/// The charge is the object that `quota calc` prints, with its keys in the same order.
+#[test]
+fn the_charge_keeps_its_order() {
+    let (log, config) = (fixture("logs/groups/apiyi.csv"), fixture("configs/apiyi.toml"));
+    let [log, config] = [&log, &config].map(|path| path.to_str().unwrap());
+    let explained = quota(&["explain", log, "--config", config, "--line", "2", "--format", "json"]).out;
+    let against = quota(&["config", "diff", config, config, "--log", log, "--format", "json"]).out;
+    let check = |text: &str, keys: &[&str]| {
+        let places: Vec<usize> = keys.iter().map(|key| text.find(&format!("\"{key}\":")).unwrap()).collect();
+        assert!(places.is_sorted(), "{places:?} in {text}");
+    };
+    check(
+        &explained[explained.find("\"charge\"").unwrap()..],
+        &["model", "group", "lines", "subtotal_usd", "group_ratio", "total_usd"],
+    );
+    check(&against[against.find("\"log\"").unwrap()..], &["schema", "unrated", "targets", "cheapest_group"]);
+}

@@ -363,3 +363,42 @@ fn no_name_of_a_file_acts_in_any_format() {
         check(&path, folder.path());
     }
 }
+
+/// Names of columns and of a config are no safer than texts of rows.
+#[test]
+fn no_name_acts_in_a_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let write = |name: &str, text: &str| std::fs::write(path(name), text).unwrap();
+    write("columns.csv", "\"\u{1b}[31mcol\",\"a\n::error file=x::pwn\"\n1,2\n");
+    write("groups.toml", "[group_ratio]\n\"g\\n::warning::pwn\" = 2\n");
+    write("models.toml", "[model_ratio]\n\"m\\n::error file=x::\\u202epwn\" = -1\n");
+    write("turned.toml", "[model_ratio]\n\"a\\u202eb\" = 1\n[group_ratio]\ndefault = 1\n");
+    write("turned.csv", "model,group,prompt_tokens,quota\na\u{202e}b,default,1000,1200\n");
+    let [columns, groups, models, turned, log] =
+        ["columns.csv", "groups.toml", "models.toml", "turned.toml", "turned.csv"].map(path);
+    let lines: [&[&str]; 10] = [
+        &["audit", &columns],
+        &["calc", "--config", &groups, "--model-ratio", "1", "--input", "5"],
+        &["config", "check", &models],
+        &["config", "check", &models, "--format", "json"],
+        &["config", "show", &turned],
+        &["config", "show", &turned, "--format", "json"],
+        &["calc", "--config", &turned, "--model", "a\u{202e}b", "--input", "5", "--format", "json"],
+        &["explain", &log, "--config", &turned, "--format", "json"],
+        &["compare", &log, "--config", &turned, "--model", "a\u{202e}b", "--format", "json"],
+        &["audit", &log, "--config", &turned, "--partial"],
+    ];
+    for line in lines {
+        let done = quota(line);
+        let told = done.out + &done.err;
+        assert!(!told.is_empty() && !told.lines().any(|line| line.starts_with("::")), "{line:?}: {told}");
+        assert!(!told.chars().any(|c| c == '\u{1b}' || c == '\u{202e}'), "{line:?}: {told}");
+    }
+    let infer: String = (1..40).map(|at| format!("a\u{202e}b,default,{},{}\n", 1000 * at, 1250 * at)).collect();
+    write("infer.csv", &format!("model,group,prompt_tokens,quota\n{infer}"));
+    let done = quota(&["infer", &path("infer.csv")]);
+    assert!(done.out.contains("a\\u202eb") && !done.out.contains('\u{202e}'), "{}", done.out);
+    write("shown.toml", &quota(&["config", "show", &turned]).out);
+    assert_eq!(quota(&["config", "diff", &turned, &path("shown.toml")]).code, 0);
+}

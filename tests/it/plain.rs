@@ -170,3 +170,107 @@ fn the_last_digits_of_a_float_are_not_held_against_a_charge() {
     let done = audit(format!("{header}\nm,2,0,0,0.125,8,1,1,0.0000005\n"), &["--quiet"]);
     assert_eq!(done.code, 0, "{}", done.out);
 }
+
+const HEADER: &str = "model,group,prompt_tokens,cached_tokens,cache_write_1h_tokens,completion_tokens,quota";
+
+/// What reports say of a row, in which prices and ratios must not differ.
+fn told(config: &str, row: &str) -> serde_json::Value {
+    let (folder, path) = log(format!("{HEADER}\n{row}\n"));
+    let prices = folder.path().join("quota.toml");
+    std::fs::write(&prices, config).unwrap();
+    let flags = ["--config", prices.to_str().unwrap(), "--format", "json"];
+    let done = quota(&[&["audit", path.to_str().unwrap()], &flags[..]].concat());
+    let report: serde_json::Value = serde_json::from_str(&done.out).unwrap();
+    let finding = &report["findings"][0];
+    serde_json::json!([finding["cause"], finding["implied"], finding["expected_points"], finding["ratios"]])
+}
+
+/// Prices of which all quotients end say the same as ratios, and so does the nearest ratio where one does not.
+#[test]
+fn prices_are_told_as_ratios() {
+    let in_usd = "[model.m]\ninput = 3\ncached = 0.3\ncache_write = 3.75\ncache_write_1h = 6\noutput = 15\n[group_ratio]\ng = 1\n";
+    let ratios = "[model_ratio]\nm = 1.5\n[completion_ratio]\nm = 5\n[cache_ratio]\nm = 0.1\n[create_cache_ratio]\nm = 1.25\n[group_ratio]\ng = 1\n";
+    // (1000 - 200 - 100 + 200 · 0.1 + 100 · 2 + 500 · 5) · 1.5 = 5130; at 37.5, at 2, with output at 4, with writes as of 5 minutes.
+    for charged in [128_250, 6840, 4380, 5018] {
+        let row = format!("m,g,1000,200,100,500,{charged}");
+        assert_eq!(told(in_usd, &row), told(ratios, &row), "{charged}");
+    }
+    let odd = "[model.m]\ninput = 0.3\ncached = 0.03\noutput = 2.5\n[group_ratio]\ng = 1\n";
+    // (100,000 + 50,000 · 8.333…) · 0.15 = 77,500; at the fallback, and with output at 4.
+    for (charged, cause, implied) in [(19_375_000, "model-ratio-fallback", "37.5"), (45_000, "completion-ratio-differs", "4")] {
+        let told = told(odd, &format!("m,g,100000,0,0,50000,{charged}"));
+        assert_eq!((&told[0], &told[2]), (&cause.into(), &77_500.into()), "{told:#}");
+        assert!(told[1].as_object().unwrap().values().all(|value| value == implied), "{told:#}");
+        assert_eq!((&told[3]["model_ratio"], &told[3]["completion_ratio"]), (&"0.15".into(), &"8.333333333333334".into()));
+    }
+}
+
+/// The ratios that a row prints are those of its prices, or drift.
+#[test]
+fn prices_drift_as_ratios() {
+    let header =
+        "model,group,prompt_tokens,cached_tokens,completion_tokens,model_ratio,completion_ratio,cache_ratio,group_ratio,quota";
+    let config = "[model.m]\ninput = 3\noutput = 15\n[group_ratio]\ng = 1\n";
+    let drift = |row: &str| {
+        let (folder, path) = log(format!("{header}\n{row}\n"));
+        let prices = folder.path().join("quota.toml");
+        std::fs::write(&prices, config).unwrap();
+        let flags = ["--config", prices.to_str().unwrap(), "--format", "json"];
+        let done = quota(&[&["audit", path.to_str().unwrap()], &flags[..]].concat());
+        serde_json::from_str::<serde_json::Value>(&done.out).unwrap()["drift"].clone()
+    };
+    assert_eq!(drift("m,g,1000,0,100,1.5,5,1,1,2250"), serde_json::json!([]));
+    let found = drift("m,g,1000,0,100,1.5,2,1,1,2250");
+    assert_eq!(
+        (&found[0]["key"], &found[0]["configured"], &found[0]["logged"]),
+        (&"completion_ratio".into(), &"5".into(), &"2".into())
+    );
+}
+
+/// Whether a plain row of a price for seconds, or for images, says how many there were: it does not.
+#[test]
+fn seconds_and_images_that_no_column_counts_are_open() {
+    let config = "[model.video]\nper_second = 0.1\n[model.image]\nper_image = 0.02\n[group_ratio]\ndefault = 1\n";
+    let rows = [
+        ("video", 50_000, "matched", "count-not-logged"),
+        ("video", 400_000, "unrated", "count-not-logged"),
+        ("video", 425_000, "overcharged", "null"),
+        ("image", 40_000, "unrated", "count-not-logged"),
+    ];
+    for (model, quota_points, class, reason) in rows {
+        let (folder, path) = log(format!("model,group,quota\n{model},default,{quota_points}\n"));
+        let prices = folder.path().join("quota.toml");
+        std::fs::write(&prices, config).unwrap();
+        let done = quota(&["audit", path.to_str().unwrap(), "--config", prices.to_str().unwrap(), "--format", "ndjson"]);
+        let row: serde_json::Value = serde_json::from_str(done.out.lines().next().unwrap()).unwrap();
+        assert_eq!((row["verdict"].as_str(), row["reason"].as_str().unwrap_or("null")), (Some(class), reason), "{row:#}");
+    }
+}
+
+#[test]
+fn a_log_without_groups_is_of_the_default_one_in_every_report() {
+    let (folder, path) = log("model,prompt_tokens,cached_tokens,quota\nm,1000,0,1400\nm,2000,0,2800\n");
+    let prices = folder.path().join("quota.toml");
+    std::fs::write(&prices, CONFIG).unwrap();
+    let flags = ["--config", prices.to_str().unwrap(), "--by", "group"];
+    let report = |format: &str| quota(&[&["audit", path.to_str().unwrap(), "--format", format], &flags[..]].concat()).out;
+    let json: serde_json::Value = serde_json::from_str(&report("json")).unwrap();
+    let groups = [&json["by"]["group"][0]["key"], &json["causes"][0]["groups"][0], &json["findings"][0]["group"]];
+    assert_eq!(groups, ["default"; 3], "{json:#}");
+    assert!(report("github").contains("m in group default"));
+}
+
+/// A charge that its own ratios drive to what 32 bits hold is told, whatever the config says of it.
+#[test]
+fn a_wrong_charge_may_be_held_within_32_bits_too() {
+    let (folder, path) =
+        log("model,group,prompt_tokens,cached_tokens,model_ratio,group_ratio,quota\nm,default,10,0,1e12,1,2147483647\n");
+    let prices = folder.path().join("quota.toml");
+    std::fs::write(&prices, CONFIG).unwrap();
+    let done = quota(&["audit", path.to_str().unwrap(), "--config", prices.to_str().unwrap(), "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!(
+        (&report["causes"][0]["cause"], &report["policy"][0]["finding"]),
+        (&"ratio-drift".into(), &"saturated-charge".into())
+    );
+}

@@ -9,6 +9,7 @@ use crate::cli::sources::{LoadError, load_one};
 use crate::config::{Config, Map, MapName};
 use crate::report::check::{Checked, Holds, write_github, write_json};
 use crate::report::issues::render;
+use crate::report::printable;
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  quota config check prices.toml\n  quota config check --strict old.toml new.toml\n\n\
@@ -38,7 +39,7 @@ impl Check {
     pub fn run(self, colored: bool, quiet: bool, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<u8> {
         let checked: Vec<Checked> = self.files.iter().chain(&self.config).map(|file| checked(file)).collect();
         for unread in checked.iter().filter_map(|config| config.unread.as_ref()) {
-            writeln!(err, "error: {unread}")?;
+            writeln!(err, "error: {}", printable(unread))?;
         }
         match self.format {
             Format::Table => write_table(&checked, colored, quiet, out)?,
@@ -72,7 +73,7 @@ fn write_table(checked: &[Checked], colored: bool, quiet: bool, out: &mut dyn Wr
         if !quiet {
             let holds = config.holds.as_ref().map_or_else(|| "not usable".to_owned(), words);
             let found = [count(config.errors(), "error"), count(config.warnings(), "warning")].join(", ");
-            writeln!(out, "{}: {holds}; {found}", config.name)?;
+            writeln!(out, "{}: {holds}; {found}", printable(&config.name))?;
         }
     }
     Ok(())

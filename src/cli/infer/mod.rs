@@ -384,10 +384,6 @@ impl Rater {
     }
 }
 
-fn group_of<'e>(entry: &LogEntry<'e>) -> &'e str {
-    if entry.group.is_empty() { "default" } else { entry.group }
-}
-
 /// The config without any price.
 fn blank(config: &Config) -> Config {
     let mut blank = Config::default();
@@ -401,7 +397,7 @@ fn blank(config: &Config) -> Config {
 fn cell_of<'e>(entry: &LogEntry<'e>, profile: Option<Profile>) -> Cow<'e, str> {
     match profile {
         Some(Profile::Laisky) if !entry.channel.is_empty() => Cow::Owned(format!("channel {}", entry.channel)),
-        _ => Cow::Borrowed(group_of(entry)),
+        _ => Cow::Borrowed(entry.group_or_default()),
     }
 }
 

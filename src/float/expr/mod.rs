@@ -72,6 +72,12 @@ macro_rules! classes {
                     $(Class::$class => self.$field,)*
                 }
             }
+
+            pub fn set(&mut self, class: Class, tokens: i64) {
+                match class {
+                    $(Class::$class => self.$field = tokens,)*
+                }
+            }
         }
     };
 }

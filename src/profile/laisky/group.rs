@@ -1,15 +1,15 @@
 //! The group ratio: the smallest one of the groups of the channel that served the request. The user's group only chooses the channel.
 
-use super::own;
+use super::own::{self, Served};
 use crate::config::{Config, MapName};
 use crate::defaults;
 use crate::exact::Ratio;
 use crate::profile::tables::{Known, Tables};
 
 /// The ratio that the config gives a channel; none where it does not know the channel, or nobody can say.
-pub fn of_channel(channel: &str, config: &Config) -> Option<Ratio> {
+pub fn of_channel(channel: Served<'_>, config: &Config) -> Option<Ratio> {
     let said = own::said(channel, config).find_map(|prices| prices.groups.as_ref());
-    let groups = said.or_else(|| config.channels.get(channel).map(|channel| &channel.groups))?;
+    let groups = said.or_else(|| config.channels.get(channel.name).map(|channel| &channel.groups))?;
     let defaults = defaults::of("laisky")?;
     let tables = Tables { config, defaults: &defaults.config };
     let default = ["default".to_owned()];
@@ -29,14 +29,29 @@ pub fn of_channel(channel: &str, config: &Config) -> Option<Ratio> {
 mod tests {
     use super::*;
     use crate::config::Channel;
+    use crate::log::{Field, LogEntry, Reading, Row};
     use crate::read::config::read;
+
+    #[test]
+    fn a_channel_goes_by_every_name_that_the_row_has() {
+        let text = b"[group_ratio]\nspecial = 0.42\nfree = 0\n[channel.1]\ngroups = [\"special\"]\n";
+        let mut config = read("x", text).unwrap().config;
+        config.channels.insert("u-1".to_owned(), Channel { groups: vec!["free".to_owned()], ..Channel::default() });
+        let ratio = |id: &str| {
+            let mut row = Row::default();
+            [(Field::Channel, id), (Field::ChannelUuid, "u-1")].into_iter().for_each(|(field, text)| row.set(field, text));
+            let entry = LogEntry::parse(&row, &Reading { time: &|_| None, currency: None }).unwrap();
+            of_channel(Served::of(&entry, &config), &config)
+        };
+        assert_eq!((ratio("1"), ratio("2")), (Some(Ratio::new(42, -2)), Some(Ratio::ZERO)));
+    }
 
     #[track_caller]
     fn check(groups: &str, expected: &str) {
         let mut config = read("x", br#"{"GroupRatio": {"default": 1.2, "svip": 1.1, "cc": 0.3, "free": 0}}"#).unwrap().config;
         let groups: Vec<String> = groups.split(',').filter(|group| !group.is_empty()).map(str::to_owned).collect();
         config.channels.insert("7".to_owned(), Channel { groups: groups.clone(), ..Channel::default() });
-        assert_eq!(of_channel("7", &config).unwrap().to_string(), expected, "{groups:?}");
+        assert_eq!(of_channel(Served { name: "7", names: ["", "7"] }, &config).unwrap().to_string(), expected, "{groups:?}");
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::exact::{Charged, Points, Ratio};
 use crate::log::{Kind, LogEntry, RowError};
 use crate::pricing::{Allowed, Class, Formula, Open, Reason, Sum, Terms};
 use content::{Content, Image, Printed, TextRates};
+use own::Served;
 use price::{Asked, Origin, Price, Quote};
 use usage::Usage;
 
@@ -44,7 +45,7 @@ pub fn rate(entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) 
 
 /// The tool prices of a row's channel: USD for one call.
 pub fn tool_prices(entry: &LogEntry<'_>, config: &Config) -> Vec<(String, Ratio)> {
-    let prices = price::tools(channel_of(entry, config), config).into_iter();
+    let prices = price::tools(Served::of(entry, config).name, config).into_iter();
     prices.map(|(name, usd)| (name.to_owned(), usd)).collect()
 }
 
@@ -58,12 +59,6 @@ pub fn tiers(entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>)
     let Some(quote) = Quote::of(&asked, context.config) else { return Vec::new() };
     let tiers = quote.tiers(&asked, row.instants().0).into_iter();
     tiers.map(|(name, price)| (name, terms::text(&usage, &price, Ratio::ONE))).collect()
-}
-
-/// The channel as the config names it. The answers of the API name channels by uuid alone, the database by id too.
-fn channel_of<'a>(entry: &LogEntry<'a>, config: &Config) -> &'a str {
-    let is_known = |name: &str| config.channels.contains_key(name) || config.channel_prices.contains_key(name);
-    if is_known(entry.channel_uuid) { entry.channel_uuid } else { entry.channel }
 }
 
 fn rating(charged: Charged, terms: Result<Terms, Reason>, own: Option<Terms>, departures: Vec<Departure>) -> Rating {
@@ -221,7 +216,7 @@ impl Row<'_, '_> {
     fn asked(&self, config: &Config) -> Asked<'_> {
         let model = if let Content::Image(image) = self.content { self.image_model(image) } else { self.entry.model };
         let Usage { prompt, completion, .. } = *self.usage;
-        let channel = channel_of(self.entry, config);
+        let channel = Served::of(self.entry, config);
         Asked { channel, model, prompt, completion, printed: self.printed_model() }
     }
 
@@ -288,7 +283,7 @@ impl Row<'_, '_> {
             terms = doubted(terms, Reason::RatioUnknown);
         }
         if let Content::Text(rates) = self.content {
-            terms::add_tools(&mut terms, rates.tools, &price::tools(asked.channel, config));
+            terms::add_tools(&mut terms, rates.tools, &price::tools(asked.channel.name, config));
         }
         terms
     }

@@ -3,13 +3,34 @@
 
 use super::price::{Origin, Quote};
 use crate::config::{ChannelPrice, ChannelPrices, Config, Extent, Found, MapName, Rates, Tariff};
+use crate::log::LogEntry;
 
 /// Every channel.
 const ANY: &str = "*";
 
+/// The channel of a row.
+#[derive(Clone, Copy, Debug)]
+pub struct Served<'r> {
+    /// As a gateway's answer or database names it.
+    pub name: &'r str,
+    /// All that the row calls it: its uuid, and its id or name.
+    pub names: [&'r str; 2],
+}
+
+impl<'r> Served<'r> {
+    /// The answers of the API name channels by uuid alone, the database by id too.
+    pub fn of(entry: &LogEntry<'r>, config: &Config) -> Served<'r> {
+        let names = [entry.channel_uuid, entry.channel];
+        let known = names.into_iter().find(|name| config.channels.contains_key(*name));
+        let said = || names.into_iter().find(|name| config.channel_prices.contains_key(*name));
+        Served { name: known.or_else(said).unwrap_or(entry.channel), names }
+    }
+}
+
 /// What is said of a channel, the nearest first.
-pub fn said<'c>(channel: &str, config: &'c Config) -> impl Iterator<Item = &'c ChannelPrices> {
-    [channel, ANY].into_iter().filter_map(|name| config.channel_prices.get(name))
+pub fn said<'c>(channel: Served<'_>, config: &'c Config) -> impl Iterator<Item = &'c ChannelPrices> {
+    let [uuid, id] = channel.names;
+    [uuid, id, ANY].into_iter().filter_map(|name| config.channel_prices.get(name))
 }
 
 /// The rates that quota's own files give a model in a channel.
@@ -19,8 +40,8 @@ pub struct Said {
 }
 
 /// What is said of a model in a channel; none where nobody can say its price.
-pub fn price(channel: &str, model: &str, config: &Config) -> Option<Said> {
-    let mut rates = if config.channels.contains_key(channel) { Rates::default() } else { plain(model, config) };
+pub fn price(channel: Served<'_>, model: &str, config: &Config) -> Option<Said> {
+    let mut rates = if config.channels.contains_key(channel.name) { Rates::default() } else { plain(model, config) };
     let prices: Vec<_> = said(channel, config).filter_map(|prices| prices.models.get(model)).collect();
     let mut price = ChannelPrice::default();
     prices.into_iter().rev().for_each(|nearer| price.overlay(nearer));

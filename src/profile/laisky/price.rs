@@ -6,6 +6,7 @@
 
 use std::iter;
 
+use super::own::Served;
 use super::{own, window};
 use crate::config::{AudioTariff, Channel, CompiledIn, Config, Displayed, Extent, ImageTariff, Provider, Rates, Tariff, Tier};
 use crate::defaults;
@@ -21,7 +22,7 @@ const SHOWN_WRONG_BELOW: Ratio = Ratio::new(1, -3);
 /// What decides the price of a row.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'r> {
-    pub channel: &'r str,
+    pub channel: Served<'r>,
     /// The model as the row names it.
     pub model: &'r str,
     pub prompt: i64,
@@ -66,7 +67,7 @@ pub struct Price {
 impl Quote {
     /// The price of a model in a channel; none where the config knows neither.
     pub fn of(asked: &Asked<'_>, config: &Config) -> Option<Quote> {
-        let channel = config.channels.get(asked.channel);
+        let channel = config.channels.get(asked.channel.name);
         let model = mapped(channel, asked.model);
         let said = own::price(asked.channel, model, config)?;
         let of_gateway = match channel {
@@ -148,7 +149,7 @@ fn mapped<'m>(channel: Option<&'m Channel>, model: &'m str) -> &'m str {
 
 /// What the channel of a row maps its model to.
 pub fn mapped_in<'r>(asked: &Asked<'r>, config: &'r Config) -> &'r str {
-    mapped(config.channels.get(asked.channel), asked.model)
+    mapped(config.channels.get(asked.channel.name), asked.model)
 }
 
 /// The price in a channel that the config does not know.
@@ -239,7 +240,7 @@ fn shows_compiled_in(entry: &Displayed, name: &str, model: &str, config: &Config
 /// The displayed price of a channel that the config does not know: the effective one.
 fn shown_in(asked: &Asked<'_>, config: &Config) -> Option<Quote> {
     let entries = config.displayed.get(asked.model)?;
-    let entry = entries.iter().find(|entry| entry.channel == asked.channel)?;
+    let entry = entries.iter().find(|entry| entry.channel == asked.channel.name)?;
     Some(Quote { tariff: read_shown(&entry.tariff, asked), origin: Origin::CompiledIn, ignores_tier_input: false })
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Rules;
 use super::expression::{self, Priced, Seen};
 use super::names::Names;
+use super::price_list;
 use super::quote::{self, Asked, Fallback, Figure, Quote, points_of_a_dollar};
 use super::terms;
 use super::usage::{Tool, Usage};
@@ -22,6 +23,7 @@ use crate::pricing::{Class, Multiplier, PerClass, Reason, Terms};
 pub struct Request {
     pub model: String,
     pub group: String,
+    /// Special ratios go by it; without one there are none.
     pub user_group: String,
     pub prompt: i64,
     pub cached: i64,
@@ -78,11 +80,21 @@ pub fn calculate(
     let asked = Asked::new(&entry, &details, &usage, names, quota_per_unit);
     let tables = super::tables_of(config);
     let typed = overrides.has_price();
+    let is_unknown = config.unknown_models.contains(entry.model) && !typed;
+    if is_unknown || config.unknown_groups.contains(entry.group_or_default()) && overrides.group_ratio.is_none() {
+        return Err(Reason::RatioUnknown);
+    }
     let prices = match quote::of_model(&asked, &tables, None, rules) {
         Err(_) if typed => bare(overrides)?,
         prices => prices?,
     };
     let mut quote = quote::in_group(prices, &asked, &tables, None)?;
+    // How many there are is typed as a multiplier.
+    quote.counted = None;
+    if request.user_group.is_empty() {
+        // A user without a group has no special ratio.
+        quote.other_groups.clear();
+    }
     apply(&mut quote, overrides, quota_per_unit);
     let mut terms = match expression_of(&asked, overrides, config)? {
         Some(priced) => {
@@ -171,6 +183,7 @@ fn bare(overrides: &Overrides) -> Result<Quote, Reason> {
         is_presumed: false,
         expression: None,
         price: None,
+        counted: None,
         model: one,
         input: Ratio::ONE,
         completion: one,
@@ -199,10 +212,15 @@ fn apply(quote: &mut Quote, overrides: &Overrides, quota_per_unit: Ratio) {
     };
     if overrides.model_ratio.is_some() {
         quote.price = None;
+        if quote.input != Ratio::ONE {
+            *quote = price_list::nearest_ratios(quote);
+        }
     }
     set(&mut quote.model, overrides.model_ratio);
-    set(&mut quote.completion, overrides.completion_ratio);
-    set(&mut quote.cache, overrides.cache_ratio);
+    // Where the rates are prices, those of other parts stand beside that of input.
+    let of_input = |ratio: Ratio| ratio_of(Exact::from(ratio) * quote.input);
+    set(&mut quote.completion, overrides.completion_ratio.map(of_input));
+    set(&mut quote.cache, overrides.cache_ratio.map(of_input));
     if overrides.input_price.is_some() || overrides.output_price.is_some() {
         apply_prices(quote, overrides, quota_per_unit);
     }
@@ -213,12 +231,16 @@ fn apply(quote: &mut Quote, overrides: &Overrides, quota_per_unit: Ratio) {
     quote.price = overrides.model_price.or(quote.price);
 }
 
-/// Prices per 1M tokens: the model ratio becomes the unit, and every rate a price.
+/// Prices per 1M tokens: the model ratio becomes the unit, and every rate a price. What has no price of its own keeps its ratio.
 fn apply_prices(quote: &mut Quote, overrides: &Overrides, quota_per_unit: Ratio) {
     let unit = points_of_a_dollar(quota_per_unit);
-    let known = (Exact::from(quote.model.value) * quote.input).divided_by(&Exact::from(unit), 12);
+    let before = quote.input;
+    let known = (Exact::from(quote.model.value) * before).divided_by(&Exact::from(unit), 12);
     let input = overrides.input_price.unwrap_or_else(|| ratio_of(known));
-    let scaled = |figure: Figure| Figure { value: ratio_of(Exact::from(figure.value) * input), ..figure };
+    let scaled = |figure: Figure| match before.is_zero() {
+        true => figure,
+        false => Figure { value: ratio_of((Exact::from(figure.value) * input).divided_by(&Exact::from(before), 30)), ..figure },
+    };
     quote.price = None;
     quote.model = Figure::sure(unit);
     quote.input = input;

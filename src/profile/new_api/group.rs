@@ -43,7 +43,7 @@ enum Served {
 
 /// The ratio that the config gives to the row's group; `own` is the one that the row prints.
 pub fn of_config(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<Ratio>) -> Result<GroupRatio, Reason> {
-    let group = if asked.entry.group.is_empty() { "default" } else { asked.entry.group };
+    let group = asked.entry.group_or_default();
     let plain = tables.get(MapName::GroupRatio, group);
     let special = Special::of(asked, tables, group);
     let served = served(asked).map_err(|_| Reason::RatioUnknown)?;

@@ -8,6 +8,7 @@ pub mod completion;
 mod expression;
 mod group;
 mod names;
+mod price_list;
 mod quote;
 mod shape;
 mod special;

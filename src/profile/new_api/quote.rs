@@ -4,6 +4,7 @@ use super::Rules;
 use super::completion;
 use super::expression::Priced;
 use super::names::Names;
+use super::price_list;
 use super::tools;
 use super::usage::{Image, Tool, Usage};
 use crate::config::{Config, Map, MapName, ModelPrices, Number};
@@ -46,7 +47,7 @@ impl Figure {
         self.doubt.is_some_and(|doubt| doubt.ends.is_some())
     }
 
-    fn any(value: Ratio, reason: Reason) -> Figure {
+    pub fn any(value: Ratio, reason: Reason) -> Figure {
         Figure { value, doubt: Some(Doubt { reason, ends: None }) }
     }
 
@@ -69,8 +70,10 @@ pub struct Quote {
     pub expression: Option<Result<Priced, Reason>>,
     /// USD per call; then the ratios do not count.
     pub price: Option<Ratio>,
+    /// What the price is for, where it is not the call: a multiplier by this name.
+    pub counted: Option<&'static str>,
     pub model: Figure,
-    /// The rate of plain input: 1, but for prices in USD per 1M tokens, where the model ratio is the unit.
+    /// The rate of plain input: 1, but where the rates are [prices in USD](price_list) and the model ratio is the unit.
     pub input: Ratio,
     pub completion: Figure,
     pub cache: Figure,
@@ -98,7 +101,7 @@ pub struct Quote {
 impl Quote {
     /// Prices of a model that costs nothing.
     pub fn free(quota_per_unit: Ratio) -> Quote {
-        Quote { model: Figure::sure(Ratio::ZERO), ..of_price_list(&ModelPrices::default(), quota_per_unit) }
+        Quote { model: Figure::sure(Ratio::ZERO), ..price_list::quote(&ModelPrices::default(), quota_per_unit) }
     }
 
     /// The prices with the ratios in their place that the columns of a row say; none where they say nothing.
@@ -173,9 +176,9 @@ pub enum Fallback {
 /// The model ratio of models without a price.
 pub const UNSET: Ratio = Ratio::new(375, -1);
 /// The ratio of a cache write where no map has the model.
-const WRITE: Ratio = Ratio::new(125, -2);
+pub const WRITE: Ratio = Ratio::new(125, -2);
 /// A 1-hour write costs 6 / 3.75 of a 5-minute one, multiplied as float64.
-const HOUR: Ratio = Ratio::new(16, -1);
+pub const HOUR: Ratio = Ratio::new(16, -1);
 
 fn of_hour(write: Ratio) -> Ratio {
     float::product(write, HOUR).unwrap_or(write)
@@ -221,6 +224,7 @@ pub fn of_row(asked: &Asked<'_, '_>) -> Result<Option<Quote>, RowError> {
         is_presumed: false,
         expression: None,
         price,
+        counted: None,
         model: Figure::sure(model),
         input: Ratio::ONE,
         completion: or_unknown(number("completion_ratio", columns.completion)?),
@@ -275,7 +279,7 @@ pub fn of_config(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>
 /// The prices of the model alone.
 pub fn of_model(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rules: &Rules) -> Result<Quote, Reason> {
     match tables.config.model_prices.get(asked.names.bare) {
-        Some(prices) => Ok(of_price_list(prices, asked.quota_per_unit)),
+        Some(prices) => Ok(price_list::quote(prices, asked.quota_per_unit)),
         None if carries_no_price(asked.names, tables.config) => own.cloned().map(presumed).ok_or(Reason::RatioUnknown),
         None => of_maps(asked, tables, own, rules),
     }
@@ -330,6 +334,7 @@ fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rule
         is_presumed: false,
         expression: None,
         price,
+        counted: None,
         model,
         input: Ratio::ONE,
         completion,
@@ -445,48 +450,6 @@ fn dall_e_factor(model: &str, image: Image<'_>) -> Ratio {
         _ => Ratio::ONE,
     };
     float::product(size, quality).unwrap_or(size)
-}
-
-/// Prices in USD per 1M tokens. The model ratio is then the points of 1 USD per 1M tokens, and each rate a price.
-fn of_price_list(prices: &ModelPrices, quota_per_unit: Ratio) -> Quote {
-    let ratio = |number: Option<Number>| number.map(|number| number.ratio);
-    let input = ratio(prices.input).unwrap_or(Ratio::ZERO);
-    let or_input = |number: Option<Number>| Figure::sure(ratio(number).unwrap_or(input));
-    let write = ratio(prices.cache_write).unwrap_or_else(|| float::product(input, WRITE).unwrap_or(input));
-    let audio = ratio(prices.audio_input).unwrap_or(input);
-    Quote {
-        is_presumed: false,
-        expression: None,
-        price: ratio(prices.of_a_call()),
-        model: Figure::sure(points_of_a_dollar(quota_per_unit)),
-        input,
-        completion: or_input(prices.output),
-        cache: or_input(prices.cached),
-        write: Figure::sure(write),
-        write_5m: Figure::sure(write),
-        write_1h: Figure::sure(ratio(prices.cache_write_1h).unwrap_or_else(|| of_hour(write))),
-        image: or_input(prices.image_input),
-        audio: Figure::sure(audio),
-        audio_completion: audio_completion(prices, audio),
-        audio_as_text: prices.audio_input.or(prices.audio_output).is_none(),
-        separate_audio: None,
-        group: Figure::sure(Ratio::ONE),
-        other_groups: Vec::new(),
-        tools: Vec::new(),
-        fallback: Fallback::No,
-        ignored_completion: None,
-    }
-}
-
-/// What audio output costs relative to audio input. A quotient that does not end is cut far behind all digits that count.
-fn audio_completion(prices: &ModelPrices, audio: Ratio) -> Figure {
-    let Some(output) = prices.audio_output else { return Figure::sure(Ratio::ONE) };
-    if audio.is_zero() {
-        let is_free = output.ratio.is_zero();
-        return if is_free { Figure::sure(Ratio::ONE) } else { Figure::any(Ratio::ONE, Reason::RatioUnknown) };
-    }
-    let quotient = Exact::from(output.ratio).divided_by(&Exact::from(audio), 16).normalized();
-    Figure::sure(quotient.to_string().parse().unwrap_or(Ratio::ONE))
 }
 
 /// The points of 1 USD per 1M tokens for one token.

@@ -89,6 +89,7 @@ pub fn of(asked: &Asked<'_, '_>, quote: &Quote, terms: &Terms, rules: &Rules) ->
         && usage.image.is_none()
         && usage.image_input == 0
         && usage.tools.is_empty()
+        && terms.multipliers.is_empty()
         && !usage.split_only
         && !terms.no_usage
         && quote.expression.is_none()

@@ -38,6 +38,7 @@ fn add_call(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote, price: Ratio) {
     terms.minimum = Minimum::NONE;
     terms.no_usage &= !usage.untold;
     add_image_count(terms, usage, usage.image.map_or(1, |image| image.count));
+    add_count(terms, usage, quote);
     add_tools(terms, usage, quote);
 }
 
@@ -64,6 +65,15 @@ fn open_images(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote) {
     };
     // Before the number of images, which is open in every such row.
     terms.open.insert(0, Open { reason: Reason::SplitNotLogged, allowed });
+}
+
+/// A row without details does not say how many seconds or images its price is multiplied with.
+fn add_count(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote) {
+    let Some(name) = quote.counted.filter(|_| usage.bare && usage.image.is_none()) else { return };
+    terms.multipliers.push(Multiplier { name: name.to_owned(), value: Ratio::ONE });
+    let most = if name == "n" { MOST_IMAGES } else { Allowed::MANY };
+    let allowed = Allowed::Count { multiplier: terms.multipliers.len() - 1, least: 1, most };
+    terms.open.push(Open { reason: Reason::CountNotLogged, allowed });
 }
 
 fn add_audio(terms: &mut Terms, audio: Audio, usage: &Usage<'_>, quote: &Quote, rules: &Rules) {

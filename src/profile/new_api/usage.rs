@@ -64,6 +64,8 @@ pub struct Usage<'a> {
     pub no_usage: bool,
     /// A price per call holds without tokens: no column could tell them, or something was charged although there are none, as for a task.
     pub untold: bool,
+    /// The row has no details.
+    pub bare: bool,
     pub tools: Vec<Tool<'a>>,
     pub image: Option<Image<'a>>,
     /// The input has no column that could hold cached tokens.
@@ -93,6 +95,7 @@ impl<'a> Usage<'a> {
     pub fn of(entry: &LogEntry<'a>, details: &Details<'a>) -> Result<Usage<'a>, RowError> {
         let mut usage = if details.is_empty() { columns(entry)? } else { of_details(entry, details)? };
         usage.image = image(entry.content);
+        usage.bare = details.is_empty();
         usage.untold =
             !entry.content.contains(NO_USAGE) && (has_no_columns(entry) || is_paid_without_tokens(entry, details, &usage));
         Ok(usage)

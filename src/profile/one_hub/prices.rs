@@ -50,6 +50,13 @@ fn listed(model: &str, list: &[ListedPrice]) -> Vec<Price> {
     found
 }
 
+/// The source that has the last word of a name's price; of a name that no list has, that of the last list.
+fn source_of(model: &str, list: &[ListedPrice]) -> Option<u16> {
+    let source = |listed: &ListedPrice| listed.input.origin.source;
+    let exact = list.iter().rfind(|price| price.model == model).map(source);
+    exact.or_else(|| list.iter().map(source).max())
+}
+
 fn listed_price(listed: &ListedPrice) -> Price {
     let mut classes = unpriced();
     for (key, class, _) in CLASSES {
@@ -75,8 +82,7 @@ fn of_maps(model: &str, tables: &Tables<'_>) -> Option<Price> {
     if !(given(MapName::ModelRatio) || given(MapName::ModelPrice)) {
         return None;
     }
-    if let Some(listed) = config.price_list.first() {
-        let source = listed.input.origin.source;
+    if let Some(source) = source_of(model, &config.price_list) {
         let is_later = |map| matches!(config.map(map).get(model), Found::Number(number) if number.origin.source > source);
         if !is_later(MapName::ModelRatio) && !is_later(MapName::ModelPrice) {
             return None;

@@ -55,9 +55,7 @@ impl<'a> Usage<'a> {
         for (key, class, _) in CLASSES {
             classes[class] = details.whole(key)?.or(column(entry, class)).unwrap_or(0);
         }
-        let beside =
-            || [tokens.cached, tokens.cache_write].into_iter().flatten().fold(tokens.uncached.unwrap_or(0), i64::saturating_add);
-        let prompt = tokens.prompt.unwrap_or_else(beside);
+        let prompt = tokens.all_input().unwrap_or_else(|| tokens.beside_uncached());
         Ok(Usage { prompt, completion: tokens.completion.unwrap_or(0), classes, tools: tools(details)? })
     }
 }
@@ -67,7 +65,7 @@ fn column(entry: &LogEntry<'_>, class: Class) -> Option<i64> {
     let tokens = &entry.tokens;
     match class {
         Class::Cached => tokens.cached,
-        Class::CacheWrite => tokens.cache_write,
+        Class::CacheWrite => Some(tokens.all_writes()),
         Class::ImageInput => tokens.image_input,
         Class::AudioInput => tokens.audio_input,
         Class::AudioOutput => tokens.audio_output,

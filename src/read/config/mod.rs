@@ -445,6 +445,7 @@ mod tests {
         wrong("[[period]]\nfrom = 2026-04-01\nuntil = 2026-03-03\n", &["3:9 error bad-value"]);
         wrong("[[period]]\nfrom = 2026-04-01T00:00:00\n", &["2:8 error bad-value"]);
         wrong("[model.a]\nper_call = 1\nper_image = 2\n", &["1:8 error bad-value"]);
+        wrong("[model.a]\ninput = 1\nper_call = 1\n", &["1:8 warning ratio-and-price"]);
         wrong("allow_negative = true\n[model_ratio]\na = -1\n", &["3:5 warning negative-ratio"]);
     }
 

@@ -9,7 +9,7 @@ use super::options;
 use super::reader::{Author, Reader};
 use super::tariffs;
 use super::words::{self, Word};
-use crate::config::issue::Code;
+use crate::config::issue::{Code, Severity};
 use crate::config::{
     ChannelPrice, ChannelPrices, Config, Currency, GroupRules, Map, MapName, ModelPrices, Number, Period, RelativeRatio, User,
 };
@@ -189,6 +189,11 @@ fn model(reader: &mut Reader<'_>, key: &Key, table: &Table) {
     if is_by_token && prices.input.is_none() {
         let message = format!("`{}`: no price of `input`, and what is not said is not free", shorten(&key.name));
         reader.error(Code::BadValue, &key.span, message, "write `input`, 0 where it is free");
+    }
+    if prices.of_a_call().is_some() && prices.input.is_some() {
+        let message = format!("`{}` has prices by token and a price per call: those by token have no effect", shorten(&key.name));
+        let spot = reader.spot(&key.span);
+        reader.issue_at(Severity::Warning, Code::RatioAndPrice, &spot, message, "take the one out that does not count".to_owned());
     }
     if let Some(node) = find(table, "expression")
         && let Some(text) = reader.words(node, "expression")

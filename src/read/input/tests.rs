@@ -312,6 +312,12 @@ fn what_is_said_of_a_broken_line_hangs_on_no_block() {
 }
 
 #[test]
+fn each_element_that_is_no_object_is_a_malformed_row() {
+    let found = read(br#"[{"model":"a","quota":1},1, 2 ,"x",null,{"model":"b","quota":1},[3]]"#).unwrap().1;
+    assert_eq!((found.entries.len(), found.malformed.len()), (2, 5), "{:?}", found.malformed);
+}
+
+#[test]
 fn lines_may_begin_with_the_end_of_a_cut_row() {
     let (format, found) =
         read(b"quota\":1,\"other\":\"\"}\n{\"model\":\"a\",\"quota\":1}\n{\"model\":\"b\",\"quota\":1}\n").unwrap();

@@ -12,7 +12,7 @@ pub use self::json::write_json;
 use crate::audit::{Cell, Inferred, Interval, ModelFit, Said, Solved, SolvedRate, Stretch};
 use crate::exact::{Exact, Ratio};
 use crate::pricing::Class;
-use crate::report::text::{grouped, printable};
+use crate::report::text::{grouped, printable, toml_text};
 
 /// What is said beside the numbers.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +60,12 @@ type Lines = Vec<Line>;
 
 /// Writes the config.
 pub fn write_toml(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
+    let mut toml = Vec::new();
+    write_all(inferred, notes, &mut toml)?;
+    out.write_all(toml_text(&String::from_utf8_lossy(&toml)).as_bytes())
+}
+
+fn write_all(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
     write_head(inferred, notes, out)?;
     write_table("group_ratio", &groups(inferred, notes), out)?;
     write_special(inferred, notes, out)?;
@@ -109,7 +115,7 @@ fn rows(count: u64) -> String {
 }
 
 fn key(name: &str) -> String {
-    serde_json::Value::from(name).to_string().replace('\u{7f}', "\\u007f")
+    serde_json::Value::from(name).to_string()
 }
 
 fn write_table(name: &str, lines: &Lines, out: &mut dyn Write) -> io::Result<()> {

@@ -59,7 +59,7 @@ pub fn model_ratio_fallback(case: &Case<'_>, terms: &Terms, changes: &mut Change
         let mut changed = terms.clone();
         changed.set_fallback(fallback);
         changes.push_implied(changed, "model_ratio", fallback);
-    } else if by_tokens(terms) && fallback != terms.model_ratio {
+    } else if by_tokens(terms) && terms.has_ratios() && fallback != terms.model_ratio {
         changes.push_with(terms, Some(("model_ratio", &fallback)), |terms| terms.set_fallback(fallback));
     }
 }
@@ -77,10 +77,11 @@ pub fn completion_ratio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Chang
 }
 
 pub fn completion_ratio_known(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
-    let known = case.related().completions.iter().filter(|ratio| **ratio != terms.rates[Class::Output]);
+    let Some(told) = terms.told_rate(Class::Output) else { return };
+    let known = case.related().completions.iter().filter(|ratio| **ratio != told);
     if by_tokens(terms) && terms.usage[Class::Output] != 0 {
         known.for_each(|ratio| {
-            changes.push_with(terms, Some(("completion_ratio", ratio)), |terms| terms.rates[Class::Output] = *ratio);
+            changes.push_with(terms, Some(("completion_ratio", ratio)), |terms| terms.set_rate(Class::Output, *ratio));
         });
     }
 }
@@ -108,15 +109,22 @@ pub fn cache_write_ratio_known(_: &Case<'_>, terms: &Terms, changes: &mut Change
         for classes in [&Class::WRITES[..], &Class::WRITES[..1], &Class::WRITES[1..2], &Class::WRITES[2..]] {
             let differs = used(terms, classes).any(|class| terms.rates[class] != rate);
             if let Some(changed) = each(terms, classes, |terms, class| terms.rates[class] = rate).filter(|_| differs) {
-                changes.push_implied(changed, "cache_write_ratio", rate);
+                match terms.told(Class::CacheWrite, rate) {
+                    Some(told) => changes.push_implied(changed, "cache_write_ratio", told),
+                    None => changes.push(changed),
+                }
             }
         }
     }
 }
 
+fn told_rate_of_input(terms: &Terms, class: Class) -> Ratio {
+    terms.told(class, terms.rate_of_input(class)).unwrap_or(Ratio::ZERO)
+}
+
 /// Writes for 5 minutes as plain input, those for an hour in the proportion that they have.
 fn writes_in_proportion(terms: &Terms) -> Option<Terms> {
-    terms.has_write_proportion().then(|| terms.with(Slot::CacheWrites, terms.rate_of_input(Class::CacheWrite5m)))
+    terms.has_write_proportion().then(|| terms.with(Slot::CacheWrites, told_rate_of_input(terms, Class::CacheWrite5m)))
 }
 
 pub fn separate_audio_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
@@ -174,9 +182,9 @@ fn as_text(terms: &Terms, input: Class, output: Class) -> Vec<Terms> {
 
 /// Audio output is relative to audio input. Either ratio may be left out, the other kept or made up for it.
 fn audio_at_rates(terms: &Terms) -> [Option<Terms>; 6] {
-    let text = terms.rate_of_input(Class::AudioInput);
+    let text = told_rate_of_input(terms, Class::AudioInput);
     let input_as_text = terms.with(Slot::Rate(Class::AudioInput), text);
-    let own_price = Exact::from(terms.rates[Class::AudioInput]) * terms.rates[Class::AudioOutput];
+    let own_price = Exact::from(terms.told_rate(Class::AudioInput).unwrap_or_default()) * terms.rates[Class::AudioOutput];
     let own_price = own_price.normalized().to_string().parse().ok();
     let output_as_text = |terms: &Terms| counted_as(terms, &[Class::AudioOutput], Class::Output);
     [

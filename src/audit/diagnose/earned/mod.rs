@@ -205,7 +205,7 @@ pub fn word(slot: Slot) -> &'static str {
 fn slots(terms: &Terms) -> Vec<(Cause, Slot)> {
     let mut slots = vec![(Cause::GroupRatioDiffers, Slot::GroupRatio)];
     match terms.formula.mode() {
-        Mode::Tokens => {
+        Mode::Tokens if terms.has_ratios() => {
             slots.push((Cause::ModelRatioDiffers, Slot::ModelRatio));
             let rates = [
                 (Cause::CompletionRatioDiffers, Class::Output),
@@ -220,7 +220,7 @@ fn slots(terms: &Terms) -> Vec<(Cause, Slot)> {
             slots.extend(writes.into_iter().filter(used).map(rate));
         }
         Mode::Call => slots.push((Cause::ModelRatioDiffers, Slot::Price)),
-        Mode::Expression | Mode::Free => {}
+        Mode::Tokens | Mode::Expression | Mode::Free => {}
     }
     slots.extend((0..terms.multipliers.len()).map(|index| (Cause::MultiplierDiffers, Slot::Multiplier(index))));
     slots.extend(tools(terms).map(|(index, _)| (Cause::ToolSurchargeDiffers, Slot::ToolPrice(index))));
