@@ -237,7 +237,7 @@ fn exact_usd(amount: &Exact) -> String {
 fn extra_amounts(priced: &Priced<'_>, extras: &Extras) -> Vec<(String, String)> {
     let mut amounts = Vec::new();
     if let Some(Currency { code, rate }) = &extras.currency {
-        amounts.push((format!("in {code}"), (priced.total.clone() * *rate).rounded(6).normalized().to_string()));
+        amounts.push((format!("in {}", printable(code)), (priced.total.clone() * *rate).rounded(6).normalized().to_string()));
     }
     if let Some(bonus) = extras.bonus {
         let paid = priced.total.divided_by(&(Exact::from(1) + Exact::from(bonus)), 12);
