@@ -24,8 +24,7 @@ pub fn recognise(entry: &LogEntry<'_>, details: &Details<'_>, told: Option<Profi
     if is_check_in(entry) {
         return Profile::Veloera;
     }
-    let prints_prices = is_old_text(entry.content) || is_audio_text(entry.content) || entry.content.starts_with("模型价格 ");
-    if details.is_empty() && prints_prices {
+    if details.is_empty() && is_text_with_prices(entry.content) {
         return if entry.request_id.is_empty() { old } else { Profile::NewApi };
     }
     if marked(&[Field::ElapsedTime, Field::SystemPromptReset]) || (details.is_empty() && is_one_api_text(entry.content)) {
@@ -117,6 +116,11 @@ fn is_old_text(content: &str) -> bool {
     let is_image = content.starts_with("模型价格 ") && content.contains(", 大小 ") && content.contains(", 品质 ");
     let is_text = content.starts_with("模型倍率 ") && behind("，补全倍率 ") < behind("，分组倍率 ");
     is_image || (is_text && !is_audio_text(content))
+}
+
+/// A text of new-api before August 2025, or one that it prints to this day: of audio, also at a price per call.
+fn is_text_with_prices(content: &str) -> bool {
+    is_old_text(content) || is_audio_text(content) || content.starts_with("模型价格 ")
 }
 
 /// Audio and realtime rows print their ratios to this day.
