@@ -62,7 +62,7 @@ fn is_printed_as(number: Ratio, printed: Slot, row: &Terms) -> bool {
 
 fn compare_expressions(found: &mut Vec<Difference>, configured: &Terms, logged: &Terms) {
     if let (Formula::Expression(expected), Formula::Expression(own)) = (&configured.formula, &logged.formula)
-        && expected.expression.source() != own.expression.source()
+        && !expected.expression.is_same(&own.expression)
     {
         let texts = (expected.expression.source().to_owned(), own.expression.source().to_owned());
         push(found, "billing_expr", texts.0, texts.1);

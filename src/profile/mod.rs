@@ -3,6 +3,7 @@
 //! A profile turns a [`LogEntry`] into [`Terms`]. All that differs between gateways ends here; nothing after it asks which
 //! gateway wrote the row.
 
+mod image;
 pub mod laisky;
 mod ledger;
 mod memory;

@@ -124,7 +124,7 @@ fn is_text_with_prices(content: &str) -> bool {
 }
 
 /// Audio and realtime rows print their ratios to this day.
-fn is_audio_text(content: &str) -> bool {
+pub fn is_audio_text(content: &str) -> bool {
     content.starts_with("模型倍率 ") && content.contains("，音频倍率 ")
 }
 

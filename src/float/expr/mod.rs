@@ -178,6 +178,22 @@ pub struct Term {
     pub value: Float,
 }
 
+/// The signs of an expression without blanks, but for those within texts.
+fn without_blanks(source: &str) -> impl Iterator<Item = char> + '_ {
+    let (mut quote, mut is_escaped) = (None, false);
+    source.strip_prefix("v1:").unwrap_or(source).chars().filter(move |sign| {
+        let is_within = quote.is_some();
+        match quote {
+            Some(_) if is_escaped => is_escaped = false,
+            Some(_) if *sign == '\\' => is_escaped = true,
+            Some(open) if *sign == open => quote = None,
+            None if matches!(sign, '"' | '\'' | '`') => quote = Some(*sign),
+            _ => {}
+        }
+        is_within || !sign.is_whitespace()
+    })
+}
+
 /// A price expression that the gateway accepts.
 #[derive(Clone, Debug)]
 pub struct Expression {
@@ -193,6 +209,11 @@ impl Expression {
         check::check(&mut tree)?;
         fold::fold(&mut tree)?;
         Ok(Expression { source: text.to_owned(), tree })
+    }
+
+    /// Whether another one says the same in the same words: blanks between them and `v1:` before them say nothing.
+    pub fn is_same(&self, other: &Expression) -> bool {
+        without_blanks(&self.source).eq(without_blanks(&other.source))
     }
 
     /// The text it was read from; all spans count its bytes.

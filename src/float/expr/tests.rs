@@ -26,6 +26,15 @@ const UNSUPPORTED: usize = 24;
 const READ_REQUEST: usize = 24;
 
 #[test]
+fn blanks_between_words_change_nothing() {
+    let is_same = |one: &str, other: &str| Expression::parse(one).unwrap().is_same(&Expression::parse(other).unwrap());
+    assert!(is_same(r#"v1:tier("a b",p*2+c*8)"#, r#" tier("a b", p * 2 + c * 8) "#));
+    assert!(!is_same(r#"tier("a b", p)"#, r#"tier("ab", p)"#));
+    assert!(!is_same(r#"tier("a\" b", p)"#, r#"tier("a\"b", p)"#));
+    assert!(!is_same("p * 2", "p * 20"));
+}
+
+#[test]
 fn every_vector_agrees_to_the_bit() {
     let (mut unsupported, mut read_request) = (Vec::new(), Vec::new());
     for vector in vectors() {

@@ -321,7 +321,7 @@ fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rule
     let Names { bare, folded } = asked.names;
     let number =
         |map: MapName, name: &str, fallback: Ratio, own: Option<Ratio>| Figure::configured(tables.get(map, name), fallback, own);
-    let price = call_price(asked, tables).map(|number| price_of(number, bare, asked.usage.image));
+    let price = call_price(asked, tables).map(|number| price_of(number, asked.usage.image));
     let has_expression = tables.config.expressions.contains_key(bare);
     let (model, fallback) = match price {
         Some(_) => (Figure::sure(Ratio::ZERO), Fallback::No),
@@ -425,31 +425,10 @@ fn completion_ratio(tables: &Tables<'_>, name: &str, own: Option<&Quote>, rules:
     (Figure::sure(effective), ignored.filter(|option| *option != effective))
 }
 
-/// The price of a call; DALL-E's depends on size and quality, multiplied as float64.
-fn price_of(number: Number, model: &str, image: Option<Image<'_>>) -> Ratio {
-    match image {
-        Some(image) if matches!(model, "dall-e-2" | "dall-e-3") => {
-            let factor = dall_e_factor(model, image);
-            float::product(number.ratio, factor).unwrap_or(number.ratio)
-        }
-        _ => number.ratio,
-    }
-}
-
-fn dall_e_factor(model: &str, image: Image<'_>) -> Ratio {
-    let tall = matches!(image.size, "1024x1792" | "1792x1024");
-    let size = match image.size {
-        "256x256" => Ratio::new(4, -1),
-        "512x512" => Ratio::new(45, -2),
-        _ if tall => Ratio::from(2),
-        _ => Ratio::ONE,
-    };
-    let quality = match (model, image.quality, tall) {
-        ("dall-e-3", "hd", true) => Ratio::new(15, -1),
-        ("dall-e-3", "hd", false) => Ratio::from(2),
-        _ => Ratio::ONE,
-    };
-    float::product(size, quality).unwrap_or(size)
+/// The price of a call; DALL-E's depends on size and quality.
+fn price_of(number: Number, image: Option<Image>) -> Ratio {
+    let factors = image.and_then(|image| image.factors);
+    factors.map_or(number.ratio, |factors| factors.price(number.ratio))
 }
 
 /// The points of 1 USD per 1M tokens for one token.

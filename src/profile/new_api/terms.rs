@@ -35,6 +35,11 @@ pub fn of(usage: &Usage<'_>, quote: &Quote, rules: &Rules, quota_per_unit: Ratio
 fn add_call(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote, price: Ratio) {
     terms.formula = Formula::DecimalPrice;
     terms.price = price;
+    if let Some(factors) = usage.image.and_then(|image| image.factors)
+        && let Some(one) = factors.one(price)
+    {
+        (terms.price, terms.price_factors) = (one, factors.of_one());
+    }
     terms.minimum = Minimum::NONE;
     terms.no_usage &= !usage.untold;
     add_image_count(terms, usage, usage.image.map_or(1, |image| image.count));

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use crate::details::Details;
 use crate::exact::Ratio;
 use crate::log::{Field, LogEntry, RowError, Tokens};
+use crate::profile::image::{self, Factors};
+use crate::profile::recognise;
 
 /// A tool that was called.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,9 +32,9 @@ pub struct Audio {
 
 /// An image request, as the content tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Image<'a> {
-    pub size: &'a str,
-    pub quality: &'a str,
+pub struct Image {
+    /// What its price is multiplied with: DALL-E's alone.
+    pub factors: Option<Factors>,
     /// The number that was asked for.
     pub count: i64,
 }
@@ -67,7 +69,7 @@ pub struct Usage<'a> {
     /// The row has no details.
     pub bare: bool,
     pub tools: Vec<Tool<'a>>,
-    pub image: Option<Image<'a>>,
+    pub image: Option<Image>,
     /// The input has no column that could hold cached tokens.
     pub cached_unknown: bool,
     pub uncounted: Uncounted,
@@ -94,7 +96,7 @@ const SEPARATE_AUDIO: &str = "Audio Input 花费 ";
 impl<'a> Usage<'a> {
     pub fn of(entry: &LogEntry<'a>, details: &Details<'a>) -> Result<Usage<'a>, RowError> {
         let mut usage = if details.is_empty() { columns(entry)? } else { of_details(entry, details)? };
-        usage.image = image(entry.content);
+        usage.image = image(entry);
         usage.bare = details.is_empty();
         usage.untold =
             !entry.content.contains(NO_USAGE) && (has_no_columns(entry) || is_paid_without_tokens(entry, details, &usage));
@@ -238,8 +240,7 @@ fn columns<'a>(entry: &LogEntry<'a>) -> Result<Usage<'a>, RowError> {
 
 /// `模型倍率 1.25，补全倍率 4.00，音频倍率 16.00，…`, or `模型价格 0.05，分组倍率 1.00`: only audio and realtime rows say this.
 fn is_audio_text(content: &str) -> bool {
-    let by_ratio = content.starts_with("模型倍率 ") && content.contains("，音频倍率 ");
-    by_ratio || (content.starts_with("模型价格 ") && !content.contains("大小 "))
+    recognise::is_audio_text(content) || (content.starts_with("模型价格 ") && !content.contains("大小 "))
 }
 
 /// `web_search 调用 4 次，调用花费 …` in the content, the only trace of tools in an export without `other`.
@@ -258,8 +259,8 @@ fn tools_of_content(content: &str) -> Vec<Tool<'_>> {
 }
 
 /// `大小 1024x1024, 品质 hd, 生成数量 2`; size and quality may be missing.
-fn image(content: &str) -> Option<Image<'_>> {
-    let part = |name: &str| content.split(", ").find_map(|part| part.trim().strip_prefix(name));
-    let count = part("生成数量 ")?.parse().ok()?;
-    Some(Image { size: part("大小 ").unwrap_or(""), quality: part("品质 ").unwrap_or(""), count })
+fn image(entry: &LogEntry<'_>) -> Option<Image> {
+    let count = image::part(entry.content, "生成数量 ")?.parse().ok()?;
+    let factors = || image::Image::of_parts(entry.content).factors(entry.model, 1);
+    Some(Image { factors: matches!(entry.model, "dall-e-2" | "dall-e-3").then(factors), count })
 }

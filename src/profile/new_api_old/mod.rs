@@ -7,7 +7,6 @@ mod audio;
 mod completion;
 mod departures;
 mod group;
-mod image;
 mod names;
 mod printed;
 mod quote;

@@ -1,7 +1,6 @@
 //! Where the numbers of a charge come from: the row itself, or the config.
 
 use super::completion;
-use super::image::Factors;
 use super::names::{self, Names, Priced};
 use super::usage::{Usage, Way};
 use super::{Rules, audio, group};
@@ -10,6 +9,7 @@ use crate::details::Details;
 use crate::exact::{Exact, Ratio};
 use crate::log::{LogEntry, RowError};
 use crate::pricing::Reason;
+use crate::profile::image::Factors;
 use crate::profile::new_api::points_of_a_dollar;
 use crate::profile::tables::{Known, Tables};
 

@@ -1,11 +1,11 @@
 //! Usage and quote, put together to the terms of a charge.
 
 use super::Rules;
-use super::image::Factors;
 use super::quote::{Asked, Doubt, Fallback, Figure, Quote};
 use super::usage::{Audio, Usage, Way};
 use crate::exact::Ratio;
 use crate::pricing::{Allowed, Class, Formula, Minimum, Open, Product, Reason, Slot, Sum, Terms};
+use crate::profile::image::Factors;
 
 /// The minimum of Claude's rows looks at the amount before it is cut, and not at the group.
 const OF_CLAUDE: Minimum = Minimum { for_free_groups: true, ..Minimum::BEFORE };

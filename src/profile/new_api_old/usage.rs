@@ -1,9 +1,9 @@
 //! What a row says was used, and by which of the gateway's ways it was charged.
 
 use super::Rules;
-use super::image::Image;
 use crate::details::Details;
 use crate::log::{LogEntry, RowError};
+use crate::profile::image::Image;
 
 /// Tokens of an audio or realtime row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use crate::exact::{Exact, Ratio};
 use crate::float;
 use crate::pricing::Multiplier;
 
-/// An image request as the content tells it (`大小 1024x1024, 品质 hd`); the number stands in the prompt tokens.
+/// An image request as the content tells it (`大小 1024x1024, 品质 hd`). The number stands in the prompt tokens, or in the content since 2026.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Image<'a> {
     size: &'a str,
@@ -18,8 +18,12 @@ const MOST_PLACES: u32 = 24;
 
 impl<'a> Image<'a> {
     pub fn of(content: &'a str) -> Option<Image<'a>> {
-        let part = |name: &str| content.split(", ").find_map(|part| part.strip_prefix(name));
-        Some(Image { size: part("大小 ")?, quality: part("品质 ")? })
+        Some(Image { size: part(content, "大小 ")?, quality: part(content, "品质 ")? })
+    }
+
+    /// The same, where size and quality may be missing.
+    pub fn of_parts(content: &'a str) -> Image<'a> {
+        Image { size: part(content, "大小 ").unwrap_or(""), quality: part(content, "品质 ").unwrap_or("") }
     }
 
     /// Only dall-e-3, by its upstream name, has a quality.
@@ -54,6 +58,11 @@ impl<'a> Image<'a> {
     }
 }
 
+/// What stands behind a word of a content.
+pub fn part<'a>(content: &'a str, word: &str) -> Option<&'a str> {
+    content.split(", ").find_map(|part| part.trim().strip_prefix(word))
+}
+
 /// What the price of one image is multiplied with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Factors {
@@ -82,9 +91,19 @@ impl Factors {
 
     /// As parts of the price: in the order in which they are multiplied.
     pub fn multipliers(self) -> Vec<Multiplier> {
-        let factors = [("size", self.size), ("quality", self.quality), ("n", Ratio::from(self.number))];
-        factors.into_iter().map(|(name, value)| Multiplier { name: name.to_owned(), value }).collect()
+        let mut all = self.of_one();
+        all.push(multiplier("n", Ratio::from(self.number)));
+        all
     }
+
+    /// Those without the number.
+    pub fn of_one(self) -> Vec<Multiplier> {
+        vec![multiplier("size", self.size), multiplier("quality", self.quality)]
+    }
+}
+
+fn multiplier(name: &str, value: Ratio) -> Multiplier {
+    Multiplier { name: name.to_owned(), value }
 }
 
 fn times(a: Ratio, b: Ratio) -> Ratio {
