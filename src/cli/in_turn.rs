@@ -56,7 +56,7 @@ impl InTurn {
         let Some(later) = &mut self.later else { return write(out) };
         let mut row = Vec::new();
         write(&mut row)?;
-        match later.gaps.iter_mut().find(|gap| gap.place == place) {
+        match later.gap(place) {
             Some(gap) => gap.row = Some(row),
             None => later.push(&row)?,
         }
@@ -76,6 +76,14 @@ impl InTurn {
 impl Later {
     fn new() -> io::Result<Later> {
         Ok(Later { text: BufWriter::new(tempfile::tempfile()?), passed: 0, length: 0, gaps: VecDeque::new() })
+    }
+
+    /// The gap of a row; rows stand behind all gaps mostly, and are not looked for.
+    fn gap(&mut self, place: Place) -> Option<&mut Gap> {
+        if self.gaps.back().is_none_or(|last| place > last.place) {
+            return None;
+        }
+        self.gaps.iter_mut().find(|gap| gap.place == place)
     }
 
     fn push(&mut self, row: &[u8]) -> io::Result<()> {
