@@ -316,6 +316,11 @@ impl Exact {
         Exact { mantissa: numerator.divide_half_away(&divisor.at_scale(scale)), scale: places }
     }
 
+    /// The number as a gateway keeps it, by its shortest text; none beyond what a float64 holds.
+    pub fn to_ratio(&self) -> Option<Ratio> {
+        self.clone().normalized().to_string().parse().ok()
+    }
+
     /// The same number without trailing zeros.
     pub fn normalized(mut self) -> Exact {
         while self.scale > 0 {

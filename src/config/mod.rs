@@ -279,8 +279,8 @@ pub struct RelativeRatio {
 impl RelativeRatio {
     /// The ratio in force: relative to prices in USD. None where it has too many digits.
     pub fn at(&self, rate: Ratio) -> Option<Number> {
-        let product = (Exact::from(self.number.ratio) * rate).normalized();
-        Some(Number { ratio: product.to_string().parse().ok()?, origin: Origin { decimals: 0, ..self.number.origin } })
+        let product = Exact::from(self.number.ratio) * rate;
+        Some(Number { ratio: product.to_ratio()?, origin: Origin { decimals: 0, ..self.number.origin } })
     }
 }
 

@@ -69,8 +69,12 @@ impl Terms {
 
     /// Puts another [told](Terms::told_rate) rate.
     pub fn set_rate(&mut self, class: Class, told: Ratio) {
+        self.rates[class] = self.rate_of_told(class, told);
+    }
+
+    fn rate_of_told(&self, class: Class, told: Ratio) -> Ratio {
         let input = self.input_price().filter(|input| class != Class::AudioOutput && !input.is_zero());
-        self.rates[class] = input.map_or(told, |input| times(told, input));
+        input.map_or(told, |input| times(told, input))
     }
 
     /// Puts another model ratio; what stands in proportion to it goes with it.
@@ -102,9 +106,9 @@ impl Terms {
     }
 
     /// Puts another told rate of cache writes; that of writes for an hour keeps its proportion to it, or is the same where rates stand by themselves.
-    pub(super) fn set_cache_writes(&mut self, rate: Ratio) {
+    pub(super) fn set_cache_writes(&mut self, told: Ratio) {
         let (short, long) = (Class::CacheWrite5m, Class::CacheWrite1h);
-        let rate = self.input_price().filter(|input| !input.is_zero()).map_or(rate, |input| times(rate, input));
+        let rate = self.rate_of_told(short, told);
         self.rates[long] = if self.is_absolute(short) { rate } else { in_proportion(self.rates[long], self.rates[short], rate) };
         (self.rates[Class::CacheWrite], self.rates[short]) = (rate, rate);
     }
@@ -133,13 +137,12 @@ impl Terms {
 }
 
 fn times(a: Ratio, b: Ratio) -> Ratio {
-    a.times(b).or_else(|| (Exact::from(a) * b).normalized().to_string().parse().ok()).unwrap_or(a)
+    a.times(b).or_else(|| (Exact::from(a) * b).to_ratio()).unwrap_or(a)
 }
 
 /// A number that changes as another one does.
 fn in_proportion(number: Ratio, before: Ratio, after: Ratio) -> Ratio {
-    let scaled = (Exact::from(number) * after).divided_by(&Exact::from(before), 17).normalized();
-    scaled.to_string().parse().unwrap_or(after)
+    (Exact::from(number) * after).divided_by(&Exact::from(before), 17).to_ratio().unwrap_or(after)
 }
 
 /// The same usage in each other tier of a price expression: the tier's name, and terms whose expression is that tier alone.

@@ -3,7 +3,7 @@
 use super::price::usd;
 use super::terms::{Formula, Sum, Terms};
 use super::usage::{Class, PerClass};
-use crate::exact::{Charged, Exact, Points, Ratio};
+use crate::exact::{Charged, Exact, Points};
 use crate::float::estimate::{CLASSES, Estimate, Weights};
 
 /// False only where the terms certainly do not come to these points.
@@ -73,6 +73,5 @@ fn surcharges(terms: &Terms, multiplied: bool) -> Option<Estimate> {
     if sum.is_zero() {
         return Some(Estimate::NOTHING);
     }
-    let sum: Ratio = sum.normalized().to_string().parse().ok()?;
-    Some(Estimate::of(sum).times(terms.group_ratio).times(terms.quota_per_unit))
+    Some(Estimate::of(sum.to_ratio()?).times(terms.group_ratio).times(terms.quota_per_unit))
 }

@@ -209,7 +209,7 @@ pub fn weight(text: &str) -> Option<Ratio> {
     };
     let (none, one, two) = (at(0)?, at(1)?, at(2)?);
     let is_product = none.is_zero() && one.clone() * 2 == two && one.clone() * 1_048_576 == at(1_048_576)?;
-    if is_product { one.to_string().parse().ok() } else { None }
+    if is_product { one.to_ratio() } else { None }
 }
 
 /// The names in an expression with what they stand for; none where the terms have no expression.

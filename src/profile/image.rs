@@ -84,7 +84,7 @@ impl Factors {
     /// The shortest price of one image that makes this price; none where no price does.
     pub fn one(self, price: Ratio) -> Option<Ratio> {
         let all = Exact::from(self.all());
-        let near = |places: u32| Exact::from(price).divided_by(&all, places).normalized().to_string().parse().ok();
+        let near = |places: u32| Exact::from(price).divided_by(&all, places).to_ratio();
         let makes = |one: &Ratio| self.price(*one) == price;
         if all.is_zero() { None } else { (0..=MOST_PLACES).filter_map(near).find(makes) }
     }

@@ -48,7 +48,7 @@ impl Interval {
 
     /// The number in the middle, cut to so many places that it seldom stands for itself.
     pub fn middle(&self) -> Option<Ratio> {
-        ratio_of(&((self.low.clone() + self.high.clone()) * Ratio::new(5, -1)).rounded(MIDDLE_PLACES))
+        ((self.low.clone() + self.high.clone()) * Ratio::new(5, -1)).rounded(MIDDLE_PLACES).to_ratio()
     }
 
     /// This interval by another one; none where that may be 0.
@@ -94,7 +94,7 @@ impl Interval {
             let unit = Ratio::new(1, -places);
             let count = Exact::from(self.low.divided_by(&Exact::from(unit), 12).ceil());
             let number = count * unit;
-            let ratio = ratio_of(&number)?;
+            let ratio = number.to_ratio()?;
             self.holds(&number).then_some((ratio, Exact::from(unit)))
         })
     }
@@ -140,7 +140,7 @@ impl Interval {
             let unit = Exact::from(Ratio::new(1, -places));
             let first = Exact::from(self.low.divided_by(&unit, 12).ceil());
             let numbers = (0..3).map(|n| (first.clone() + Exact::from(n)) * unit.clone()).filter(|number| self.holds(number));
-            for ratio in numbers.filter_map(|number| ratio_of(&number)) {
+            for ratio in numbers.filter_map(|number| number.to_ratio()) {
                 if !found.contains(&ratio) {
                     found.push(ratio);
                 }
@@ -184,10 +184,6 @@ fn units_apart(rows: usize, digits: u32) -> i64 {
         2..=9 => 20,
         _ => 3,
     }
-}
-
-fn ratio_of(number: &Exact) -> Option<Ratio> {
-    number.clone().normalized().to_string().parse().ok()
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ pub(super) fn rows_at(value: Ratio, rates: &PerClass<Ratio>, class: Class, cells
 /// Whether fewer rows agree if a rate is off by a little, to either side.
 pub(super) fn is_narrow(value: Ratio, rates: &PerClass<Ratio>, class: Class, cells: &Cells<'_>, groups: &Groups) -> bool {
     let some = thinned(cells, BOUNDED);
-    let agree = |value: Exact| ratio_of(&value).map_or(0, |value| agreement(value, rates, class, &some, groups));
+    let agree = |value: Exact| value.to_ratio().map_or(0, |value| agreement(value, rates, class, &some, groups));
     let off = Exact::from(if value.is_zero() { LEAST_OFF } else { Ratio::new(1, value.exponent()) }) * OFF;
     let all = agree(value.into());
     agree(Exact::from(value) + off.clone()) < all && (value.is_zero() || agree(Exact::from(value) - off) < all)
@@ -66,16 +66,12 @@ fn agreement(value: Ratio, rates: &PerClass<Ratio>, class: Class, cells: &Cells<
     agree + samples().filter(may_be_free).count()
 }
 
-fn ratio_of(number: &Exact) -> Option<Ratio> {
-    number.clone().normalized().to_string().parse().ok()
-}
-
 /// The shortest decimal near a rate that gives as many rows: where classes are rounded by themselves many do.
 pub(super) fn shortened(value: Ratio, rates: &PerClass<Ratio>, class: Class, cells: &Cells<'_>, groups: &Groups) -> Ratio {
     let agree = |value: Ratio| agreement(value, rates, class, cells, groups);
     let places = u32::try_from(-value.exponent()).unwrap_or(0);
     let all = if places > 0 { agree(value) } else { 0 };
-    let mut shorter = (0..places).filter_map(|places| ratio_of(&Exact::from(value).rounded(places)));
+    let mut shorter = (0..places).filter_map(|places| Exact::from(value).rounded(places).to_ratio());
     shorter.find(|shorter| agree(*shorter) >= all).unwrap_or(value)
 }
 

@@ -31,7 +31,7 @@ impl Printed {
 
     fn shifted(self, by: i64) -> Ratio {
         let exact = Exact::from(self.value) + Exact::from(self.half) * by;
-        exact.normalized().to_string().parse().unwrap_or(self.value)
+        exact.to_ratio().unwrap_or(self.value)
     }
 
     /// Whether it may stand for a number.

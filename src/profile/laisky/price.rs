@@ -267,7 +267,7 @@ fn read_shown(tariff: &Tariff, asked: &Asked<'_>) -> Tariff {
 
 /// The rate whose price was displayed times 1,000,000 and has been halved.
 fn small_rate(halved: Ratio) -> Option<Ratio> {
-    (Exact::from(halved) * Ratio::new(2, -6)).normalized().to_string().parse().ok()
+    (Exact::from(halved) * Ratio::new(2, -6)).to_ratio()
 }
 
 /// The factor for the size and quality of an image; none where the price has none for them.

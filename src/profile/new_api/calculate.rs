@@ -218,7 +218,7 @@ fn apply(quote: &mut Quote, overrides: &Overrides, quota_per_unit: Ratio) {
     }
     set(&mut quote.model, overrides.model_ratio);
     // Where the rates are prices, those of other parts stand beside that of input.
-    let of_input = |ratio: Ratio| ratio_of(Exact::from(ratio) * quote.input);
+    let of_input = |ratio: Ratio| (Exact::from(ratio) * quote.input).to_ratio().unwrap_or_default();
     set(&mut quote.completion, overrides.completion_ratio.map(of_input));
     set(&mut quote.cache, overrides.cache_ratio.map(of_input));
     if overrides.input_price.is_some() || overrides.output_price.is_some() {
@@ -236,10 +236,13 @@ fn apply_prices(quote: &mut Quote, overrides: &Overrides, quota_per_unit: Ratio)
     let unit = points_of_a_dollar(quota_per_unit);
     let before = quote.input;
     let known = (Exact::from(quote.model.value) * before).divided_by(&Exact::from(unit), 12);
-    let input = overrides.input_price.unwrap_or_else(|| ratio_of(known));
+    let input = overrides.input_price.unwrap_or_else(|| known.to_ratio().unwrap_or_default());
     let scaled = |figure: Figure| match before.is_zero() {
         true => figure,
-        false => Figure { value: ratio_of((Exact::from(figure.value) * input).divided_by(&Exact::from(before), 30)), ..figure },
+        false => Figure {
+            value: (Exact::from(figure.value) * input).divided_by(&Exact::from(before), 30).to_ratio().unwrap_or_default(),
+            ..figure
+        },
     };
     quote.price = None;
     quote.model = Figure::sure(unit);
@@ -251,8 +254,4 @@ fn apply_prices(quote: &mut Quote, overrides: &Overrides, quota_per_unit: Ratio)
     quote.write_1h = scaled(quote.write_1h);
     quote.image = scaled(quote.image);
     quote.audio = scaled(quote.audio);
-}
-
-fn ratio_of(exact: Exact) -> Ratio {
-    exact.normalized().to_string().parse().unwrap_or_default()
 }

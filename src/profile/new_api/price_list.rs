@@ -69,8 +69,8 @@ fn audio_completion(prices: &ModelPrices, audio: Ratio) -> Figure {
 
 /// A quotient; one that does not end is cut.
 fn nearly(price: Ratio, input: Ratio) -> Ratio {
-    let cut = || Exact::from(price).divided_by(&Exact::from(input), 30).normalized().to_string().parse();
-    price.over(input).or_else(|| cut().ok()).unwrap_or(Ratio::ONE)
+    let cut = || Exact::from(price).divided_by(&Exact::from(input), 30).to_ratio();
+    price.over(input).or_else(cut).unwrap_or(Ratio::ONE)
 }
 
 /// The same amounts by ratios, if there are such.

@@ -37,7 +37,7 @@ impl Figure {
     /// A number of which two decimals are printed.
     pub fn rounded(printed: Ratio) -> Figure {
         let half = Exact::from(Ratio::new(5, -3));
-        let end = |exact: Exact| exact.normalized().to_string().parse().unwrap_or(printed);
+        let end = |exact: Exact| exact.to_ratio().unwrap_or(printed);
         let ends = (end(Exact::from(printed) - half.clone()), end(Exact::from(printed) + half));
         Figure { value: printed, doubt: Some(Doubt { reason: Reason::RatiosRounded, ends: Some(ends) }) }
     }
@@ -151,16 +151,12 @@ impl Quote {
 }
 
 fn times(a: Ratio, b: Ratio) -> Ratio {
-    shortest(&(Exact::from(a) * b))
+    (Exact::from(a) * b).to_ratio().unwrap_or_default()
 }
 
 /// Cut far behind all digits that count, where it does not end.
 fn exact_quotient(a: Ratio, b: Ratio) -> Ratio {
-    shortest(&Exact::from(a).divided_by(&Exact::from(b), 24))
-}
-
-fn shortest(exact: &Exact) -> Ratio {
-    exact.clone().normalized().to_string().parse().unwrap_or_default()
+    Exact::from(a).divided_by(&Exact::from(b), 24).to_ratio().unwrap_or_default()
 }
 
 /// Whether the model ratio is the one for models without a price.
@@ -434,5 +430,5 @@ fn price_of(number: Number, image: Option<Image>) -> Ratio {
 /// The points of 1 USD per 1M tokens for one token.
 pub fn points_of_a_dollar(quota_per_unit: Ratio) -> Ratio {
     let per_token = Exact::from(quota_per_unit) * Ratio::new(1, -6);
-    per_token.normalized().to_string().parse().unwrap_or(Ratio::ZERO)
+    per_token.to_ratio().unwrap_or(Ratio::ZERO)
 }

@@ -354,7 +354,7 @@ fn of_price_list(prices: &ModelPrices, asked: &Asked<'_, '_>) -> Quote {
     Quote {
         price: prices.per_call.or(prices.per_image).or(prices.per_second).map(|number| Figure::sure(number.ratio)),
         image: None,
-        model: Figure::sure(ratio_of(model)),
+        model: Figure::sure(model.to_ratio().unwrap_or_default()),
         completion: relative(prices.output, Ratio::ONE),
         cache: relative(prices.cached, Ratio::ONE),
         write: relative(prices.cache_write, WRITE),
@@ -366,9 +366,5 @@ fn of_price_list(prices: &ModelPrices, asked: &Asked<'_, '_>) -> Quote {
 }
 
 fn over(price: Ratio, input: Ratio) -> Ratio {
-    if input.is_zero() { Ratio::ONE } else { ratio_of(Exact::from(price).divided_by(&Exact::from(input), 30)) }
-}
-
-fn ratio_of(exact: Exact) -> Ratio {
-    exact.normalized().to_string().parse().unwrap_or_default()
+    if input.is_zero() { Ratio::ONE } else { Exact::from(price).divided_by(&Exact::from(input), 30).to_ratio().unwrap_or_default() }
 }

@@ -44,14 +44,14 @@ fn prices(text: &str) -> Option<(Ratio, Ratio, bool)> {
 /// A price in USD as a ratio: 1 is 0.002 USD.
 fn ratio(dollars: &str) -> Option<Ratio> {
     let usd: Ratio = dollars.strip_prefix('$')?.parse().ok()?;
-    (Exact::from(usd) * 500).normalized().to_string().parse().ok()
+    (Exact::from(usd) * 500).to_ratio()
 }
 
 /// The ends of what prints as a ratio with two decimals.
 fn around(ratio: Ratio) -> [Ratio; 2] {
     let exact = Exact::from(ratio);
-    let text = |end: Exact| end.normalized().to_string().parse().unwrap_or(ratio);
-    [text(exact.clone() - Exact::from(HALF)), text(exact + Exact::from(HALF))]
+    let ends = [exact.clone() - Exact::from(HALF), exact + Exact::from(HALF)];
+    ends.map(|end| end.to_ratio().unwrap_or(ratio))
 }
 
 #[cfg(test)]

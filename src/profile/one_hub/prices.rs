@@ -97,7 +97,8 @@ fn of_maps(model: &str, tables: &Tables<'_>) -> Option<Price> {
     }
     let Some(input) = number(MapName::ModelRatio) else { return Some(fallback()) };
     // The gateway's own list has a price of the output, which is a short decimal: a product of floats may not be.
-    let output = number(MapName::CompletionRatio).map_or(input, |completion| ratio_of(Exact::from(input) * completion));
+    let output = number(MapName::CompletionRatio)
+        .map_or(input, |completion| (Exact::from(input) * completion).to_ratio().unwrap_or_default());
     let mut classes = unpriced();
     for (class, map) in [
         (Class::Cached, MapName::CacheRatio),
@@ -114,7 +115,7 @@ fn of_maps(model: &str, tables: &Tables<'_>) -> Option<Price> {
 
 /// A price per call in USD, where `units` of the list are 1 USD.
 fn call(usd: Ratio, units: Ratio) -> Price {
-    let input = ratio_of(Exact::from(usd) * units);
+    let input = (Exact::from(usd) * units).to_ratio().unwrap_or_default();
     Price { per_call: true, input, output: Ratio::ZERO, classes: unpriced(), is_fallback: false }
 }
 
@@ -122,15 +123,15 @@ fn call(usd: Ratio, units: Ratio) -> Price {
 fn in_dollars(prices: &ModelPrices, quota_per_unit: Ratio) -> Price {
     let usd = |number: Option<Number>| number.map(|number| number.ratio);
     if let Some(price) = usd(prices.per_call) {
-        return call(price, ratio_of(Exact::from(quota_per_unit) * Ratio::new(1, -3)));
+        return call(price, (Exact::from(quota_per_unit) * Ratio::new(1, -3)).to_ratio().unwrap_or_default());
     }
-    let points = |price: Ratio| ratio_of(Exact::from(price) * quota_per_unit * Ratio::new(1, -6));
+    let points = |price: Ratio| (Exact::from(price) * quota_per_unit * Ratio::new(1, -6)).to_ratio().unwrap_or_default();
     let input = usd(prices.input).unwrap_or_default();
     let output = usd(prices.output).unwrap_or(input);
     let mut classes = unpriced();
     let mut set = |class: Class, price: Option<Number>, base: Ratio| {
         if let Some(price) = usd(price).filter(|_| !base.is_zero()) {
-            classes[class] = ratio_of(Exact::from(price).divided_by(&Exact::from(base), 16));
+            classes[class] = Exact::from(price).divided_by(&Exact::from(base), 16).to_ratio().unwrap_or_default();
         }
     };
     set(Class::Cached, prices.cached, input);
@@ -140,8 +141,4 @@ fn in_dollars(prices: &ModelPrices, quota_per_unit: Ratio) -> Price {
     set(Class::AudioInput, prices.audio_input, input);
     set(Class::AudioOutput, prices.audio_output, output);
     Price { per_call: false, input: points(input), output: points(output), classes, is_fallback: false }
-}
-
-fn ratio_of(exact: Exact) -> Ratio {
-    exact.normalized().to_string().parse().unwrap_or_default()
 }

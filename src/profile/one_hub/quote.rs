@@ -78,7 +78,7 @@ fn class_ratio(details: &Details<'_>, key: &str) -> Result<Option<Ratio>, RowErr
         "cached_read_tokens" => details.ratio("cached_read_ratio")?,
         _ => None,
     };
-    Ok(added.and_then(|added| (Exact::from(added) + Exact::from(1)).normalized().to_string().parse().ok()))
+    Ok(added.and_then(|added| (Exact::from(added) + Exact::from(1)).to_ratio()))
 }
 
 /// The ratio columns of a plain log: the output ratio relative to the input, as our vocabulary has it.

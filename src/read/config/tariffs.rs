@@ -173,7 +173,7 @@ impl Scale {
 
 /// 1 point for a token is 2 USD per 1M tokens.
 fn half(price: Ratio) -> Option<Ratio> {
-    (Exact::from(price) * Ratio::new(5, -1)).normalized().to_string().parse().ok()
+    (Exact::from(price) * Ratio::new(5, -1)).to_ratio()
 }
 
 fn tariff(node: &Node, scale: &Scale) -> Tariff {

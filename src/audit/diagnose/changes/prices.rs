@@ -185,7 +185,7 @@ fn audio_at_rates(terms: &Terms) -> [Option<Terms>; 6] {
     let text = told_rate_of_input(terms, Class::AudioInput);
     let input_as_text = terms.with(Slot::Rate(Class::AudioInput), text);
     let own_price = Exact::from(terms.told_rate(Class::AudioInput).unwrap_or_default()) * terms.rates[Class::AudioOutput];
-    let own_price = own_price.normalized().to_string().parse().ok();
+    let own_price = own_price.to_ratio();
     let output_as_text = |terms: &Terms| counted_as(terms, &[Class::AudioOutput], Class::Output);
     [
         output_as_text(&input_as_text),
