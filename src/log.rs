@@ -79,6 +79,18 @@ fields! {
     UpstreamRequestId = "upstream_request_id",
 }
 
+impl Field {
+    /// The columns of [`RowRatios`].
+    pub const RATIOS: [Field; 6] = [
+        Field::ModelRatio,
+        Field::CompletionRatio,
+        Field::CacheRatio,
+        Field::CacheWriteRatio,
+        Field::GroupRatio,
+        Field::ModelPrice,
+    ];
+}
+
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Stranger;
 use super::key::{Key, Table};
 use super::lookout::{OutcomeId, Seen, Told};
-use super::scan::{Facts, Scan};
+use super::scan::{Facts, Prints, Scan};
 use super::template::{Quoting, Template};
 use crate::audit::{Asked, CauseSet, Class, ClassKey, CompiledCauses, Lesson, RequestKey, Verdict, told_group};
 use crate::config::Stretches;
@@ -98,13 +98,15 @@ type Fitted<'k> = (&'k Branch, [i64; 4]);
 #[derive(Clone, Debug)]
 pub struct Look {
     scan: Arc<Scan>,
+    /// Only where an entry may come again from another input.
+    prints: Option<Arc<Prints>>,
     stretches: Arc<Stretches>,
     pub known: Arc<Kinds>,
 }
 
 impl Look {
-    pub fn new(scan: Scan, stretches: Stretches) -> Look {
-        Look { scan: Arc::new(scan), stretches: Arc::new(stretches), known: Arc::default() }
+    pub fn new(scan: Scan, prints: Option<Prints>, stretches: Stretches) -> Look {
+        Look { scan: Arc::new(scan), prints: prints.map(Arc::new), stretches: Arc::new(stretches), known: Arc::default() }
     }
 
     /// Knows no rows any more.
@@ -117,7 +119,7 @@ impl Look {
     pub fn at(&self, bytes: &[u8], facts: &mut Facts) -> Option<Seen> {
         self.read(bytes, facts).or_else(|| {
             let length = u32::try_from(self.scan.unread_row(bytes)?).ok()?;
-            Some(Seen::new(None, None, None, length, 1))
+            Some(Seen::new(None, None, length, 1))
         })
     }
 
@@ -127,8 +129,14 @@ impl Look {
         let (length, fitted) = self.facts(bytes, facts)?;
         let details = facts.details.of(bytes);
         let told = fitted.or_else(|| self.known.fit(facts, details)).and_then(|(branch, held)| branch.told(facts, held));
-        let request = RequestKey::of(facts.request.of(bytes), Points(facts.charged));
-        Some(Seen::new(facts.time, request, told, u32::try_from(length).ok()?, 1 + u32::try_from(facts.inner_lines).ok()?))
+        let lines = 1 + u32::try_from(facts.inner_lines).ok()?;
+        let mut seen = Seen::new(facts.time, told, u32::try_from(length).ok()?, lines);
+        seen.request = RequestKey::of(facts.request.of(bytes), Points(facts.charged));
+        if let Some(prints) = &self.prints {
+            seen.print = prints.of(bytes, facts);
+            seen.told = seen.told.filter(|_| seen.print.is_some());
+        }
+        Some(seen)
     }
 
     /// The same for a single row.

@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::kinds::Look;
 use super::scan::Facts;
-use crate::audit::RequestKey;
+use crate::audit::{Print, RequestKey};
 use crate::read::ahead::Scout;
 
 /// What is told of a row that is right, by its number.
@@ -44,6 +44,8 @@ pub struct Told {
 #[derive(Clone, Copy, Debug)]
 pub struct Seen {
     pub request: Option<RequestKey>,
+    /// None where one input cannot have what another had.
+    pub print: Option<Print>,
     time: i64,
     /// None where it is new, or may be wrong.
     pub told: Option<Told>,
@@ -57,8 +59,8 @@ const TIMELESS: i64 = i64::MIN;
 
 impl Seen {
     #[inline(always)]
-    pub fn new(time: Option<i64>, request: Option<RequestKey>, told: Option<Told>, length: u32, lines: u32) -> Seen {
-        Seen { request, time: time.unwrap_or(TIMELESS), told, length, lines }
+    pub fn new(time: Option<i64>, told: Option<Told>, length: u32, lines: u32) -> Seen {
+        Seen { request: None, print: None, time: time.unwrap_or(TIMELESS), told, length, lines }
     }
 
     #[inline(always)]

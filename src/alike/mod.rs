@@ -45,7 +45,7 @@ use std::sync::Arc;
 use days::Days;
 use kinds::{Look, Outcome};
 use lookout::{Lookout, OutcomeId, Part, Seen};
-use scan::{Facts, KeyedBy, Scan};
+use scan::{Facts, KeyedBy, Prints, Scan};
 use tally::Tally;
 use wrong::{Difference, Wrongs};
 
@@ -224,7 +224,7 @@ impl Alike {
             return true;
         }
         if matches!(self.eye, Eye::Closed) {
-            self.eye = Eye::open(ahead.layout, timeline);
+            self.eye = Eye::open(ahead.layout, timeline, past.repeats.is_watching());
             if let Eye::Open(open) = &self.eye {
                 rows.read_ahead(self.threads, Arc::clone(&open.lookout) as Arc<dyn Scout>);
             }
@@ -234,6 +234,7 @@ impl Alike {
         self.part = seen.unwrap_or_else(|| Part::look(open.lookout.spare(), ahead.offset, ahead.bytes, &open.look));
         open.tell();
         past.watch.foresee(self.part.rows.iter().map(|row| row.request), &mut self.hints);
+        past.repeats.fetch(self.part.rows.iter().filter_map(|row| row.print));
         self.fetch_tallies();
         // A row that cannot be read was looked at in vain.
         self.luck.looked_at += self.part.rows.len().max(1) as u64;
@@ -261,7 +262,8 @@ impl Alike {
             let rest = &ahead.bytes[stretch.length..];
             // What was new when the block was looked at may be known by now.
             let seen = row.told.filter(|told| told.outcome.number() >= self.valid_from);
-            let is_again = row.request.is_some_and(|request| past.watch.has_charged(request, *hint));
+            let is_again = row.request.is_some_and(|request| past.watch.has_charged(request, *hint))
+                || row.print.is_some_and(|print| past.repeats.has(print));
             let Some(told) = seen.or_else(|| look.again(rest, row)) else {
                 stop = Some((row, if is_again { Stop::Noted } else { Stop::New }));
                 break;
@@ -282,6 +284,9 @@ impl Alike {
             self.days.add(row.time(), told.charged.into());
             if let Some(request) = row.request.filter(|_| tally.is_request) {
                 past.watch.remember(request);
+            }
+            if let Some(print) = row.print {
+                past.repeats.remember(print, self.input);
             }
             wrong += u64::from(told.charged != told.expected);
             if is_large {
@@ -386,7 +391,7 @@ impl Alike {
 }
 
 impl Eye {
-    fn open(layout: &Layout, timeline: &Timeline) -> Eye {
+    fn open(layout: &Layout, timeline: &Timeline, with_prints: bool) -> Eye {
         let mut configs = timeline.configs();
         // Limits and fallbacks are watched row by row.
         if configs.any(|config| config.groups.values().any(|rules| rules.span_rows())) {
@@ -396,8 +401,12 @@ impl Eye {
         // Only prices of gateways whose rows have no request id, or name its time, hang on the channel.
         let may_ask = !layout.columns.contains(Field::RequestId) || layout.columns.contains(Field::ElapsedTime);
         let channel = may_ask && timeline.configs().any(|config| !config.channels.is_empty());
+        let prints = with_prints.then(|| Prints::new(layout));
+        if matches!(prints, Some(None)) {
+            return Eye::Blind;
+        }
         Scan::new(layout, KeyedBy { user, channel }).map_or(Eye::Blind, |scan| {
-            let look = Look::new(scan, timeline.stretches().clone());
+            let look = Look::new(scan, prints.flatten(), timeline.stretches().clone());
             let lookout = Arc::new(Lookout::new(look.clone()));
             Eye::Open(Open { lookout, look, by_channel: channel, is_ahead: false })
         })

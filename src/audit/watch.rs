@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Redaction;
 use super::policy::{Policies, Policy};
-use super::repeats::{Duplicates, Hint, RequestKey};
+use super::prints::RequestKey;
+use super::recent::{Hint, Recent};
 use super::totals::Span;
 use crate::config::{Config, GroupRules};
 use crate::details::Details;
@@ -29,7 +30,8 @@ const REFUND: Kind = Kind::Code(6);
 /// Watches charges as they come.
 #[derive(Debug, Default)]
 pub struct Watch {
-    duplicates: Duplicates,
+    /// Requests that were charged. Two entries of one request that both take points, or both give some, are one too many.
+    charged: Recent,
     limits: Limits,
     routes: Routes,
     /// What senders are called.
@@ -44,8 +46,12 @@ impl Watch {
         }
         let mut seen = Vec::new();
         let request = RequestKey::of(entry.request_id.as_bytes(), charged);
-        if request.is_some_and(|request| self.duplicates.is_charged_again(request)) {
-            seen.push(Policy::DuplicateCharge);
+        match request.map(RequestKey::key) {
+            Some(key) if self.charged.has(key) => seen.push(Policy::DuplicateCharge),
+            Some(key) => {
+                self.charged.remember(key);
+            }
+            None => {}
         }
         let by_backup = details.flag("is_backup_group");
         if by_backup {
@@ -57,19 +63,19 @@ impl Watch {
         seen
     }
 
-    /// What is known by now of some rows' requests: see [`Duplicates::foresee`].
+    /// What is known by now of some rows' requests: see [`Recent::foresee`].
     pub fn foresee(&self, requests: impl Iterator<Item = Option<RequestKey>> + Clone, hints: &mut Vec<Hint>) {
-        self.duplicates.foresee(requests, hints);
+        self.charged.foresee(requests.map(|request| request.map(RequestKey::key)), hints);
     }
 
     /// Whether a request was charged already.
     pub fn has_charged(&self, request: RequestKey, hint: Hint) -> bool {
-        self.duplicates.has_by(request, hint)
+        self.charged.has_by(request.key(), hint)
     }
 
     /// Remembers a request that was not charged before, in groups whose rules look at single rows alone.
     pub fn remember(&mut self, request: RequestKey) {
-        self.duplicates.remember(request);
+        self.charged.remember(request.key());
     }
 
     fn see_group(&mut self, entry: &LogEntry<'_>, config: &Config, by_backup: bool, seen: &mut Vec<Policy>) {

@@ -244,7 +244,6 @@ impl<'c> Run<'c> {
             && !outputs.stream()
             && outputs.statements.is_none()
             && report.summary.takes_plain()
-            && self.command.logs.files.len() == 1
             && self.auditor.filter == Filter::default()
             && kept.books.is_empty()
     }

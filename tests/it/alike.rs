@@ -239,6 +239,65 @@ fn logs_of_wrong_rows() {
     same(&path, &[&flags[..], &["--limit", "20"]].concat(), "wrong, NDJSON");
 }
 
+/// Inputs that overlap, in the forms that the same rows may have. What comes again is left out; all else is as in one input.
+#[test]
+fn several_inputs() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let write = |name: &str, text: &str| std::fs::write(place(name), text).unwrap();
+    write("config.json", CONFIG);
+    let plain = Style::default();
+    let rows = |text: &str, ids: std::ops::Range<usize>| {
+        let (header, rows) = text.split_once('\n').unwrap();
+        let at = |id: usize| rows.find(&format!("\n{id},")).map_or(if id == 0 { 0 } else { rows.len() }, |at| at + 1);
+        format!("{header}\n{}", &rows[at(ids.start)..at(ids.end)])
+    };
+    let text = log(3_000, plain);
+    write("all.csv", &text);
+    write("first.csv", &rows(&text, 0..2_000));
+    write("last.csv", &rows(&text, 1_500..3_000));
+    write("quoted.csv", &log(3_000, Style { quoted: true, crlf: true, ..plain }));
+    // The word stands for nothing in CSV alone.
+    write("lines.json", &lines(3_000, plain, false).replace("NULL", ""));
+    write("nested.json", &lines(1_500, plain, true));
+    // An entry without a request id is known by its own, and some rows go on behind a line end.
+    let renumber =
+        |line: &str| if line.contains(",r") && line.starts_with(|first: char| first.is_ascii_digit()) { "9" } else { "" };
+    write("renumbered.csv", &text.lines().map(|line| renumber(line).to_owned() + line + "\n").collect::<String>());
+    write("nameless.csv", &text.replacen(",request_id,", ",unknown,", 1));
+    write("changed.csv", &text.replace(",1,0,", ",7,0,").replace("user3", "user4"));
+    let wrong = log(3_000, Style { wrong: true, ..plain });
+    write("wrong.csv", &rows(&wrong, 0..2_000));
+    write("wrong-last.csv", &rows(&wrong, 1_250..3_000));
+    let (config, limit) = (place("config.json"), ["--limit", "20"]);
+    for names in [
+        ["first.csv", "last.csv"].as_slice(),
+        &["last.csv", "first.csv", "quoted.csv"],
+        &["quoted.csv", "lines.json"],
+        &["lines.json", "all.csv", "renumbered.csv"],
+        &["nested.json", "lines.json"],
+        &["nameless.csv", "nameless.csv"],
+        &["changed.csv", "all.csv"],
+        &["wrong.csv", "wrong-last.csv"],
+        &["wrong.csv", "all.csv"],
+    ] {
+        let more: Vec<String> = names[1..].iter().map(|name| place(name)).collect();
+        let more: Vec<&str> = more.iter().map(String::as_str).chain(["--config", &config]).chain(limit).collect();
+        same(Path::new(&place(names[0])), &more, &format!("{names:?}"));
+    }
+    let matched = |names: &[&str]| {
+        let paths: Vec<String> = names.iter().map(|name| place(name)).collect();
+        let usual = ["audit", "--config", &config, "--format", "json"];
+        let done = quota(&usual.iter().copied().chain(paths.iter().map(String::as_str)).collect::<Vec<_>>());
+        let report: serde_json::Value = serde_json::from_str(&done.out).unwrap();
+        report["totals"]["matched"].as_u64().unwrap()
+    };
+    let once = matched(&["all.csv"]);
+    for names in [&["first.csv", "last.csv"][..], &["all.csv", "renumbered.csv"], &["quoted.csv", "lines.json"]] {
+        assert_eq!(matched(names), once, "{names:?}");
+    }
+}
+
 #[test]
 fn lines_of_json() {
     let plain = Style::default();

@@ -6,11 +6,13 @@
 mod cells;
 mod csv;
 mod lines;
+mod prints;
 
 use cells::CellScan;
 use csv::CsvScan;
 use lines::LineScan;
 use memchr::memchr;
+pub use prints::Prints;
 use wide::u8x16;
 
 use super::bytes::{Set, Span, count, find};
