@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::path::PathBuf;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use quota::alike::Alike;
+use quota::alike::{Alike, Wanted};
 use quota::audit::{Asked, Auditor, Filter, Past, Repeats, Summary};
 use quota::config::Timeline;
 use quota::details::Details;
@@ -63,9 +63,9 @@ fn audit(log: Vec<u8>, timeline: &Timeline, alike: Option<Alike>) -> u64 {
             veloera: false,
             other_mode: false,
         };
-        let (verdict, lesson) = auditor.judge_and_learn(&entry, &context, &mut past, Asked::Nothing);
+        let mut taught = auditor.judge_and_learn(&entry, &context, &mut past, Asked::Nothing);
         if let Some(alike) = &mut alike {
-            alike.learn(&entry, &verdict, lesson);
+            alike.learn(&entry, &mut taught, true);
         }
     }
 }
@@ -113,7 +113,7 @@ fn audits(criterion: &mut Criterion) {
         });
     };
     bench("one by one", || None);
-    bench("alike", || Some(Alike::new(0, 1)));
+    bench("alike", || Some(Alike::new(0, 1, Wanted::default())));
 }
 
 criterion_group!(parts, prices, reading, audits);

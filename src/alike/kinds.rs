@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Stranger;
 use super::key::{Key, Table};
 use super::lookout::{OutcomeId, Seen, Told};
-use super::scan::{Facts, Prints, Scan};
+use super::scan::{Facts, NameColumns, Prints, RowFilter, Scan};
 use super::template::{Quoting, Template};
 use crate::audit::{Asked, CauseSet, Class, ClassKey, CompiledCauses, Lesson, RequestKey, Verdict, told_group};
 use crate::config::Stretches;
@@ -94,19 +94,45 @@ impl Outcome {
 /// A branch that a text fits, and the counts in the text.
 type Fitted<'k> = (&'k Branch, [i64; 4]);
 
+/// What is seen of a row beside its charge.
+#[derive(Debug)]
+pub struct Beside {
+    /// Only where an entry may come again from another input.
+    pub prints: Option<Prints>,
+    pub names: NameColumns,
+    pub filter: RowFilter,
+}
+
+impl Beside {
+    fn is_asked(&self) -> bool {
+        self.prints.is_some() || self.names.count() > 0 || self.filter.leaves_out()
+    }
+
+    /// None where that cannot be seen here.
+    #[inline(always)]
+    fn see(&self, bytes: &[u8], facts: &mut Facts, seen: &mut Seen) -> Option<()> {
+        seen.is_left_out = !self.filter.admits(bytes, facts)?;
+        if let Some(prints) = &self.prints {
+            seen.print = Some(prints.of(bytes, facts)?);
+        }
+        self.names.take(bytes, facts)
+    }
+}
+
 /// How a row is looked at. A copy stays what it is while the original learns.
 #[derive(Clone, Debug)]
 pub struct Look {
     scan: Arc<Scan>,
-    /// Only where an entry may come again from another input.
-    prints: Option<Arc<Prints>>,
+    /// None where nothing of it is asked.
+    beside: Option<Arc<Beside>>,
     stretches: Arc<Stretches>,
     pub known: Arc<Kinds>,
 }
 
 impl Look {
-    pub fn new(scan: Scan, prints: Option<Prints>, stretches: Stretches) -> Look {
-        Look { scan: Arc::new(scan), prints: prints.map(Arc::new), stretches: Arc::new(stretches), known: Arc::default() }
+    pub fn new(scan: Scan, beside: Beside, stretches: Stretches) -> Look {
+        let beside = Some(beside).filter(Beside::is_asked).map(Arc::new);
+        Look { scan: Arc::new(scan), beside, stretches: Arc::new(stretches), known: Arc::default() }
     }
 
     /// Knows no rows any more.
@@ -129,14 +155,20 @@ impl Look {
         let (length, fitted) = self.facts(bytes, facts)?;
         let details = facts.details.of(bytes);
         let told = fitted.or_else(|| self.known.fit(facts, details)).and_then(|(branch, held)| branch.told(facts, held));
-        let lines = 1 + u32::try_from(facts.inner_lines).ok()?;
+        let lines = u16::try_from(1 + facts.inner_lines).ok()?;
         let mut seen = Seen::new(facts.time, told, u32::try_from(length).ok()?, lines);
         seen.request = RequestKey::of(facts.request.of(bytes), Points(facts.charged));
-        if let Some(prints) = &self.prints {
-            seen.print = prints.of(bytes, facts);
-            seen.told = seen.told.filter(|_| seen.print.is_some());
+        if let Some(beside) = &self.beside
+            && beside.see(bytes, facts, &mut seen).is_none()
+        {
+            seen.told = None;
         }
         Some(seen)
+    }
+
+    /// How many names a row has that sums are broken down by.
+    pub fn names(&self) -> usize {
+        self.beside.as_ref().map_or(0, |beside| beside.names.count())
     }
 
     /// The same for a single row.

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::bytes::Span;
 use super::kinds::Look;
 use super::scan::Facts;
 use crate::audit::{Print, RequestKey};
@@ -51,7 +52,9 @@ pub struct Seen {
     pub told: Option<Told>,
     pub length: u32,
     /// How many line ends are in it.
-    pub lines: u32,
+    pub lines: u16,
+    /// The filter leaves it out, if it is a charge.
+    pub is_left_out: bool,
 }
 
 /// The time of rows that have none.
@@ -59,8 +62,8 @@ const TIMELESS: i64 = i64::MIN;
 
 impl Seen {
     #[inline(always)]
-    pub fn new(time: Option<i64>, told: Option<Told>, length: u32, lines: u32) -> Seen {
-        Seen { request: None, print: None, time: time.unwrap_or(TIMELESS), told, length, lines }
+    pub fn new(time: Option<i64>, told: Option<Told>, length: u32, lines: u16) -> Seen {
+        Seen { request: None, print: None, time: time.unwrap_or(TIMELESS), told, length, lines, is_left_out: false }
     }
 
     #[inline(always)]
@@ -73,6 +76,9 @@ impl Seen {
 #[derive(Debug, Default)]
 pub struct Part {
     pub rows: Vec<Seen>,
+    /// Where the names in them stand, so many in each row.
+    names: Vec<Span>,
+    names_of_row: usize,
     /// The next row, and where it stands.
     row: usize,
     offset: u64,
@@ -83,23 +89,32 @@ impl Part {
     pub fn look(mut rows: Vec<Seen>, offset: u64, bytes: &[u8], look: &Look) -> Part {
         rows.clear();
         let (mut at, mut facts, mut text) = (0, Facts::default(), Text::of(bytes));
+        let (mut names, names_of_row) = (Vec::new(), look.names());
         while let Some(rest) = text.from(at) {
             match look.at(rest, &mut facts) {
                 Some(seen) => {
                     at += seen.length as usize;
                     rows.push(seen);
+                    if names_of_row > 0 {
+                        names.extend_from_slice(&facts.names[..names_of_row]);
+                    }
                 }
                 None if text.is_whole || text.is_long_enough(at) => break,
                 None => text.go_on_from(at),
             }
         }
-        Part { rows, row: 0, offset }
+        Part { rows, names, names_of_row, row: 0, offset }
     }
 
     /// The rows that were not passed yet, each with what there is of it for all rows.
     pub fn next_rows<'a, T>(&'a self, of_rows: &'a [T]) -> impl Iterator<Item = (&'a Seen, &'a T)> {
         let row = self.row.min(of_rows.len());
         self.rows[self.row..].iter().zip(&of_rows[row..])
+    }
+
+    /// Where the names in a row stand, so many rows behind the next one.
+    pub fn names(&self, behind: usize) -> &[Span] {
+        &self.names[(self.row + behind) * self.names_of_row..][..self.names_of_row]
     }
 
     /// Passes over so many rows, of such a length.

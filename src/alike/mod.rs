@@ -32,6 +32,7 @@ mod key;
 mod kinds;
 mod largest;
 mod lookout;
+mod names;
 mod scan;
 mod tally;
 mod template;
@@ -43,21 +44,30 @@ mod tests;
 use std::sync::Arc;
 
 use days::Days;
-use kinds::{Look, Outcome};
+use kinds::{Beside, Look, Outcome};
 use lookout::{Lookout, OutcomeId, Part, Seen};
-use scan::{Facts, KeyedBy, Prints, Scan};
+use names::Names;
+use scan::{Facts, KeyedBy, NameColumns, Prints, RowFilter, Scan};
 use tally::Tally;
 use wrong::{Difference, Wrongs};
 
 pub use largest::Largest;
 
-use crate::audit::{Asked, CauseSet, Hint, Lesson, Past, Plain, Summary, Verdict};
+use crate::audit::{Asked, By, CauseSet, Filter, Hint, Past, Plain, Summary, Taught};
 use crate::config::Timeline;
 use crate::fetch::fetch;
 use crate::log::{Field, LogEntry};
 use crate::profile::Profile;
+use crate::profile::Skip;
 use crate::read::ahead::Scout;
 use crate::read::{Ahead, Layout, ReadRows};
+
+/// Which rows are counted, and by which names: of tokens, users, channels.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    pub by: Vec<By>,
+    pub filter: Filter,
+}
 
 /// What is known of the rows of one input.
 #[derive(Debug)]
@@ -65,6 +75,7 @@ pub struct Alike {
     threads: usize,
     /// The number of the input.
     input: u32,
+    wanted: Wanted,
     eye: Eye,
     outcomes: Vec<Outcome>,
     /// Those before are not told of any row any more.
@@ -72,7 +83,10 @@ pub struct Alike {
     /// For each outcome.
     tallies: Vec<Tally>,
     days: Days,
+    names: Names,
     wrongs: Wrongs,
+    /// How many rows the filter left out.
+    left_out: u64,
     /// The next rows, and what is known of their requests.
     part: Part,
     hints: Vec<Hint>,
@@ -151,7 +165,7 @@ struct Luck {
 }
 
 impl Alike {
-    pub fn new(input: u32, threads: usize) -> Alike {
+    pub fn new(input: u32, threads: usize, wanted: Wanted) -> Alike {
         Alike {
             threads,
             input,
@@ -160,6 +174,9 @@ impl Alike {
             valid_from: 0,
             tallies: Vec::new(),
             days: Days::default(),
+            names: Names::new(&wanted.by),
+            left_out: 0,
+            wanted,
             wrongs: Wrongs::default(),
             part: Part::default(),
             hints: Vec::new(),
@@ -224,7 +241,7 @@ impl Alike {
             return true;
         }
         if matches!(self.eye, Eye::Closed) {
-            self.eye = Eye::open(ahead.layout, timeline, past.repeats.is_watching());
+            self.eye = Eye::open(ahead.layout, timeline, past.repeats.is_watching(), &self.wanted);
             if let Eye::Open(open) = &self.eye {
                 rows.read_ahead(self.threads, Arc::clone(&open.lookout) as Arc<dyn Scout>);
             }
@@ -234,7 +251,9 @@ impl Alike {
         self.part = seen.unwrap_or_else(|| Part::look(open.lookout.spare(), ahead.offset, ahead.bytes, &open.look));
         open.tell();
         past.watch.foresee(self.part.rows.iter().map(|row| row.request), &mut self.hints);
-        past.repeats.fetch(self.part.rows.iter().filter_map(|row| row.print));
+        if past.repeats.is_watching() {
+            past.repeats.fetch(self.part.rows.iter().filter_map(|row| row.print));
+        }
         self.fetch_tallies();
         // A row that cannot be read was looked at in vain.
         self.luck.looked_at += self.part.rows.len().max(1) as u64;
@@ -258,7 +277,7 @@ impl Alike {
         let mut omitted = omitted.max(self.largest.omits());
         let Eye::Open(Open { look, .. }) = &self.eye else { return stretch };
         let (mut stop, mut wrong) = (None, 0);
-        for (row, hint) in self.part.next_rows(&self.hints) {
+        for (at, (row, hint)) in self.part.next_rows(&self.hints).enumerate() {
             let rest = &ahead.bytes[stretch.length..];
             // What was new when the block was looked at may be known by now.
             let seen = row.told.filter(|told| told.outcome.number() >= self.valid_from);
@@ -268,6 +287,11 @@ impl Alike {
                 stop = Some((row, if is_again { Stop::Noted } else { Stop::New }));
                 break;
             };
+            if row.is_left_out {
+                self.left_out += 1;
+                stretch.add(row);
+                continue;
+            }
             let difference = Difference::new(&told, row.time());
             let is_large = !difference.is_none() && omitted.is_none_or(|most| difference.size() > most);
             // Rows that are judged at the end know nothing of the input.
@@ -282,6 +306,7 @@ impl Alike {
             }
             tally.add(told.charged.into(), row.time());
             self.days.add(row.time(), told.charged.into());
+            self.names.add(rest, self.part.names(at), difference);
             if let Some(request) = row.request.filter(|_| tally.is_request) {
                 past.watch.remember(request);
             }
@@ -338,9 +363,9 @@ impl Alike {
     }
 
     /// Learns from a row that went the general way.
-    pub fn learn(&mut self, entry: &LogEntry<'_>, verdict: &Verdict, lesson: Option<Lesson<'_>>) {
-        self.faults.add(1, verdict.class.is_mismatch().into());
-        let (Some(new), Some(lesson)) = (self.next.take(), lesson) else { return };
+    pub fn learn(&mut self, entry: &LogEntry<'_>, taught: &mut Taught<'_>, with_wrong: bool) {
+        self.faults.add(1, taught.is_wrong().into());
+        let (Some(new), Some((verdict, lesson))) = (self.next.take(), taught.lesson(with_wrong)) else { return };
         let Stranger { facts, details: Some(details), .. } = *new else { return };
         let (Eye::Open(open), Some(id)) = (&mut self.eye, OutcomeId::of(self.outcomes.len())) else { return };
         if lesson.shape.by_channel && !open.by_channel {
@@ -365,8 +390,8 @@ impl Alike {
         }
     }
 
-    /// Adds what was counted to a summary. `day` names the day of a time.
-    pub fn add_to(self, summary: &mut Summary, day: &dyn Fn(i64) -> String) {
+    /// Adds what was counted to a summary. `day` names the day of a time, and `name` is what a report calls a token, user or channel.
+    pub fn add_to(self, summary: &mut Summary, day: &dyn Fn(i64) -> String, name: &dyn Fn(By, &str) -> String) {
         let counted = self.outcomes.iter().zip(&self.tallies);
         for (outcome, tally) in counted.filter(|(_, tally)| tally.rows > 0) {
             if outcome.causes.is_some() {
@@ -384,14 +409,16 @@ impl Alike {
             });
         }
         for (time, sum) in self.days.sums() {
-            summary.add_plain_of_day(time.map(day).unwrap_or_default(), sum.rows, sum.points);
+            summary.add_plain_of(By::Day, &time.map(day).unwrap_or_default(), sum.rows, sum.points);
         }
+        self.names.end(summary, name);
+        summary.add_skipped(Skip::Filtered, self.left_out);
         self.wrongs.end(summary, day);
     }
 }
 
 impl Eye {
-    fn open(layout: &Layout, timeline: &Timeline, with_prints: bool) -> Eye {
+    fn open(layout: &Layout, timeline: &Timeline, with_prints: bool, wanted: &Wanted) -> Eye {
         let mut configs = timeline.configs();
         // Limits and fallbacks are watched row by row.
         if configs.any(|config| config.groups.values().any(|rules| rules.span_rows())) {
@@ -401,12 +428,13 @@ impl Eye {
         // Only prices of gateways whose rows have no request id, or name its time, hang on the channel.
         let may_ask = !layout.columns.contains(Field::RequestId) || layout.columns.contains(Field::ElapsedTime);
         let channel = may_ask && timeline.configs().any(|config| !config.channels.is_empty());
-        let prints = with_prints.then(|| Prints::new(layout));
-        if matches!(prints, Some(None)) {
-            return Eye::Blind;
-        }
-        Scan::new(layout, KeyedBy { user, channel }).map_or(Eye::Blind, |scan| {
-            let look = Look::new(scan, prints.flatten(), timeline.stretches().clone());
+        let look = || {
+            let prints = if with_prints { Some(Prints::new(layout)?) } else { None };
+            let (names, filter) = (NameColumns::new(layout, &wanted.by)?, RowFilter::new(layout, &wanted.filter)?);
+            let scan = Scan::new(layout, KeyedBy { user, channel })?;
+            Some(Look::new(scan, Beside { prints, names, filter }, timeline.stretches().clone()))
+        };
+        look().map_or(Eye::Blind, |look| {
             let lookout = Arc::new(Lookout::new(look.clone()));
             Eye::Open(Open { lookout, look, by_channel: channel, is_ahead: false })
         })

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::io::Cursor;
 
-use super::Alike;
+use super::{Alike, Wanted};
 use crate::audit::{Auditor, Class, Filter, Past, Repeats, Summary};
 use crate::config::Timeline;
 use crate::exact::Ratio;
@@ -22,7 +22,7 @@ fn counted(log: &str) -> u64 {
     let mut input = open_stream("logs.csv", Cursor::new(log.to_owned()), &OpenOptions::default()).unwrap();
     let auditor = Auditor { profile: None, tolerance: 0, filter: Filter::default() };
     let (mut past, mut summary) = (Past::new(Repeats::among(1)), Summary::new(10, &[]));
-    let (mut alike, mut row, mut counted) = (Alike::new(0, 1), Row::default(), 0);
+    let (mut alike, mut row, mut counted) = (Alike::new(0, 1, Wanted::default()), Row::default(), 0);
     row.clear(Place { input: 0, line: 0 });
     let reading = Reading { time: &|text| text.parse().ok(), currency: None };
     loop {
@@ -38,9 +38,9 @@ fn counted(log: &str) -> u64 {
             veloera: false,
             other_mode: false,
         };
-        let (verdict, lesson) = auditor.judge_and_learn(&entry, &context, &mut past, alike.asked());
-        assert_eq!(verdict.class, Class::Matched, "{entry:?}");
-        alike.learn(&entry, &verdict, lesson);
+        let mut taught = auditor.judge_and_learn(&entry, &context, &mut past, alike.asked());
+        alike.learn(&entry, &mut taught, true);
+        assert_eq!(taught.verdict().class, Class::Matched, "{entry:?}");
     }
 }
 

@@ -9,7 +9,7 @@ use super::days::Days;
 use super::kinds::Outcome;
 use super::lookout::Told;
 use super::tally::Tally;
-use crate::audit::{ClassKey, PlainWrong, Summary};
+use crate::audit::{By, ClassKey, PlainWrong, Summary};
 use crate::exact::Points;
 use crate::pricing::AlikeTerms;
 
@@ -93,7 +93,7 @@ impl Wrongs {
     /// Adds what was counted by day.
     pub fn end(self, summary: &mut Summary, day: &dyn Fn(i64) -> String) {
         for (time, sum) in self.days.sums() {
-            summary.add_plain_wrong_of_day(time.map(day).unwrap_or_default(), sum.rows, sum.points);
+            summary.add_plain_wrong_of(By::Day, &time.map(day).unwrap_or_default(), sum.rows, sum.points);
         }
     }
 }

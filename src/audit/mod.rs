@@ -196,9 +196,37 @@ impl Asked {
     }
 }
 
+/// A row that was judged, and what a row like it has in common with it.
+#[derive(Debug)]
+pub struct Taught<'a> {
+    /// Of a row that the filter leaves out: what it would be.
+    verdict: Verdict,
+    is_left_out: bool,
+    lesson: Option<Lesson<'a>>,
+}
+
+impl<'a> Taught<'a> {
+    /// What is to be learnt of the row. One that is left out says only how rows like it are charged rightly.
+    pub fn lesson(&mut self, with_wrong: bool) -> Option<(&Verdict, Lesson<'a>)> {
+        let is_taken = self.verdict.class == Class::Matched || with_wrong && !self.is_left_out;
+        self.lesson.take().filter(|_| is_taken).map(|lesson| (&self.verdict, lesson))
+    }
+
+    pub fn is_wrong(&self) -> bool {
+        self.verdict.class.is_mismatch()
+    }
+
+    pub fn verdict(self) -> Verdict {
+        if self.is_left_out { Verdict::skipped(Skip::Filtered) } else { self.verdict }
+    }
+}
+
 /// What is to be learnt from a row.
 #[derive(Debug, Default)]
 struct Wanted<'a> {
+    /// Something is to be learnt, of rows that the filter leaves out too.
+    learns: bool,
+    is_left_out: bool,
     /// The row was counted with others like it, of which nothing is seen over several rows.
     is_counted: bool,
     asked: Asked,
@@ -218,7 +246,7 @@ pub struct Auditor {
 impl Auditor {
     /// Judges one row. `past` holds what earlier rows said.
     pub fn judge(&self, entry: &LogEntry<'_>, context: &Context<'_>, past: &mut Past) -> Verdict {
-        self.judge_and_learn(entry, context, past, Asked::Nothing).0
+        self.try_judge(entry, context, past, &mut Wanted::default()).unwrap_or_else(Verdict::malformed)
     }
 
     /// Judges a row that was counted with others like it.
@@ -228,16 +256,10 @@ impl Auditor {
     }
 
     /// Judges one row, and tells what a row like it has in common with it; with the causes of wrong ones, where they are asked for.
-    pub fn judge_and_learn<'a>(
-        &self,
-        entry: &LogEntry<'a>,
-        context: &Context<'_>,
-        past: &mut Past,
-        asked: Asked,
-    ) -> (Verdict, Option<Lesson<'a>>) {
-        let mut wanted = Wanted { asked, ..Wanted::default() };
+    pub fn judge_and_learn<'a>(&self, entry: &LogEntry<'a>, context: &Context<'_>, past: &mut Past, asked: Asked) -> Taught<'a> {
+        let mut wanted = Wanted { asked, learns: true, ..Wanted::default() };
         let verdict = self.try_judge(entry, context, past, &mut wanted).unwrap_or_else(Verdict::malformed);
-        (verdict, wanted.lesson)
+        Taught { verdict, is_left_out: wanted.is_left_out, lesson: wanted.lesson }
     }
 
     fn try_judge<'a>(
@@ -258,10 +280,15 @@ impl Auditor {
                 let noted = self.filter.admits(entry, profile).then_some((quirk, net));
                 return Ok(Verdict { noted, ..Verdict::skipped(skip) });
             }
-            Rating::Charge(_) if !self.filter.admits(entry, profile) => return Ok(Verdict::skipped(Skip::Filtered)),
-            Rating::Charge(_) if past.repeats.is_repeated(entry) => return Ok(Verdict::skipped(Skip::Repeated)),
             Rating::Charge(rated) => rated,
         };
+        wanted.is_left_out = !self.filter.admits(entry, profile);
+        if wanted.is_left_out && (!wanted.learns || Watch::looks_at_groups(context)) {
+            return Ok(Verdict::skipped(Skip::Filtered));
+        }
+        if !wanted.is_left_out && past.repeats.is_repeated(entry) {
+            return Ok(Verdict::skipped(Skip::Repeated));
+        }
         let shape = rated.shape.filter(|_| !entry.may_be_channel_test());
         let like = shape.and_then(|shape| Some((shape, rules_beside(&rated.departures)?)));
         let look = Lookup { profile, entry, details: &details, context, known: &past.related };
@@ -271,7 +298,7 @@ impl Auditor {
             wanted.asked = Asked::Nothing;
         }
         let (class, mut judged) = self.weigh(*rated, context, prompt, (&look, wanted));
-        if !wanted.is_counted {
+        if !wanted.is_counted && !wanted.is_left_out {
             judged.notices = past.watch.see(entry, &details, context, judged.charged);
         }
         judged.notices.extend(notices(entry, context, class, &judged));
@@ -305,7 +332,7 @@ impl Auditor {
             Standing::Mismatch => (Class::Undercharged, None, None),
         };
         let own = own.filter(|_| !drift.is_empty());
-        let diagnosis = class.is_mismatch().then(|| {
+        let diagnosis = (class.is_mismatch() && !wanted.is_left_out).then(|| {
             let case = Case::new(&terms, own.as_ref(), &expected, (&charged, points), prompt, look);
             let mut diagnosis = diagnose(&case);
             let causes = CauseSet::of(&diagnosis).filter(|causes| self.tolerance == 0 && wanted.asked.is_for(*causes));

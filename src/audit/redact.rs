@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use sha2::{Digest, Sha256};
 
-use super::{Filter, Verdict};
+use super::{By, Filter, Verdict};
 use crate::log::LogEntry;
 
 /// The texts of a row that may be hidden.
@@ -43,6 +43,15 @@ impl Redaction {
     /// The name of a user.
     pub fn user<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.name(self.hides.user, "user", text)
+    }
+
+    /// What a breakdown is told by.
+    pub fn told(&self, by: By, name: &str) -> String {
+        match by {
+            By::User => self.user(name).into_owned(),
+            By::Token => self.token(name).into_owned(),
+            _ => name.to_owned(),
+        }
     }
 
     fn token<'t>(&self, text: &'t str) -> Cow<'t, str> {

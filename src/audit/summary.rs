@@ -158,12 +158,12 @@ impl Summary {
         }
     }
 
-    /// Whether rows can be counted by model, group and day alone.
-    pub fn takes_plain(&self) -> bool {
-        self.by.keys().all(|by| matches!(by, By::Model | By::Group | By::Day | By::Cause))
+    /// The breakdowns by names that stand in single rows.
+    pub fn by_names(&self) -> Vec<By> {
+        self.by.keys().copied().filter(|by| matches!(by, By::Token | By::User | By::Channel)).collect()
     }
 
-    /// Counts rows that are right; only where [`Summary::takes_plain`].
+    /// Counts rows that are right, but for breakdowns by day and by names.
     pub fn add_plain(&mut self, part: &Plain<'_>) {
         self.totals.rows += part.rows;
         self.totals.matched += part.rows;
@@ -178,7 +178,8 @@ impl Summary {
         self.add_tally(part.model, part.group, &tally);
     }
 
-    /// Counts rows that are wrong; only where [`Summary::takes_plain`], and a wrong row of the same model and group was [added](Summary::add).
+    /// Counts rows that are wrong, but for breakdowns by day and by names; only where a wrong row of the same model and group was
+    /// [added](Summary::add).
     pub fn add_plain_wrong(&mut self, part: &PlainWrong<'_>) {
         let expected = part.points - part.net;
         self.totals.rows += part.rows;
@@ -234,18 +235,27 @@ impl Summary {
         }
     }
 
-    /// Counts the same rows by day.
-    pub fn add_plain_of_day(&mut self, day: String, rows: u64, points: i128) {
-        if let Some(parts) = self.by.get_mut(&By::Day) {
-            let tally = Tally { rows, charged_points: points, expected_points: points, mismatched: 0 };
-            parts.entry(day).or_default().merge(&tally);
+    /// Counts rows that are no charges to audit.
+    pub fn add_skipped(&mut self, skip: Skip, rows: u64) {
+        if rows > 0 {
+            self.totals.rows += rows;
+            self.totals.skipped += rows;
+            *self.skips.entry(skip).or_default() += rows;
         }
     }
 
-    /// Tells that so many of the rows of a day are wrong, by so many points.
-    pub fn add_plain_wrong_of_day(&mut self, day: String, rows: u64, net: i128) {
-        if let Some(parts) = self.by.get_mut(&By::Day) {
-            let tally = parts.entry(day).or_default();
+    /// Counts the same rows by day, or by the name of a token, a user or a channel.
+    pub fn add_plain_of(&mut self, by: By, name: &str, rows: u64, points: i128) {
+        if let Some(parts) = self.by.get_mut(&by) {
+            let tally = Tally { rows, charged_points: points, expected_points: points, mismatched: 0 };
+            parts.entry(name.to_owned()).or_default().merge(&tally);
+        }
+    }
+
+    /// Tells that so many of the rows of a day or a name are wrong, by so many points.
+    pub fn add_plain_wrong_of(&mut self, by: By, name: &str, rows: u64, net: i128) {
+        if let Some(parts) = self.by.get_mut(&by) {
+            let tally = parts.entry(name.to_owned()).or_default();
             tally.expected_points -= net;
             tally.mismatched += rows;
         }

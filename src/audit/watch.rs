@@ -57,10 +57,15 @@ impl Watch {
         if by_backup {
             seen.push(Policy::FallbackGroupUsed);
         }
-        if context.basis == Basis::Config && !context.config.groups.is_empty() {
+        if Watch::looks_at_groups(context) {
             self.see_group(entry, context.config, by_backup, &mut seen);
         }
         seen
+    }
+
+    /// Whether rules of groups say something of rows.
+    pub fn looks_at_groups(context: &Context<'_>) -> bool {
+        context.basis == Basis::Config && !context.config.groups.is_empty()
     }
 
     /// What is known by now of some rows' requests: see [`Recent::foresee`].

@@ -16,10 +16,8 @@ use super::outputs::{ByArgs, OutputArgs, Outputs};
 use super::redact::RedactArgs;
 use super::statements::Statements;
 use super::{Chosen, Common};
-use crate::alike::{Alike, Largest};
-use crate::audit::{
-    Asked, Auditor, Balances, Class, Filter, Finding, Opening, Past, Policy, Redaction, Repeats, Span, Summary, Verdict,
-};
+use crate::alike::{Alike, Largest, Wanted};
+use crate::audit::{Asked, Auditor, Balances, Finding, Opening, Past, Policy, Redaction, Repeats, Span, Summary, Verdict};
 use crate::details::Details;
 use crate::log::{LogEntry, Place, Row};
 use crate::partial::{PartInput, Partial, Settings};
@@ -224,7 +222,7 @@ impl<'c> Run<'c> {
         outputs: &mut Outputs<'_>,
     ) -> Result<Rc<Pricing>, Failure> {
         let number = u32::try_from(index).unwrap_or(u32::MAX);
-        let alike = self.may_be_alike(report, kept, outputs).then(|| Alike::new(number, self.threads()));
+        let alike = self.may_be_alike(kept, outputs).then(|| Alike::new(number, self.threads(), self.wanted(report)));
         let mut rows = Rows { run: self, report, kept, input: number, alike, outputs };
         let (info, pricing) = self.logs.read_by(path, index, &mut rows)?;
         let report = rows.report;
@@ -238,14 +236,14 @@ impl<'c> Run<'c> {
         self.command.threads.map_or_else(all, NonZero::get).min(64)
     }
 
+    /// Which rows are counted, and by which names.
+    fn wanted(&self, report: &Report) -> Wanted {
+        Wanted { by: report.summary.by_names(), filter: self.auditor.filter.clone() }
+    }
+
     /// Whether rows that are right need no more than to be counted: nothing asks for them one by one.
-    fn may_be_alike(&self, report: &Report, kept: &Kept, outputs: &Outputs<'_>) -> bool {
-        !self.command.one_by_one
-            && !outputs.stream()
-            && outputs.statements.is_none()
-            && report.summary.takes_plain()
-            && self.auditor.filter == Filter::default()
-            && kept.books.is_empty()
+    fn may_be_alike(&self, kept: &Kept, outputs: &Outputs<'_>) -> bool {
+        !self.command.one_by_one && !outputs.stream() && outputs.statements.is_none() && kept.books.is_empty()
     }
 
     /// Tells a row, without the texts that are to be hidden.
@@ -334,10 +332,14 @@ impl Visitor for Rows<'_, '_> {
         // A gate may want to see each wrong row.
         let counts_wrong = !self.run.gate.wants_rows();
         let asked = self.alike.as_ref().filter(|_| counts_wrong).map_or(Asked::Nothing, Alike::asked);
-        let (verdict, lesson) = self.run.auditor.judge_and_learn(entry, &context, &mut self.kept.past, asked);
-        if let Some(alike) = &mut self.alike {
-            alike.learn(entry, &verdict, lesson.filter(|_| counts_wrong || verdict.class == Class::Matched));
-        }
+        let verdict = match &mut self.alike {
+            Some(alike) => {
+                let mut taught = self.run.auditor.judge_and_learn(entry, &context, &mut self.kept.past, asked);
+                alike.learn(entry, &mut taught, counts_wrong);
+                taught.verdict()
+            }
+            None => self.run.auditor.judge(entry, &context, &mut self.kept.past),
+        };
         let is_left_out = matches!(verdict.skip, Some(Skip::Repeated | Skip::Filtered));
         let is_booked = !self.kept.books.is_empty() && !is_left_out && self.run.auditor.filter.admits_time(entry.time);
         let waits = row.must_wait(&self.kept.past);
@@ -361,7 +363,8 @@ impl Visitor for Rows<'_, '_> {
     fn end(&mut self, rows: &mut dyn ReadRows, pricing: &Pricing) {
         let Some(mut alike) = self.alike.take() else { return };
         self.tell_largest(alike.take_largest(), rows, pricing);
-        alike.add_to(&mut self.report.summary, &|time| self.run.logs.times.day(time));
+        let (times, redaction) = (&self.run.logs.times, &self.run.redaction);
+        alike.add_to(&mut self.report.summary, &|time| times.day(time), &|by, name| redaction.told(by, name));
     }
 }
 

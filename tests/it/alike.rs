@@ -163,20 +163,22 @@ fn cells(id: u64, random: &mut Random, style: Style) -> [String; 15] {
     ]
 }
 
-/// The same report, in whatever way and by however many threads; by itself, and beside one that shows examples of what it found.
+/// The same report, in whatever way and by however many threads; by itself, and with all breakdowns beside one that shows examples of what
+/// it found.
 #[track_caller]
 fn same(path: &Path, flags: &[&str], name: &str) {
     let folder = tempfile::tempdir().unwrap();
     let pages = folder.path().join("report.md");
     let further = format!("markdown={}", pages.display());
-    same_beside(path, flags, (&["--report", &further], &pages), &format!("{name}, beside pages"));
-    same_beside(path, flags, (&[], &folder.path().join("none")), name);
+    let report = ["--report", &further, "--by", "model,group,token,user,channel,day,cause"];
+    same_beside(path, flags, (&report, &pages), &format!("{name}, beside pages"));
+    same_beside(path, flags, (&["--by", "model,group,day,cause"], &folder.path().join("none")), name);
 }
 
 #[track_caller]
 fn same_beside(path: &Path, flags: &[&str], (report, pages): (&[&str], &Path), name: &str) {
     let audit = |more: &[&str]| {
-        let usual = ["audit", path.to_str().unwrap(), "--format", "json", "--by", "model,group,day,cause"];
+        let usual = ["audit", path.to_str().unwrap(), "--format", "json"];
         let done = quota(&[&usual, report, flags, more].concat());
         (done.code, done.out + &std::fs::read_to_string(pages).unwrap_or_default(), done.err)
     };
@@ -295,6 +297,31 @@ fn several_inputs() {
     let once = matched(&["all.csv"]);
     for names in [&["first.csv", "last.csv"][..], &["all.csv", "renumbered.csv"], &["quoted.csv", "lines.json"]] {
         assert_eq!(matched(names), once, "{names:?}");
+    }
+}
+
+/// Rows that the filter leaves out are counted as such; rows like them that it admits are judged.
+#[test]
+fn filters() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, config) = (folder.path().join("logs.csv"), folder.path().join("config.json"));
+    std::fs::write(&config, CONFIG).unwrap();
+    let texts = [
+        log(3_000, Style::default()),
+        lines(3_000, Style::default(), false),
+        log(3_000, Style { wrong: true, ..Style::default() }),
+    ];
+    for text in texts {
+        std::fs::write(&path, text).unwrap();
+        for filter in [
+            ["--since", "2026-11-18T11:08:00Z", "--until", "2026-11-18T11:11:00Z"].as_slice(),
+            &["--user", "user3", "--user", "user4"],
+            &["--model", "m1", "--token", "k,ey"],
+            &["--group", "vip", "--until", "2026-11-18T11:11:00Z"],
+            &["--group", "nobody's"],
+        ] {
+            same(&path, &[&["--config", config.to_str().unwrap(), "--allow-empty"], filter].concat(), &format!("{filter:?}"));
+        }
     }
 }
 

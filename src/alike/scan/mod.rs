@@ -7,12 +7,15 @@ mod cells;
 mod csv;
 mod lines;
 mod prints;
+mod texts;
 
 use cells::CellScan;
 use csv::CsvScan;
 use lines::LineScan;
 use memchr::memchr;
 pub use prints::Prints;
+use texts::Texts;
+pub use texts::{NameColumns, RowFilter};
 use wide::u8x16;
 
 use super::bytes::{Set, Span, count, find};
@@ -75,6 +78,9 @@ pub struct Columns {
 /// Inputs with as many columns, or more, are read one by one.
 const MOST_COLUMNS: usize = 64;
 
+/// A row has so many names: of a token, a user and a channel.
+const MOST_NAMES: usize = 3;
+
 /// What a row says.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -92,6 +98,8 @@ pub struct Facts {
     pub quoting: Quoting,
     /// Where the request id stands.
     pub request: Span,
+    /// Where the names stand that sums are broken down by.
+    pub names: [Span; MOST_NAMES],
     /// The line ends within its fields.
     pub inner_lines: usize,
 }
@@ -288,6 +296,7 @@ impl Default for Facts {
             details: Span::default(),
             quoting: Quoting::Bare,
             request: Span::default(),
+            names: [Span::default(); MOST_NAMES],
             inner_lines: 0,
         }
     }

@@ -1,13 +1,10 @@
 //! What a row is known by: of its bytes the same print as of the entry that the general reader makes of them.
 
-use memchr::memchr;
-
-use super::Facts;
-use crate::alike::bytes::Span;
+use super::{Facts, Texts};
 use crate::alike::template::Quoting;
 use crate::audit::{Print, PrintSum, Quotes};
 use crate::log::Field;
-use crate::read::{Form, Layout};
+use crate::read::Layout;
 
 /// Which columns a print is made of.
 #[derive(Debug)]
@@ -15,25 +12,15 @@ pub struct Prints {
     texts: Vec<(usize, Field)>,
     id: Option<usize>,
     kind: Option<usize>,
-    cells: Cells,
-}
-
-/// How texts are written.
-#[derive(Clone, Copy, Debug)]
-enum Cells {
-    Csv,
-    Json,
+    written: Texts,
 }
 
 impl Prints {
     /// None where a print needs more than is read here.
     pub fn new(layout: &Layout) -> Option<Prints> {
-        let cells = match layout.form {
-            Form::Csv { .. } => Cells::Csv,
-            Form::Lines { .. } => Cells::Json,
-            Form::Cells => return None,
-        };
-        let mut prints = Prints { texts: Vec::new(), id: None, kind: None, cells };
+        // Quotes of databases stand alone, those of a print are doubled.
+        let written = Some(Texts::of(&layout.form)).filter(|written| !matches!(written, Texts::Cells))?;
+        let mut prints = Prints { texts: Vec::new(), id: None, kind: None, written };
         for (column, field) in layout.cells.iter().enumerate() {
             let Some(field) = field else { continue };
             match field {
@@ -52,10 +39,10 @@ impl Prints {
     pub fn of(&self, bytes: &[u8], facts: &Facts) -> Option<Print> {
         let mut sum = PrintSum::default();
         for (column, field) in &self.texts {
-            sum.add_text(*field, self.text(bytes, facts.field(*column))?, Quotes::Doubled);
+            sum.add_text(*field, self.text(bytes, facts, *column)?, Quotes::Doubled);
         }
         if let Some(id) = self.id.filter(|_| facts.request.is_empty()) {
-            sum.add_text(Field::Id, self.text(bytes, facts.field(id))?, Quotes::Doubled);
+            sum.add_text(Field::Id, self.text(bytes, facts, id)?, Quotes::Doubled);
         }
         let (details, quotes) = self.details(bytes, facts)?;
         sum.add_text(Field::Other, details, quotes);
@@ -75,26 +62,17 @@ impl Prints {
         Some(sum.print())
     }
 
-    /// The text of a field, as the general reader has it but for doubled quotes.
-    fn text<'b>(&self, bytes: &'b [u8], field: Span) -> Option<&'b [u8]> {
-        let text = field.of(bytes);
-        match (self.cells, text) {
-            (_, []) => Some(text),
-            (Cells::Csv, b"NULL" | b"\\N") => Some(b""),
-            // A guard against formulas, maybe.
-            (Cells::Csv, _) => (text[0] != b'\'').then_some(text),
-            (Cells::Json, b"null") if bytes[field.start() - 1] != b'"' => Some(b""),
-            (Cells::Json, _) => memchr(b'\\', text).is_none().then_some(text),
-        }
+    fn text<'b>(&self, bytes: &'b [u8], facts: &Facts, column: usize) -> Option<&'b [u8]> {
+        Some(self.written.at(bytes, facts.field(column))?.of(bytes))
     }
 
     fn details<'b>(&self, bytes: &'b [u8], facts: &Facts) -> Option<(&'b [u8], Quotes)> {
         let text = facts.details.of(bytes);
-        match (self.cells, facts.quoting) {
+        match (self.written, facts.quoting) {
             _ if text == b"null" || text == b"NULL" || text == b"\\N" => None,
             (_, Quoting::Json) => has_no_escapes_but_of_quotes(text).then_some((text, Quotes::Escaped)),
-            (Cells::Csv, _) => Some((text, Quotes::Doubled)),
-            (Cells::Json, _) => text.is_empty().then_some((text, Quotes::Doubled)),
+            (Texts::Csv, _) => Some((text, Quotes::Doubled)),
+            (_, _) => text.is_empty().then_some((text, Quotes::Doubled)),
         }
     }
 }
