@@ -3,6 +3,7 @@
 //! A profile turns a [`LogEntry`] into [`Terms`]. All that differs between gateways ends here; nothing after it asks which
 //! gateway wrote the row.
 
+mod either;
 mod image;
 pub mod laisky;
 mod ledger;
@@ -21,6 +22,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use either::second_reading;
 pub use ledger::{Change, Doubt, Movement, Rates, movement};
 pub use memory::Memory;
 pub use new_api::{Counts, Shape};
