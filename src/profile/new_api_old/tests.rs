@@ -140,6 +140,43 @@ fn of_two_readings_2025_is_presumed() {
     }
 }
 
+/// Without details only an empty text tells a row of Claude's own kind: (100 + 20 · 5) · 1.5 = 300 points at least, cut; its cached tokens
+/// stand beside the prompt and are not known.
+#[test]
+fn a_row_without_text_is_of_claude() {
+    let config = config(&[
+        (MapName::ModelRatio, &[("claude-3-7-sonnet", "1.5"), ("claude-free", "0")]),
+        (MapName::ModelPrice, &[("claude-call", "0.0333333")]),
+        (MapName::CacheRatio, &[]),
+    ]);
+    let context =
+        Context { config: &config, basis: Basis::Config, quota_per_unit: QUOTA_PER_UNIT, veloera: true, other_mode: false };
+    for (model, quota, class, reason) in [
+        ("claude-3-7-sonnet", "300", Class::Matched, Some(Reason::TokensMissing)),
+        ("claude-3-7-sonnet", "299", Class::Undercharged, None),
+        ("claude-3-7-sonnet", "4000", Class::Unrated, Some(Reason::TokensMissing)),
+        ("claude-free", "1", Class::Overcharged, None),
+        // 16666.65 is cut, not rounded.
+        ("claude-call", "16666", Class::Matched, None),
+        ("claude-call", "16667", Class::Overcharged, None),
+    ] {
+        let mut row = Row::default();
+        row.columns.insert(Field::Content);
+        let cells = [
+            (Field::Type, "2"),
+            (Field::Model, model),
+            (Field::Group, "default"),
+            (Field::PromptTokens, "100"),
+            (Field::CompletionTokens, "20"),
+            (Field::Quota, quota),
+        ];
+        cells.into_iter().for_each(|(field, text)| row.set(field, text));
+        let verdict = Auditor::default().judge(&LogEntry::parse(&row, &READING).unwrap(), &context, &mut Past::default());
+        let said = verdict.charge.as_ref().and_then(|judged| judged.reason);
+        assert_eq!((verdict.class, said), (class, reason), "{model} {quota}");
+    }
+}
+
 #[track_caller]
 fn check_quirks(gateway: &str, log: &str, expected: &[(Quirk, usize)]) {
     let verdicts = audit(gateway, log, Basis::Config, 0);
