@@ -166,7 +166,7 @@ impl Past {
 #[derive(Debug)]
 pub struct Lesson<'a> {
     pub shape: Shape,
-    /// The rules that the gateway departs from: a row that they charge otherwise shows a quirk.
+    /// The rules that the gateway departs from, and those of another reading: a row that they charge otherwise shows a quirk, or what was presumed.
     pub rules: Vec<Terms>,
     /// The causes of wrong rows like it, where they were asked for.
     pub causes: Option<CompiledCauses>,
@@ -273,7 +273,7 @@ impl Auditor {
         let details = Details::parse(name, entry.details)?;
         profile::remember_gateway(entry, &details, &mut past.memory);
         let profile = self.profile.unwrap_or_else(|| profile::of_row(entry, &details, context, &past.memory));
-        let rated = match profile::rate(profile, entry, &details, context, &mut past.memory)? {
+        let mut rated = match profile::rate(profile, entry, &details, context, &mut past.memory)? {
             Rating::Skipped(_) if past.repeats.is_repeated(entry) => return Ok(Verdict::skipped(Skip::Repeated)),
             Rating::Skipped(skip) => return Ok(Verdict::skipped(skip)),
             Rating::Noted(skip, quirk, net) => {
@@ -289,8 +289,12 @@ impl Auditor {
         if !wanted.is_left_out && past.repeats.is_repeated(entry) {
             return Ok(Verdict::skipped(Skip::Repeated));
         }
+        let reading = self.profile.is_none().then(|| profile::second_reading(profile, entry, &details, context)).flatten();
+        if let Some(reading) = &reading {
+            rated.open_reading(reading);
+        }
         let shape = rated.shape.filter(|_| !entry.may_be_channel_test());
-        let like = shape.and_then(|shape| Some((shape, rules_beside(&rated.departures)?)));
+        let like = shape.and_then(|shape| Some((shape, rules_beside(&rated.departures, reading)?)));
         let look = Lookup { profile, entry, details: &details, context, known: &past.related };
         let prompt = entry.tokens.all_input().unwrap_or(0);
         if !matches!(profile, Profile::NewApi | Profile::Exact) {
@@ -401,9 +405,10 @@ fn notices(entry: &LogEntry<'_>, context: &Context<'_>, class: Class, judged: &J
     told.into_iter().filter(|(_, holds)| *holds).map(|(policy, _)| policy).collect()
 }
 
-/// The rules that a gateway departs from; none where a departure is shown whatever they give.
-fn rules_beside(departures: &[Departure]) -> Option<Vec<Terms>> {
-    departures.iter().map(|departure| departure.rules.clone()).collect()
+/// The rules that a gateway departs from, and those of another reading; none where a departure is shown whatever they give.
+fn rules_beside(departures: &[Departure], reading: Option<Terms>) -> Option<Vec<Terms>> {
+    let readings = reading.into_iter().map(Some);
+    departures.iter().map(|departure| departure.rules.clone()).chain(readings).collect()
 }
 
 /// The first departure that the charge shows: one whose rules are not known, or give another charge.

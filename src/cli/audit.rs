@@ -332,6 +332,7 @@ impl Visitor for Rows<'_, '_> {
         // A gate may want to see each wrong row.
         let counts_wrong = !self.run.gate.wants_rows();
         let asked = self.alike.as_ref().filter(|_| counts_wrong).map_or(Asked::Nothing, Alike::asked);
+        row.announce(&mut self.kept.past);
         let verdict = match &mut self.alike {
             Some(alike) => {
                 let mut taught = self.run.auditor.judge_and_learn(entry, &context, &mut self.kept.past, asked);

@@ -145,6 +145,7 @@ impl CompareCommand {
         }
         let Ok(entry) = row.entry else { return Ok(Visited::Done) };
         let context = row.pricing.context(entry.time);
+        row.announce(past);
         let verdict = auditor.judge(entry, &context, past);
         if row.must_wait(past) {
             return Ok(Visited::Waits);

@@ -115,6 +115,7 @@ impl<'c> Wanted<'c> {
 
     fn take(&mut self, row: ReadRow<'_>, auditor: &Auditor, given: &Config) -> Visited {
         let context = row.pricing.context(row.entry.as_ref().ok().and_then(|entry| entry.time));
+        row.announce(&mut self.past);
         let (entry, verdict) = match &row.entry {
             Ok(entry) => (Some(*entry), auditor.judge(entry, &context, &mut self.past)),
             Err(error) => (None, Verdict::malformed(error.clone())),

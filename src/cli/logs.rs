@@ -143,6 +143,11 @@ pub struct ReadRow<'r> {
 }
 
 impl ReadRow<'_> {
+    /// Tells what remembers earlier rows whether this one may come again.
+    pub fn announce(&self, past: &mut Past) {
+        past.memory.expect_again(self.may_wait);
+    }
+
     /// Whether it must come again: it was judged just now, and hangs on what no row said yet.
     pub fn must_wait(&self, past: &Past) -> bool {
         past.memory.was_wanting() && self.may_wait

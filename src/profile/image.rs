@@ -13,6 +13,8 @@ pub struct Image<'a> {
 
 /// What an image of model ratio 1 is meant to cost, in USD: the gateway works it out and then charges something else.
 const OF_RATIO: Ratio = Ratio::new(25, -4);
+/// The upstream model whose quality counts.
+pub const WITH_QUALITY: &str = "dall-e-3";
 /// More decimals than this no price in USD has.
 const MOST_PLACES: u32 = 24;
 
@@ -26,7 +28,7 @@ impl<'a> Image<'a> {
         Image { size: part(content, "大小 ").unwrap_or(""), quality: part(content, "品质 ").unwrap_or("") }
     }
 
-    /// Only dall-e-3, by its upstream name, has a quality.
+    /// Only [`WITH_QUALITY`], by its upstream name, has a quality.
     pub fn factors(self, upstream: &str, number: i64) -> Factors {
         Factors { size: self.size(), quality: self.quality(upstream), number }
     }
@@ -51,8 +53,8 @@ impl<'a> Image<'a> {
 
     fn quality(self, upstream: &str) -> Ratio {
         match (upstream, self.quality) {
-            ("dall-e-3", "hd") if self.is_tall() => Ratio::new(15, -1),
-            ("dall-e-3", "hd") => Ratio::from(2),
+            (WITH_QUALITY, "hd") if self.is_tall() => Ratio::new(15, -1),
+            (WITH_QUALITY, "hd") => Ratio::from(2),
             _ => Ratio::ONE,
         }
     }

@@ -31,7 +31,8 @@ pub enum Taken {
 /// What is remembered of earlier rows. It is bounded, so that memory stays constant.
 #[derive(Debug, Default)]
 pub struct Memory {
-    charges: HashMap<String, Refundable>,
+    /// None where a refund gave it back.
+    charges: HashMap<String, Option<Refundable>>,
     order: VecDeque<String>,
     multiplied: HashMap<String, bool>,
     jobs: HashMap<String, Vec<i64>>,
@@ -41,11 +42,20 @@ pub struct Memory {
     teller: Option<(u32, Profile)>,
     /// Something was asked for that no row said yet.
     is_wanting: Cell<bool>,
+    /// A row that asks for what no row said yet comes again when all are read.
+    may_come_again: bool,
 }
 
 impl Memory {
     /// Remembers the right charge of a task by its id.
     pub fn remember_charge(&mut self, id: &str, charge: Refundable) {
+        // A submit that is read again was given back already.
+        if self.charges.get(id) != Some(&None) {
+            self.keep_charge(id, Some(charge));
+        }
+    }
+
+    fn keep_charge(&mut self, id: &str, charge: Option<Refundable>) {
         if self.charges.insert(id.to_owned(), charge).is_none() {
             self.order.push_back(id.to_owned());
         }
@@ -56,9 +66,33 @@ impl Memory {
         }
     }
 
-    /// The right charge of a task that an earlier row submitted.
-    pub fn charge(&self, id: &str) -> Option<Refundable> {
-        self.wanted(self.charges.get(id).copied())
+    /// The right charge of a task that a refund gives back, or what is listed of it. Nothing is given back twice.
+    pub fn give_back(&mut self, id: &str, listed: impl FnOnce() -> Option<Refundable>) -> Option<Refundable> {
+        let known = self.charges.get(id).copied();
+        if known == Some(None) {
+            return None;
+        }
+        let charge = self.wanted(known.flatten());
+        if charge.is_none() && self.may_come_again {
+            return None;
+        }
+        let charge = charge.or_else(listed)?;
+        self.keep_charge(id, None);
+        Some(charge)
+    }
+
+    /// Whether a task was given back before. The row must have asked for all else that it wants: it may come again.
+    pub fn is_given_back_again(&mut self, id: &str) -> bool {
+        let is_again = self.charges.get(id) == Some(&None);
+        if !is_again && !(self.may_come_again && self.is_wanting.get()) {
+            self.keep_charge(id, None);
+        }
+        is_again
+    }
+
+    /// Tells whether the next row may come again when all are read.
+    pub fn expect_again(&mut self, may_come_again: bool) {
+        self.may_come_again = may_come_again;
     }
 
     fn wanted<T>(&self, known: Option<T>) -> Option<T> {
@@ -91,8 +125,12 @@ impl Memory {
         }
     }
 
-    /// What the job that a refund gives back was charged too little for it; of several, the one whose charge is given back best.
+    /// What the job that a refund gives back was charged too little for it; of several, the one whose charge is given back best. So all must
+    /// be known: the row comes again where it may.
     pub fn take_job(&mut self, key: &str) -> Option<i64> {
+        if self.may_come_again {
+            return self.wanted(None);
+        }
         let jobs = self.jobs.get_mut(key).filter(|jobs| !jobs.is_empty());
         let taken = jobs.and_then(|jobs| {
             let best = jobs.iter().enumerate().min_by_key(|(_, more)| **more)?.0;
@@ -126,5 +164,39 @@ impl Memory {
             self.expressions.insert(text.to_owned(), read.clone());
         }
         read
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHARGE: Refundable = Refundable { expected: Taken::Points(Points(33_250)), own: None };
+
+    #[test]
+    fn a_charge_is_given_back_once() {
+        let mut memory = Memory::default();
+        memory.remember_charge("1795", CHARGE);
+        assert_eq!(memory.give_back("1795", || None), Some(CHARGE));
+        // A page that is read again has the submit and the refund once more.
+        memory.remember_charge("1795", CHARGE);
+        assert_eq!(memory.give_back("1795", || Some(CHARGE)), None);
+        assert_eq!(memory.give_back("2", || Some(CHARGE)), Some(CHARGE));
+        assert_eq!(memory.give_back("2", || Some(CHARGE)), None);
+    }
+
+    #[test]
+    fn nothing_is_given_back_before_all_charges_are_known() {
+        let mut memory = Memory::default();
+        memory.expect_again(true);
+        assert_eq!(memory.give_back("1795", || Some(CHARGE)), None);
+        memory.remember_job("50000", 49_950);
+        assert_eq!(memory.take_job("50000"), None);
+        assert!(memory.was_wanting());
+        memory.remember_job("50000", 0);
+        memory.remember_charge("1795", CHARGE);
+        memory.expect_again(false);
+        assert_eq!(memory.give_back("1795", || None), Some(CHARGE));
+        assert_eq!(memory.take_job("50000"), Some(0));
     }
 }

@@ -3,6 +3,7 @@
 //! A profile turns a [`LogEntry`] into [`Terms`]. All that differs between gateways ends here; nothing after it asks which
 //! gateway wrote the row.
 
+mod either;
 mod image;
 pub mod laisky;
 mod ledger;
@@ -21,12 +22,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use either::second_reading;
 pub use ledger::{Change, Doubt, Movement, Rates, movement};
 pub use memory::Memory;
 pub use new_api::{Counts, Shape};
 pub use quirk::{Departure, Quirk};
 pub use recognise::{is_undecided, is_veloera};
-pub use related::{Related, RelatedModel, as_model, by_mode, is_priced_as_mapped, models, related, tiers, upstream_of};
+pub use related::{InAdvance, Related, RelatedModel, as_model, by_mode, is_priced_as_mapped, models, related, tiers, upstream_of};
 pub use request::of_request;
 
 use crate::config::Config;

@@ -67,7 +67,12 @@ pub fn hangs_on_time(entry: &LogEntry<'_>) -> bool {
 /// 2023-11-05, when one-api began to round up.
 const NOVEMBER_2023: i64 = 1_699_142_400;
 
-const NEW_API: [&str; 9] = [
+/// What only new-api since May 2025 writes: tools, audio with a price of its own, and the keys of later versions.
+const NEW_API: [&str; 13] = [
+    "web_search",
+    "file_search",
+    "image_generation_call",
+    "audio_input_seperate_price",
     "request_path",
     "user_group_ratio",
     "billing_source",
@@ -162,6 +167,9 @@ mod tests {
         check("2", "", of_2024, Profile::NewApi2024, None);
         check("2", "", of_2025, Profile::NewApi2025, None);
         check("2", "", of_2026, Profile::NewApi, None);
+        for key in ["web_search", "file_search", "image_generation_call", "audio_input_seperate_price"] {
+            check("2", "", &format!(r#"{{"model_ratio":1,"cache_ratio":1,"group_ratio":1,"{key}":true}}"#), Profile::NewApi, None);
+        }
         check("2", "", r#"{"cache_ratio":1,"input_content":[]}"#, Profile::Veloera, Some(Profile::Veloera));
         check(
             "2",

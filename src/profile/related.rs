@@ -22,6 +22,32 @@ pub struct Related {
     pub tools: Vec<(String, Ratio)>,
     /// The model that the request was sent to, where it is another.
     pub upstream: Option<RelatedModel>,
+    pub advance: InAdvance,
+}
+
+/// What a gateway takes before a request that names no `max_tokens`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InAdvance {
+    /// The prompt, at least 500 tokens.
+    #[default]
+    AtLeast,
+    /// 500 tokens, whatever the prompt.
+    Fixed,
+    /// It differs by version: the prompt and 500 tokens, or one of the two above.
+    Any,
+    /// The prompt, and 500 points.
+    PromptAndPoints,
+}
+
+impl InAdvance {
+    fn of(profile: Profile) -> InAdvance {
+        match profile {
+            Profile::NewApi | Profile::Exact => InAdvance::AtLeast,
+            Profile::NewApi2025 | Profile::NewApi2024 | Profile::Veloera => InAdvance::Fixed,
+            Profile::OneApi | Profile::OneApi2023 | Profile::Laisky => InAdvance::Any,
+            Profile::OneHub => InAdvance::PromptAndPoints,
+        }
+    }
 }
 
 /// Another model's price.
@@ -79,6 +105,7 @@ pub fn related(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, co
         completions: completions(profile, entry.model, context.config),
         tools: if profile == Profile::Laisky { laisky::tool_prices(entry, context.config) } else { tools(context.config) },
         upstream: Pricer::new(profile, entry, details, context).upstream(),
+        advance: InAdvance::of(profile),
     }
 }
 

@@ -43,6 +43,8 @@ fn rows() -> Vec<Wrong> {
     vec![
         // 500 · (1.5 · 0.3) is 224.99… in float64.
         wrong(today(json!({"model_ratio": 1.5, "completion_ratio": 5, "group_ratio": 0.3})), (100, 20), 224, "pre-consumed-kept"),
+        // The estimate is of the prompt or of 500 tokens, and not of both.
+        wrong(today(json!({"model_ratio": 1, "completion_ratio": 2, "group_ratio": 1})), (100, 10), 600, "unexplained"),
         // An estimate of 500 tokens would be cut to 0, but that of the prompt is 13: 43,590 · 0.0003.
         wrong(today(json!({"model_ratio": 0.0003, "completion_ratio": 3})), (43_590, 600), 0, "zero-charge"),
         // 9 · 0.0715 is 0.6435: cut to 0, it would become the minimum of 1.

@@ -143,8 +143,13 @@ fn estimated(row: &Value) -> Option<i64> {
     }
     let ratio = |key: &str| row["ratios"].get(key)?.as_str()?.parse::<Ratio>().ok();
     let prompt = row["usage"]["uncached_tokens"].as_i64().filter(|tokens| *tokens > 0)?;
-    let amount = Exact::from(prompt.max(500)) * ratio("model_ratio")? * ratio("group_ratio")?;
-    Some(Points::saturating(&amount.truncate()).0)
+    // new-api of 2024 and 2025 and Veloera: without `max_tokens` 500, whatever the prompt.
+    let is_old = matches!(row["profile"].as_str()?, "new-api-2024" | "new-api-2025" | "veloera");
+    let tokens = if is_old { 500 } else { prompt.max(500) };
+    let amount = Exact::from(tokens) * ratio("model_ratio")? * ratio("group_ratio")?;
+    let points = Points::saturating(&amount.truncate()).0;
+    // An estimate that leaves the prompt out and comes to nothing says nothing.
+    (!is_old || points != 0).then_some(points)
 }
 
 /// Sets each number of a kind in whatever way the gateway's configs hold it.

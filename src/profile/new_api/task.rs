@@ -89,6 +89,10 @@ pub fn rate(job: Job, asked: &Asked<'_, '_>, context: &Context<'_>, memory: &mut
         None => own.clone().ok_or(Reason::NoRatios),
     };
     remember(job, asked, &terms, own.as_ref(), memory);
+    let id = asked.details.text("task_id").filter(|id| job == Job::Refund && !id.is_empty());
+    if id.is_some_and(|id| memory.is_given_back_again(&id)) {
+        return Ok(Task { terms: Err(Reason::NoChargeFound), own: None, departures: Vec::new() });
+    }
     let departures = terms.as_ref().map_or(Ok(Vec::new()), |terms| departures(job, asked, terms))?;
     Ok(Task { terms, own: own.filter(|_| by_config), departures })
 }
@@ -314,7 +318,7 @@ fn remember(job: Job, asked: &Asked<'_, '_>, terms: &Result<Terms, Reason>, own:
 }
 
 /// A Midjourney refund names only the job; its amount is that of the submit, or of the gateway's own table.
-fn midjourney_refund(asked: &Asked<'_, '_>, context: &Context<'_>, memory: &Memory) -> Task {
+fn midjourney_refund(asked: &Asked<'_, '_>, context: &Context<'_>, memory: &mut Memory) -> Task {
     let id = asked.details.text("task_id").unwrap_or_default();
     let back = |taken: Taken| {
         let base = Terms { minimum: Minimum::NONE, quota_per_unit: asked.quota_per_unit, ..Terms::tokens(Ratio::ZERO, Ratio::ONE) };
@@ -332,7 +336,7 @@ fn midjourney_refund(asked: &Asked<'_, '_>, context: &Context<'_>, memory: &Memo
             .get(id.as_ref())
             .map(|points| Refundable { expected: Taken::Points(Points(*points)), own: None })
     };
-    let Some(charge) = memory.charge(&id).or_else(listed) else {
+    let Some(charge) = memory.give_back(&id, listed) else {
         return Task { terms: Err(Reason::NoChargeFound), own: None, departures: Vec::new() };
     };
     let own = charge.own.filter(|own| *own != charge.expected && context.basis == Basis::Config);

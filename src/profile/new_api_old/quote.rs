@@ -3,13 +3,13 @@
 use super::completion;
 use super::names::{self, Names, Priced};
 use super::usage::{Usage, Way};
-use super::{Rules, audio, group};
+use super::{Rules, audio, group, printed};
 use crate::config::{Config, MapName, ModelPrices};
 use crate::details::Details;
 use crate::exact::{Exact, Ratio};
 use crate::log::{LogEntry, RowError};
 use crate::pricing::Reason;
-use crate::profile::image::Factors;
+use crate::profile::image::{self, Factors};
 use crate::profile::new_api::points_of_a_dollar;
 use crate::profile::tables::{Known, Tables};
 
@@ -242,9 +242,19 @@ fn of_names(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, pri
     quote.group = group::of_config(asked, tables, own.map(|own| own.group.value));
     if quote.price.is_some() {
         let upstream = if asked.names.mapped { &asked.names.upstream } else { priced.model };
-        quote.image = asked.usage.image.map(|image| image.factors(upstream, asked.usage.prompt));
+        let of = |upstream: &str| asked.usage.image.map(|image| image.factors(upstream, asked.usage.prompt));
+        quote.image = of(upstream);
+        quote.image = of(image::WITH_QUALITY).filter(|image| is_printed(asked, &quote, *image)).or(quote.image);
     }
     Ok(quote)
+}
+
+/// Whether a row that does not say to which model it was mapped prints the price with other factors, and not with those of its own name.
+fn is_printed(asked: &Asked<'_, '_>, quote: &Quote, image: Factors) -> bool {
+    let printed = if asked.details.is_empty() { printed::quote(asked).and_then(|printed| printed.price) } else { None };
+    let other = Quote { image: Some(image), ..quote.clone() };
+    let fits = |quote: &Quote| printed.zip(quote.whole_price()).is_some_and(|(printed, whole)| printed.may_be(whole));
+    fits(&other) && !fits(quote)
 }
 
 fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, priced: Priced<'_>) -> Result<Quote, Reason> {

@@ -117,10 +117,11 @@ fn add_open(terms: &mut Terms, asked: &Asked<'_, '_>, quote: &Quote) {
         Some(price) => open_figure(terms, Slot::Price, price),
         None => open_rates(terms, quote),
     }
-    if asked.usage.audio_uncounted && quote.price.is_none() {
-        terms.open_audio();
-    } else {
-        open_cached_tokens(terms, asked.usage, quote);
+    match asked.usage.way {
+        _ if quote.price.is_some() => {}
+        Way::Claude if asked.details.is_empty() => open_beside_the_prompt(terms),
+        _ if asked.usage.audio_uncounted => terms.open_audio(),
+        _ => open_cached_tokens(terms, asked.usage, quote),
     }
 }
 
@@ -139,11 +140,21 @@ fn open_figure(terms: &mut Terms, slot: Slot, figure: Figure) {
     terms.open.push(Open { reason, allowed });
 }
 
+/// An export of Claude's rows without what was read from the cache and written to it, which the prompt excludes: any charge from the
+/// least one on, unless the model or the group is free.
+fn open_beside_the_prompt(terms: &mut Terms) {
+    if terms.model_ratio.is_zero() {
+        return;
+    }
+    let allowed = Allowed::AtLeast { slot: Slot::ModelRatio, low: terms.model_ratio };
+    terms.open.push(Open { reason: Reason::TokensMissing, allowed });
+}
+
 /// An export without cached tokens: any part of the prompt may have been cached.
 fn open_cached_tokens(terms: &mut Terms, usage: &Usage<'_>, quote: &Quote) {
     let matters = quote.cache.value != Ratio::ONE || quote.cache.doubt.is_some();
     let most = terms.usage[Class::Input];
-    if usage.cached_unknown && matters && quote.price.is_none() && most > 0 {
+    if usage.cached_unknown && matters && most > 0 {
         let allowed = Allowed::Tokens { of: Class::Cached, from: Class::Input, most };
         terms.open.push(Open { reason: Reason::TokensMissing, allowed });
         // What may have been cached may have cost whatever its rate may be.

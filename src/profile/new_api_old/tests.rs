@@ -6,7 +6,7 @@ use crate::audit::{Auditor, Cause, Class, Past, Verdict};
 use crate::config::{Channel, Config, Map, MapName, Number, Origin};
 use crate::exact::{Charged, Points, Ratio};
 use crate::log::{Field, LogEntry, Reading, Row};
-use crate::pricing::QUOTA_PER_UNIT;
+use crate::pricing::{QUOTA_PER_UNIT, Reason};
 use crate::profile::{Basis, Context, Profile, Quirk, is_veloera};
 use crate::read::Next;
 use crate::read::config;
@@ -29,6 +29,15 @@ fn config_of(gateway: &str) -> Config {
 
 /// Audits a log with what is added to each charge.
 fn audit(gateway: &str, log: &str, basis: Basis, added: i64) -> Vec<(String, Verdict)> {
+    audit_of(gateway, log, basis, &|row| {
+        if let Some(Charged::Points(points)) = &mut row.charged {
+            points.0 += added;
+        }
+    })
+}
+
+/// Audits a log whose rows are changed before.
+fn audit_of(gateway: &str, log: &str, basis: Basis, change: &dyn Fn(&mut LogEntry<'_>)) -> Vec<(String, Verdict)> {
     let config = config_of(gateway);
     let quota_per_unit = config.quota_per_unit.map_or(QUOTA_PER_UNIT, |number| number.ratio);
     let context = Context { config: &config, basis, quota_per_unit, veloera: is_veloera(&config), other_mode: false };
@@ -36,9 +45,7 @@ fn audit(gateway: &str, log: &str, basis: Basis, added: i64) -> Vec<(String, Ver
     let (mut row, mut past, mut verdicts) = (Row::default(), Past::default(), Vec::new());
     while input.rows.next(&mut row) != Next::End {
         let mut entry = LogEntry::parse(&row, &READING).unwrap();
-        if let Some(Charged::Points(points)) = &mut entry.charged {
-            points.0 += added;
-        }
+        change(&mut entry);
         verdicts.push((entry.model.to_owned(), Auditor::default().judge(&entry, &context, &mut past)));
     }
     verdicts
@@ -76,6 +83,97 @@ fn a_point_more_or_less_is_a_mismatch() {
                 }
             }
         }
+    }
+}
+
+/// Rows of 2024 without details look like those of 2025. Those that only the rules of 2024 give are open, and not wrong.
+#[test]
+fn rows_of_2024_without_details_are_not_wrong() {
+    for log in ["logs.csv", "kinds.csv"] {
+        let verdicts = audit_of("new-api-2024", log, Basis::Config, &|row| row.details = "");
+        for (model, verdict) in &verdicts {
+            assert!(model == "reprice" || !verdict.class.is_mismatch(), "{model}: {verdict:#?}");
+        }
+        let reasons = verdicts.iter().filter_map(|(_, verdict)| verdict.charge.as_ref()?.reason);
+        assert!(reasons.filter(|reason| *reason == Reason::PriceAmbiguous).count() > 1, "{log}");
+    }
+}
+
+/// 1 + round(3 · 3.3333333) = 11; 11 · 5 = 55 in 2024, 10.9999999 · 5 = 54.9999995 in 2025. 0 + round(1 · 3.3333333) = 3 against 3.33…: 15 and 17.
+#[test]
+fn of_two_readings_2025_is_presumed() {
+    let config = config(&[
+        (MapName::ModelRatio, &[("r", "5")]),
+        (MapName::CompletionRatio, &[("r", "3.3333333")]),
+        (MapName::CacheRatio, &[]),
+    ]);
+    let content = "模型倍率 5.00，补全倍率 3.33，分组倍率 1.00";
+    let row = |prompt: &str, completion: &str, quota: &str| {
+        let mut row = Row::default();
+        let cells = [
+            (Field::Type, "2"),
+            (Field::Content, content),
+            (Field::Model, "r"),
+            (Field::Group, "default"),
+            (Field::PromptTokens, prompt),
+            (Field::CompletionTokens, completion),
+            (Field::Quota, quota),
+        ];
+        cells.into_iter().for_each(|(field, text)| row.set(field, text));
+        row
+    };
+    let context =
+        Context { config: &config, basis: Basis::Config, quota_per_unit: QUOTA_PER_UNIT, veloera: false, other_mode: false };
+    for (prompt, completion, quota, profile, class, reason) in [
+        ("1", "3", "55", None, Class::Matched, None),
+        ("0", "1", "17", None, Class::Matched, Some(Reason::PriceAmbiguous)),
+        ("0", "1", "15", None, Class::Unrated, Some(Reason::PriceAmbiguous)),
+        ("0", "1", "16", None, Class::Undercharged, None),
+        ("0", "1", "15", Some(Profile::NewApi2025), Class::Undercharged, None),
+        ("0", "1", "15", Some(Profile::NewApi2024), Class::Matched, None),
+    ] {
+        let row = row(prompt, completion, quota);
+        let auditor = Auditor { profile, ..Auditor::default() };
+        let verdict = auditor.judge(&LogEntry::parse(&row, &READING).unwrap(), &context, &mut Past::default());
+        let said = verdict.charge.as_ref().and_then(|judged| judged.reason);
+        assert_eq!((verdict.class, said), (class, reason), "{prompt} {completion} {quota} {profile:?}");
+    }
+}
+
+/// Without details only an empty text tells a row of Claude's own kind: (100 + 20 · 5) · 1.5 = 300 points at least, cut; its cached tokens
+/// stand beside the prompt and are not known.
+#[test]
+fn a_row_without_text_is_of_claude() {
+    let config = config(&[
+        (MapName::ModelRatio, &[("claude-3-7-sonnet", "1.5"), ("claude-free", "0")]),
+        (MapName::ModelPrice, &[("claude-call", "0.0333333")]),
+        (MapName::CacheRatio, &[]),
+    ]);
+    let context =
+        Context { config: &config, basis: Basis::Config, quota_per_unit: QUOTA_PER_UNIT, veloera: true, other_mode: false };
+    for (model, quota, class, reason) in [
+        ("claude-3-7-sonnet", "300", Class::Matched, Some(Reason::TokensMissing)),
+        ("claude-3-7-sonnet", "299", Class::Undercharged, None),
+        ("claude-3-7-sonnet", "4000", Class::Unrated, Some(Reason::TokensMissing)),
+        ("claude-free", "1", Class::Overcharged, None),
+        // 16666.65 is cut, not rounded.
+        ("claude-call", "16666", Class::Matched, None),
+        ("claude-call", "16667", Class::Overcharged, None),
+    ] {
+        let mut row = Row::default();
+        row.columns.insert(Field::Content);
+        let cells = [
+            (Field::Type, "2"),
+            (Field::Model, model),
+            (Field::Group, "default"),
+            (Field::PromptTokens, "100"),
+            (Field::CompletionTokens, "20"),
+            (Field::Quota, quota),
+        ];
+        cells.into_iter().for_each(|(field, text)| row.set(field, text));
+        let verdict = Auditor::default().judge(&LogEntry::parse(&row, &READING).unwrap(), &context, &mut Past::default());
+        let said = verdict.charge.as_ref().and_then(|judged| judged.reason);
+        assert_eq!((verdict.class, said), (class, reason), "{model} {quota}");
     }
 }
 

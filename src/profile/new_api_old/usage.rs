@@ -2,7 +2,7 @@
 
 use super::Rules;
 use crate::details::Details;
-use crate::log::{LogEntry, RowError};
+use crate::log::{Field, LogEntry, RowError};
 use crate::profile::image::Image;
 
 /// Tokens of an audio or realtime row.
@@ -106,7 +106,13 @@ fn way(entry: &LogEntry<'_>, details: &Details<'_>, rules: &Rules) -> Result<Way
     if task || entry.content.starts_with("模型固定价格") {
         return Ok(Way::Task);
     }
-    Ok(if rules.caches && details.flag("claude") { Way::Claude } else { Way::Text })
+    Ok(if rules.caches && (details.flag("claude") || is_bare_claude(entry, details)) { Way::Claude } else { Way::Text })
+}
+
+/// Of all rows only those of Claude's own kind have no text, or only the one that nothing came.
+fn is_bare_claude(entry: &LogEntry<'_>, details: &Details<'_>) -> bool {
+    let has_column = entry.columns.contains(Field::Content);
+    details.is_empty() && has_column && matches!(entry.content, "" | "（可能是上游出错）")
 }
 
 /// `模型倍率 2.50，补全倍率 4.00，音频倍率 20.00，…`.

@@ -6,6 +6,7 @@ use super::{Changes, by_expression, by_tokens};
 use crate::exact::{Exact, Points, Ratio};
 use crate::float::gateway::Advance;
 use crate::pricing::{Adjustment, Class, Formula, Minimum, OneHubRules, PerClass, Slot, Sum, Terms, price, weighted};
+use crate::profile::InAdvance;
 
 /// Other roundings of the same amount: down, up, half to even, and each class by itself.
 pub fn rounding(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
@@ -101,8 +102,7 @@ pub fn minimum_charge(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>)
 /// What every gateway takes in advance: so many tokens, or points.
 const LEAST_ESTIMATE: i64 = 500;
 
-/// The estimate before the request: at least 500 tokens of the prompt, and no output, since no log has `max_tokens`. one-hub takes the
-/// prompt and 500 points.
+/// The estimate before the request, without output, since no log has `max_tokens`.
 pub fn pre_consumed_kept(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
     if by_expression(terms) {
         estimates_by_expression(case, terms).into_iter().for_each(|terms| changes.push(terms));
@@ -111,10 +111,11 @@ pub fn pre_consumed_kept(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'
         return;
     }
     let in_advance = |tokens: i64| Points(Advance::of(terms.model_ratio, terms.group_ratio).points(tokens));
-    if terms.formula == Formula::Sum(Sum::OneHub) {
+    let advance = case.related().advance;
+    if advance == InAdvance::PromptAndPoints {
         changes.push_points(Points(in_advance(case.prompt).0.saturating_add(LEAST_ESTIMATE)));
     }
-    for tokens in estimated_tokens(case.prompt, case.charged) {
+    for tokens in estimated_tokens(advance, case.prompt, case.charged) {
         let amount = Exact::from(tokens) * terms.model_ratio * terms.rates[Class::Input] * terms.group_ratio;
         changes.push_points(Points::saturating(&amount.truncate()));
         // The gateways estimate in float64, whatever they charge in.
@@ -122,10 +123,12 @@ pub fn pre_consumed_kept(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'
     }
 }
 
-/// The tokens of the estimate, as different versions count them. One that leaves the prompt out and comes to nothing is none.
-pub fn estimated_tokens(prompt: i64, charged: Points) -> impl Iterator<Item = i64> {
-    let without_prompt = (charged != Points(0)).then_some(LEAST_ESTIMATE);
-    [prompt.max(LEAST_ESTIMATE), prompt.saturating_add(LEAST_ESTIMATE)].into_iter().chain(without_prompt)
+/// The tokens of the estimate, where it is one of tokens alone. One that leaves the prompt out and comes to nothing is none.
+pub fn estimated_tokens(advance: InAdvance, prompt: i64, charged: Points) -> impl Iterator<Item = i64> {
+    let at_least = matches!(advance, InAdvance::AtLeast | InAdvance::Any).then_some(prompt.max(LEAST_ESTIMATE));
+    let with_prompt = (advance == InAdvance::Any).then_some(prompt.saturating_add(LEAST_ESTIMATE));
+    let is_fixed = matches!(advance, InAdvance::Fixed | InAdvance::Any) && charged != Points(0);
+    [at_least, with_prompt, is_fixed.then_some(LEAST_ESTIMATE)].into_iter().flatten()
 }
 
 /// An expression on the prompt alone, without output and with as much as new-api takes for it.

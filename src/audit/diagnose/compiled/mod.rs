@@ -18,7 +18,7 @@ use crate::exact::{Charged, Points, Ratio};
 use crate::float::estimate::{self, Amount, Near, Steps, Sums, Weights};
 use crate::float::gateway::Advance;
 use crate::pricing::{AlikeTerms, Class, Compiled, Formula, PerClass, Ruled, Terms, price};
-use crate::profile::{Related, RelatedModel, Shape};
+use crate::profile::{InAdvance, Related, RelatedModel, Shape};
 use others::Others;
 
 pub use others::models_nearly;
@@ -243,7 +243,8 @@ impl CompiledCauses {
     /// Whether it is what was taken before the request.
     #[inline(never)]
     fn is_in_advance(&self, row: Row<'_>) -> Option<bool> {
-        for tokens in changes::estimated_tokens(row.prompt, row.charged) {
+        // Only sums of new-api are compiled.
+        for tokens in changes::estimated_tokens(InAdvance::AtLeast, row.prompt, row.charged) {
             let is_near = Near::cut(row.charged).has(self.nearly.part(INPUT, tokens));
             if (is_near || self.has_input_rate)
                 && (self.advance.points(tokens) == row.charged.0 || self.right.is_cut_to(&only_input(tokens), row.charged.0)?)
