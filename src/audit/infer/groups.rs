@@ -97,10 +97,14 @@ impl Inferred {
 
     /// What models say of the groups that are not known yet, by what is known of the ratio of each.
     fn parts(&self, range: Range) -> BTreeMap<Cell, Parts> {
+        self.parts_of(range, |fit| &fit.products)
+    }
+
+    fn parts_of(&self, range: Range, products: fn(&ModelFit) -> &BTreeMap<Cell, (Interval, usize)>) -> BTreeMap<Cell, Parts> {
         let mut parts: BTreeMap<Cell, Parts> = BTreeMap::new();
         for fit in self.fits() {
             let Some(model) = range(fit) else { continue };
-            for (cell, (interval, rows)) in fit.products.iter().filter(|(cell, _)| !self.groups.ratios.contains_key(*cell)) {
+            for (cell, (interval, rows)) in products(fit).iter().filter(|(cell, _)| !self.groups.ratios.contains_key(*cell)) {
                 if let Some(interval) = interval.over(&model) {
                     parts.entry(cell.clone()).or_default().push((interval, *rows));
                 }
@@ -112,8 +116,8 @@ impl Inferred {
     /// Solves for the groups that the models determine which hang on no guess, unless the others outvote them.
     fn solve_groups(&mut self) -> bool {
         let mut any = false;
-        let all = self.parts(sure);
-        for (cell, parts) in self.parts(exact) {
+        let all = self.parts_of(sure, |fit| if fit.exact_ratio().is_some() { &fit.exact_products } else { &fit.products });
+        for (cell, parts) in self.parts_of(exact, |fit| &fit.exact_products) {
             let Some((interval, rows)) = Interval::shared(&parts) else { continue };
             let Some(value) = interval.one_of(&self.groups.hints(&cell), rows) else { continue };
             let is_printed = self.groups.whole.get(&cell).is_some_and(|whole| whole.contains(&value));

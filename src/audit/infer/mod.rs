@@ -349,6 +349,24 @@ mod tests {
         check_rate(&["3.5", "3.6"], false);
     }
 
+    /// 1000 tokens leave 0.9995 to 1.0005; 9000 and 3 of the cache, charged 9000, would leave 0.99961 to 0.99972 if these 3 cost as much as input.
+    #[test]
+    fn a_rate_that_no_row_determines_narrows_nothing() {
+        let mut samples = Samples::default();
+        for (group, ratio, factor) in [("default", "1", 1), ("vip", "0.5", 2)] {
+            for tokens in [[1_000, 0, 0], [1_002, 0, 0], [998, 0, 0], [9_000, 0, 3]] {
+                add(&mut samples, "m", group, [tokens[0] * factor, 0, tokens[2]], ["1", "1", "0.1", ratio]);
+            }
+        }
+        let found = samples.infer(None);
+        let fit = fit(&found, "m");
+        assert_eq!((fit.exact_ratio(), fit.ratio.as_ref().unwrap().rows), (Some(ratio("1")), 6));
+        assert!(fit.rates[&Class::Cached].is_open());
+        let (vip, said) = &found.groups.ratios[&Cell::of_group("vip")];
+        assert_eq!((vip.value, *said, vip.is_open), (Some(ratio("0.5")), Said::Solved, false));
+        assert!(vip.interval.holds(&ratio("0.5").into()) && vip.interval.holds(&ratio("0.5002").into()));
+    }
+
     #[test]
     fn a_price_per_call_does_not_hang_on_tokens() {
         let mut samples = Samples::default();
