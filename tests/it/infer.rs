@@ -69,6 +69,8 @@ fn a_group_that_nothing_ties_to_a_known_one_is_set_to_one_and_says_so() {
     let log = write_log(folder.path(), "log.csv", &[("vip", "0.5"), ("cheap", "0.25")]);
     let (_, text) = infer(&log, folder.path(), &[]);
     assert!(text.contains(" = 1  # taken as 1"), "{text}");
+    // No row is in `default`.
+    assert!(text.contains("group ratio: the ratio of `vip` is taken as 1,") && !text.contains("default"), "{text}");
     let groups = folder.path().join("groups.json");
     std::fs::write(&groups, r#"{"GroupRatio": {"vip": 0.5}}"#).unwrap();
     let (_, text) = infer(&log, folder.path(), &["--config", groups.to_str().unwrap()]);

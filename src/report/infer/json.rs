@@ -19,7 +19,7 @@ struct Document<'a> {
     rows: u64,
     rows_not_used: u64,
     profile: Option<&'static str>,
-    gauge: &'static str,
+    gauge: String,
     numbers: Vec<NumberPart<'a>>,
     unknown: Vec<UnknownPart<'a>>,
     misfits: Vec<MisfitPart<'a>>,
@@ -122,7 +122,7 @@ impl<'a> Parts<'a> {
         let Some(value) = solved.value else { return };
         let known = match said {
             Said::Given => "given",
-            Said::One => "assumed",
+            Said::Gauge => "assumed",
             Said::Solved if solved.rows == 0 => "printed",
             Said::Solved | Said::Simplest => "solved",
         };

@@ -101,12 +101,31 @@ fn write_head(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Re
     notes.profile.map_or(Ok(()), |profile| writeln!(out, "profile = \"{profile}\"{why}"))
 }
 
-fn gauge(inferred: &Inferred, notes: &Notes) -> &'static str {
-    let of_default = inferred.groups.ratios.get(&Cell::of_group("default")).map(|(_, said)| *said);
-    match of_default {
-        _ if notes.is_gauge_given => "the group ratios of the config are taken as given",
-        Some(Said::Solved) => "the ratios of groups are those that their rows print",
-        _ => "the ratio of `default` is taken as 1",
+/// By what the ratios are told apart.
+fn gauge(inferred: &Inferred, notes: &Notes) -> String {
+    let ratios = || inferred.groups.ratios.iter();
+    let given = ratios().find(|(_, (_, said))| *said == Said::Given);
+    let chosen: Vec<(&Cell, Ratio)> = ratios()
+        .filter(|(_, (_, said))| *said == Said::Gauge)
+        .filter_map(|(cell, (solved, _))| Some((cell, solved.value?)))
+        .collect();
+    match (given, chosen.as_slice()) {
+        _ if notes.is_gauge_given => "the group ratios of the config are taken as given".to_owned(),
+        (Some((cell, _)), _) => format!("the ratio of {} is taken as 1", payer(cell)),
+        (None, []) => "the ratios of groups are those that their rows print".to_owned(),
+        (None, [(cell, ratio), others @ ..]) => {
+            let others =
+                if others.is_empty() { String::new() } else { format!(" (and of {} others, by themselves)", others.len()) };
+            format!("the ratio of {} is taken as {ratio}{others}, which makes the others short", payer(cell))
+        }
+    }
+}
+
+/// Whose ratio it is, in a comment.
+fn payer(cell: &Cell) -> String {
+    match &cell.user {
+        Some(user) => format!("user `{}`", printable(user)),
+        None => format!("`{}`", printable(&cell.group)),
     }
 }
 
@@ -158,9 +177,15 @@ fn left_of_group(solved: &Solved, said: Said) -> String {
     }
 }
 
+/// A ratio that was chosen to be the gauge.
+fn taken_as(solved: &Solved) -> String {
+    let value = solved.value.unwrap_or_default();
+    format!("taken as {value}: it shares no model with a group whose ratio is known")
+}
+
 fn left_of_user(solved: &Solved, said: Said) -> String {
     match said {
-        Said::Given | Said::One => "taken as 1: nothing ties it to a known ratio".to_owned(),
+        Said::Given | Said::Gauge => taken_as(solved),
         Said::Solved | Said::Simplest => left_of_group(solved, said),
     }
 }
@@ -185,7 +210,7 @@ fn group_line(cell: &Cell, solved: &Solved, said: Said, notes: &Notes) -> Option
         Said::Given if notes.is_gauge_given => "the config's".to_owned(),
         Said::Given => "taken as given".to_owned(),
         Said::Solved | Said::Simplest => left_of_group(solved, said),
-        Said::One => "taken as 1: it shares no model whose ratio is known with another group".to_owned(),
+        Said::Gauge => taken_as(solved),
     };
     Some(Line { key: key(&cell.group), value: solved.value?.to_string(), comment })
 }
