@@ -77,6 +77,16 @@ fn what_was_not_typed_is_what_the_gateway_takes_of_its_own() {
     check(&["--model", "claude-3-of-mine", "--model-ratio", "1", "--cache-write", "1000", "--output", "100"], 1750);
 }
 
+/// 0.1 USD a second, 8 seconds, two of them: the subtotal is of one.
+#[test]
+fn multipliers_stand_in_the_json() {
+    let done = calc(&["--model-price", "0.1", "--multiplier", "seconds=8", "--multiplier", "n=2", "--group-ratio", "0.5"]);
+    let document: Value = serde_json::from_str(&done.out).unwrap();
+    let charge = &document["charges"][0];
+    assert_eq!(charge["multipliers"], serde_json::json!([{"name": "seconds", "value": "8"}, {"name": "n", "value": "2"}]));
+    assert_eq!((&charge["subtotal_usd"], &charge["total_usd"], &charge["points"]), (&"0.1".into(), &"0.8".into(), &400_000.into()));
+}
+
 #[test]
 fn a_price_of_output_says_nothing_of_input() {
     check_unpriced(&["--output-price", "15", "--input", "1000", "--output", "10"], "no price for input");
