@@ -215,21 +215,8 @@ impl Answer {
             (groups, _) if !groups.is_empty() => (&mut notes.unfit_groups, groups),
             (_, users) if !users.is_empty() => (&mut notes.unfit_users, users),
             _ => {
-                let mut unfit = Vec::new();
-                for model in models.collect::<Vec<_>>() {
-                    let rows = &self.by_model[&model];
-                    let known = notes.doubts.get(&model).cloned().unwrap_or_default();
-                    match rows.doubts(&self.right, &known).filter(|_| !is_by_channel) {
-                        Some(doubts) => {
-                            notes.doubts.insert(model, doubts);
-                            is_doubtful = true;
-                        }
-                        None => {
-                            notes.first_wrong.extend(rows.wrong.first().map(|wrong| (model.clone(), wrong.place.clone())));
-                            unfit.push(model);
-                        }
-                    }
-                }
+                let unfit;
+                (unfit, is_doubtful) = self.doubt(models.collect(), is_by_channel, notes);
                 (&mut notes.unfit, unfit)
             }
         };
@@ -245,6 +232,23 @@ impl Answer {
 }
 
 impl Answer {
+    /// Notes the seconds in which the prices of models are not known; the models of which that says too little, and whether there were others.
+    fn doubt(&self, models: Vec<String>, is_by_channel: bool, notes: &mut Notes) -> (Vec<String>, bool) {
+        let (mut unfit, mut is_any) = (Vec::new(), false);
+        for model in models {
+            let Some(rows) = self.by_model.get(&model) else { continue };
+            let known = notes.doubts.get(&model).cloned().unwrap_or_default();
+            if let Some(doubts) = rows.doubts(&self.right, &known).filter(|_| !is_by_channel) {
+                notes.doubts.insert(model, doubts);
+                is_any = true;
+            } else {
+                notes.first_wrong.extend(rows.wrong.first().map(|wrong| (model.clone(), wrong.place.clone())));
+                unfit.push(model);
+            }
+        }
+        (unfit, is_any)
+    }
+
     /// The rows of all payers that count, by what they have in common.
     fn count_by(&self, key: fn(&Payer) -> &String, counts: impl Fn(&Payer) -> bool) -> BTreeMap<&str, Count> {
         let mut by_key: BTreeMap<&str, Count> = BTreeMap::new();
