@@ -70,6 +70,11 @@ pub fn profiles() -> impl Iterator<Item = &'static str> {
     FILES.iter().map(|(name, _)| *name)
 }
 
+/// Whether a fresh gateway has this entry: then nobody chose it.
+pub fn is_installed(has: impl Fn(&Config) -> bool) -> bool {
+    profiles().filter_map(of).any(|defaults| has(&defaults.config))
+}
+
 fn parse(profile: &'static str, text: &'static str) -> Defaults {
     let mut config = Config::default();
     MapName::ALL.into_iter().for_each(|map| *config.map_mut(map) = Map::Given(HashMap::new()));

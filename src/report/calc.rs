@@ -9,7 +9,7 @@ use super::formula::{Step, steps};
 use super::text::{JsonText, grouped, printable, usd_of, usd_text};
 use crate::config::Currency;
 use crate::exact::{Exact, Ratio};
-use crate::pricing::{Adjustment, Charge, ChargeLine, Terms, Unit, lines, price};
+use crate::pricing::{Adjustment, Charge, ChargeLine, Multiplier, Terms, Unit, lines, price};
 
 /// A priced request.
 #[derive(Clone, Debug)]
@@ -70,10 +70,17 @@ pub(super) struct ChargePart<'a> {
     group: &'a str,
     lines: Vec<LinePart<'a>>,
     subtotal_usd: String,
+    multipliers: Vec<MultiplierPart<'a>>,
     group_ratio: String,
     total_usd: String,
     exact_points: String,
     points: i128,
+}
+
+#[derive(Serialize)]
+struct MultiplierPart<'a> {
+    name: &'a str,
+    value: String,
 }
 
 #[derive(Serialize)]
@@ -100,11 +107,16 @@ pub(super) fn charge_part<'a>(priced: &'a Priced<'_>) -> ChargePart<'a> {
         group: &priced.of.group,
         lines: priced.lines.iter().map(line_part).collect(),
         subtotal_usd: priced.subtotal.to_string(),
+        multipliers: priced.of.terms.factors().map(multiplier_part).collect(),
         group_ratio: priced.of.terms.group_ratio.to_string(),
         total_usd: priced.total.to_string(),
         exact_points: priced.exact_points().to_string(),
         points: priced.points,
     }
+}
+
+fn multiplier_part(multiplier: &Multiplier) -> MultiplierPart<'_> {
+    MultiplierPart { name: &multiplier.name, value: multiplier.value.to_string() }
 }
 
 fn line_part(line: &ChargeLine) -> LinePart<'_> {

@@ -62,6 +62,31 @@ fn typed_prices_take_the_ratio_of_the_group() {
     check(&["--config", &config, "--group", "vip", "--input-price", "2", "--input", "1000"], 500);
 }
 
+/// new-api: a write that no map names costs 1.25 of the input, one for an hour 1.6 times that.
+#[test]
+fn what_was_not_typed_is_what_the_gateway_takes_of_its_own() {
+    // 1000 · 1 · 1.25, and 1000 · 1 · 2.
+    check(&["--model-ratio", "1", "--cache-write", "1000"], 1250);
+    check(&["--model-ratio", "1", "--cache-write-1h", "1000"], 2000);
+    // 1000 · 1.25 · 2 USD per 1M are 1250 points.
+    check(&["--input-price", "2", "--cache-write", "1000"], 1250);
+    check(&["--input-price", "2", "--output-price", "8", "--cache-write-1h", "1000", "--output", "100"], 2400);
+    // What is read from the cache, and audio, have no price of their own.
+    check(&["--model-ratio", "1", "--cached", "1000", "--audio-input", "100"], 1100);
+    // A name that no table has, priced by a flag: the gateway's rule for its family is 5.
+    check(&["--model", "claude-3-of-mine", "--model-ratio", "1", "--cache-write", "1000", "--output", "100"], 1750);
+}
+
+/// 0.1 USD a second, 8 seconds, two of them: the subtotal is of one.
+#[test]
+fn multipliers_stand_in_the_json() {
+    let done = calc(&["--model-price", "0.1", "--multiplier", "seconds=8", "--multiplier", "n=2", "--group-ratio", "0.5"]);
+    let document: Value = serde_json::from_str(&done.out).unwrap();
+    let charge = &document["charges"][0];
+    assert_eq!(charge["multipliers"], serde_json::json!([{"name": "seconds", "value": "8"}, {"name": "n", "value": "2"}]));
+    assert_eq!((&charge["subtotal_usd"], &charge["total_usd"], &charge["points"]), (&"0.1".into(), &"0.8".into(), &400_000.into()));
+}
+
 #[test]
 fn a_price_of_output_says_nothing_of_input() {
     check_unpriced(&["--output-price", "15", "--input", "1000", "--output", "10"], "no price for input");

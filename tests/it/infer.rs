@@ -69,6 +69,8 @@ fn a_group_that_nothing_ties_to_a_known_one_is_set_to_one_and_says_so() {
     let log = write_log(folder.path(), "log.csv", &[("vip", "0.5"), ("cheap", "0.25")]);
     let (_, text) = infer(&log, folder.path(), &[]);
     assert!(text.contains(" = 1  # taken as 1"), "{text}");
+    // No row is in `default`.
+    assert!(text.contains("group ratio: the ratio of `vip` is taken as 1,") && !text.contains("default"), "{text}");
     let groups = folder.path().join("groups.json");
     std::fs::write(&groups, r#"{"GroupRatio": {"vip": 0.5}}"#).unwrap();
     let (_, text) = infer(&log, folder.path(), &["--config", groups.to_str().unwrap()]);
@@ -337,18 +339,32 @@ fn a_wrong_charge_among_many_right_ones_is_told_and_flagged() {
 }
 
 #[test]
-fn where_too_many_charges_differ_the_model_is_unknown() {
+fn where_more_charges_differ_the_price_is_unknown_in_their_seconds() {
     let folder = tempfile::tempdir().unwrap();
     let log = write_rows(folder.path(), 60, &|_, _| "1.25");
     // Its rows have no details: one of 24 may be wrong, two may not.
     plant(&log, 6, &|quota| quota * 2);
     let (config, text) = infer(&log, folder.path(), &[]);
-    assert!(text.contains("; 1 row of 24 does not fit"), "{text}");
+    assert!(text.contains("; 1 row of 24 does not fit: line 6"), "{text}");
     assert_eq!(flagged(&log, &config), [6]);
     plant(&log, 17, &|quota| quota * 5);
     let (config, text) = infer(&log, folder.path(), &[]);
+    all_but_some_are_right(&log, &config, &text, 22);
+    assert!(text.contains("; 2 rows do not fit, and the price is unknown in their seconds: line 6"), "{text}");
+    // Six of 24 are more than one in five.
+    [3, 9, 12, 20].into_iter().for_each(|line| plant(&log, line, &|quota| quota * 3));
+    let (config, text) = infer(&log, folder.path(), &[]);
     has(&text, "\"gpt-x\" = { unknown = true }");
+    assert!(text.contains("is the first that does not") && !text.contains("[[period]]"), "{text}");
     assert!(flagged(&log, &config).is_empty(), "{text}");
+}
+
+/// Whether so many rows of the model come out by its price, and the others are unrated.
+#[track_caller]
+fn all_but_some_are_right(log: &Path, config: &Path, text: &str, right: i64) {
+    has(text, "\"gpt-x\" = 1.25");
+    let audited = audit(log, &["--config", config.to_str().unwrap()]);
+    assert_eq!((audited.code, audited.total("matched"), audited.total("unrated")), (0, right, 24 - right), "{text}");
 }
 
 /// The last row of a user may be the first at another ratio.
@@ -358,8 +374,15 @@ fn a_wrong_charge_has_right_ones_before_and_after_it() {
     let log = write_rows(folder.path(), 60, &|_, _| "1.25");
     plant(&log, 25, &|quota| quota * 2);
     let (config, text) = infer(&log, folder.path(), &[]);
-    has(&text, "\"gpt-x\" = { unknown = true }");
-    assert!(flagged(&log, &config).is_empty(), "{text}");
+    all_but_some_are_right(&log, &config, &text, 23);
+    // 23 minutes after the first row.
+    for line in ["from = 2026-02-02T03:03:00Z", "until = 2026-02-02T03:03:01Z", "\"gpt-x\" = { unknown = true }"] {
+        has(&text, line);
+    }
+    assert!(text.contains("# 1 row does not fit, line 25: a wrong charge, or another price"), "{text}");
+    let done = quota(&["infer", log.to_str().unwrap(), "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!(json["unknown"][0]["from"], "2026-02-02T03:03:00Z");
 }
 
 /// A ratio that one point may be the minimum of is not 0.

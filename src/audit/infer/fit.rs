@@ -53,6 +53,8 @@ pub struct ModelFit {
     pub rates: BTreeMap<Class, SolvedRate>,
     /// Model ratio (or price per call) times group ratio, by cell, with the rows that agree.
     pub products: BTreeMap<Cell, (Interval, usize)>,
+    /// The same of the rows alone that hang on no rate which may be another one.
+    pub(super) exact_products: BTreeMap<Cell, (Interval, usize)>,
     pub ratio: Option<Solved>,
     pub rows: usize,
     /// Rows in groups whose ratio is known that show another ratio of the model than the most.
@@ -85,7 +87,7 @@ impl SolvedRate {
             is_whole: false,
             is_determined: false,
             has_rivals: false,
-            is_exact: is_built_in,
+            is_exact: false,
             is_moved: false,
             interval: None,
         }
@@ -162,9 +164,23 @@ impl ModelFit {
         for (class, rate) in self.rates.iter_mut().filter(|(_, rate)| !rate.is_exact) {
             // A price by itself is hardly exact beside the input; what is solved does without its rows.
             let is_absolute = cells.values().flatten().any(|sample| sample.is_absolute(*class));
-            let is_narrow = || rate.rows >= LEAST_ROWS && is_narrow(rate.value, &self.all_rates, *class, cells, groups);
-            rate.is_exact = is_absolute || is_narrow();
+            let are_enough = rate.rows >= LEAST_ROWS || rate.is_built_in;
+            rate.is_exact = is_absolute || (are_enough && is_narrow(rate.value, &self.all_rates, *class, cells, groups));
         }
+        self.with_exact_products(cells, groups)
+    }
+
+    fn with_exact_products(mut self, cells: &Cells<'_>, groups: &Groups) -> ModelFit {
+        let hangs_on_none = |sample: &Sample| {
+            is_relative(sample, &self.rates) && self.rates.iter().all(|(class, rate)| rate.is_exact || !sample.has(*class))
+        };
+        let exact = filtered(cells, hangs_on_none);
+        self.exact_products = products(&exact, &|sample| self.product(sample, groups)).0;
+        // Where no row is left out, the others may still say less: those of prices by themselves.
+        let is_whole = |cell: &Cell| exact.get(cell).map(Vec::len) == cells.get(cell).map(Vec::len);
+        let whole: Vec<_> =
+            self.products.iter().filter(|(cell, _)| is_whole(cell)).map(|(cell, part)| (cell.clone(), part.clone())).collect();
+        self.exact_products.extend(whole);
         self
     }
 
@@ -175,16 +191,20 @@ impl ModelFit {
 
     /// Solves for its own ratio. Groups whose ratio is open say something of it only where the others leave it open.
     pub(super) fn solve(&mut self, groups: &Groups) {
-        let of = |is_open: bool| {
-            let (interval, rows) = Interval::shared(&self.parts(groups, is_open))?;
+        let of = |products: Products<'_>, is_open: bool| {
+            let (interval, rows) = Interval::shared(&parts(products, groups, is_open))?;
             let value = interval.one_of(&self.printed, rows);
             let is_shown = value.is_some_and(|value| self.whole.contains(&value) || interval.shows(value, rows));
-            Some(Solved { value, interval, rows, is_open: is_open || !is_shown || !self.is_exact() })
+            Some(Solved { value, interval, rows, is_open: is_open || !is_shown })
         };
-        let sure = of(false);
+        // What hangs on no guess, where that determines it by itself.
+        let exact = of(&self.exact_products, false).filter(|solved| !solved.is_open && self.is_nearly_complete());
+        let hanging = || of(&self.products, false).map(|solved| Solved { is_open: solved.is_open || !self.is_exact(), ..solved });
+        let voters = if exact.is_some() { &self.exact_products } else { &self.products };
+        let sure = exact.or_else(hanging);
         let value = sure.as_ref().and_then(|solved| solved.value);
-        let is_known = value.is_some_and(|value| !is_outvoted(value, &self.parts(groups, true)));
-        let open = if is_known { None } else { of(true).filter(|open| sure.is_none() || open.value.is_some()) };
+        let is_known = value.is_some_and(|value| !is_outvoted(value, &parts(voters, groups, true)));
+        let open = if is_known { None } else { of(&self.products, true).filter(|open| sure.is_none() || open.value.is_some()) };
         self.ratio = open.or(sure).or(self.ratio.take());
         let all = self.parts(groups, true);
         self.disagreeing = all.iter().map(|(_, rows)| rows).sum::<usize>() - Interval::shared(&all).map_or(0, |(_, rows)| rows);
@@ -207,12 +227,7 @@ impl ModelFit {
 
     /// What the rows of each cell whose ratio is known say of its own ratio, with the cells whose ratio is open or without.
     fn parts(&self, groups: &Groups, with_open: bool) -> Vec<(Interval, usize)> {
-        let known = self.products.iter().filter(|(cell, _)| with_open || !groups.is_open(cell));
-        let of_known = known.filter_map(|(cell, (interval, rows))| {
-            let ratio = groups.ratio(cell)?;
-            Some((interval.over(&Interval::point(ratio))?, *rows))
-        });
-        of_known.collect()
+        parts(&self.products, groups, with_open)
     }
 
     /// How many rows agree.
@@ -262,7 +277,8 @@ impl ModelFit {
         let (products, rows) = products(cells, &|sample| sample.call(groups.ratio(&sample.cell)));
         let (rates, all_rates) = (BTreeMap::new(), PerClass::default());
         let (printed, whole) = printed(samples);
-        ModelFit { per_call: true, rates, products, ratio: None, rows, disagreeing: 0, printed, whole, all_rates }
+        let exact_products = products.clone();
+        ModelFit { per_call: true, rates, products, exact_products, ratio: None, rows, disagreeing: 0, printed, whole, all_rates }
     }
 
     fn by_tokens(samples: &[&Sample], cells: &Cells<'_>, groups: &Groups) -> ModelFit {
@@ -295,7 +311,19 @@ impl ModelFit {
             products.entry(cell).and_modify(|(all, _)| *all = interval);
         }
         let (printed, whole) = printed(samples);
-        ModelFit { per_call: false, rates: solved, products, ratio: None, rows, disagreeing: 0, printed, whole, all_rates: rates }
+        let exact_products = products.clone();
+        ModelFit {
+            per_call: false,
+            rates: solved,
+            products,
+            exact_products,
+            ratio: None,
+            rows,
+            disagreeing: 0,
+            printed,
+            whole,
+            all_rates: rates,
+        }
     }
 
     /// Lets each rate give way to a simpler one with which more rows come out.
@@ -320,7 +348,9 @@ impl ModelFit {
         moved.all_rates[class] = rate.value;
         moved.rates.insert(class, rate);
         let product = |sample: &Sample| sample.product(&moved.all_rates, groups.ratio(&sample.cell));
-        (moved.products, moved.rows) = products(&cells(samples), &product);
+        let cells = cells(samples);
+        (moved.products, moved.rows) = products(&cells, &product);
+        moved = moved.with_exact_products(&cells, groups);
         moved.solve(groups);
         moved
     }
@@ -368,6 +398,17 @@ impl ModelFit {
         let shared = Interval::shared(&said.collect::<Vec<_>>());
         shared.is_some_and(|(interval, rows)| interval.determined(rows) == Some(model))
     }
+}
+
+type Products<'f> = &'f BTreeMap<Cell, (Interval, usize)>;
+
+fn parts(products: Products<'_>, groups: &Groups, with_open: bool) -> Vec<(Interval, usize)> {
+    let known = products.iter().filter(|(cell, _)| with_open || !groups.is_open(cell));
+    let of_known = known.filter_map(|(cell, (interval, rows))| {
+        let ratio = groups.ratio(cell)?;
+        Some((interval.over(&Interval::point(ratio))?, *rows))
+    });
+    of_known.collect()
 }
 
 fn cells<'s>(samples: &[&'s Sample]) -> Cells<'s> {

@@ -1,7 +1,7 @@
 //! Taking the products of model and group ratios apart.
 //!
 //! From the groups whose ratio is given, the models of these groups follow, from these models further groups, and so on. A group that is only
-//! bounded gets the simplest number within, and one that shares no model with another gets 1, since any number would do.
+//! bounded gets the simplest number within. Where no ratio is known, any number would do for one group: the [`gauge`](super::gauge) is chosen.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,8 +19,8 @@ pub enum Said {
     Solved,
     /// The simplest number that the rows allow.
     Simplest,
-    /// Nothing ties it to a known one.
-    One,
+    /// Nothing ties it to a known one: the others are by it.
+    Gauge,
 }
 
 /// The ratios of groups, and special ones of users in groups.
@@ -51,7 +51,7 @@ impl Groups {
         self.ratios.get(cell)?.0.value
     }
 
-    fn set(&mut self, cell: Cell, ratio: Ratio, said: Said) {
+    pub(super) fn set(&mut self, cell: Cell, ratio: Ratio, said: Said) {
         let solved = Solved { value: Some(ratio), interval: Interval::point(ratio), rows: 0, is_open: false };
         self.ratios.insert(cell, (solved, said));
     }
@@ -61,7 +61,7 @@ impl Groups {
         self.ratios.get(cell).is_some_and(|(solved, _)| solved.is_open)
     }
 
-    fn hints(&self, cell: &Cell) -> BTreeSet<Ratio> {
+    pub(super) fn hints(&self, cell: &Cell) -> BTreeSet<Ratio> {
         self.printed.get(cell).cloned().unwrap_or_default()
     }
 }
@@ -84,23 +84,27 @@ impl Inferred {
         }
         loop {
             self.solve_models();
-            if !(self.solve_groups() || self.solve_openly() || self.take_simplest() || self.take_one()) {
+            if !(self.solve_groups() || self.solve_openly() || self.take_simplest() || self.take_gauge()) {
                 break;
             }
         }
     }
 
-    fn solve_models(&mut self) {
+    pub(super) fn solve_models(&mut self) {
         let groups = &self.groups;
         self.models.values_mut().flatten().for_each(|stretch| stretch.fit.solve(groups));
     }
 
     /// What models say of the groups that are not known yet, by what is known of the ratio of each.
     fn parts(&self, range: Range) -> BTreeMap<Cell, Parts> {
+        self.parts_of(range, |fit| &fit.products)
+    }
+
+    fn parts_of(&self, range: Range, products: fn(&ModelFit) -> &BTreeMap<Cell, (Interval, usize)>) -> BTreeMap<Cell, Parts> {
         let mut parts: BTreeMap<Cell, Parts> = BTreeMap::new();
         for fit in self.fits() {
             let Some(model) = range(fit) else { continue };
-            for (cell, (interval, rows)) in fit.products.iter().filter(|(cell, _)| !self.groups.ratios.contains_key(*cell)) {
+            for (cell, (interval, rows)) in products(fit).iter().filter(|(cell, _)| !self.groups.ratios.contains_key(*cell)) {
                 if let Some(interval) = interval.over(&model) {
                     parts.entry(cell.clone()).or_default().push((interval, *rows));
                 }
@@ -110,10 +114,10 @@ impl Inferred {
     }
 
     /// Solves for the groups that the models determine which hang on no guess, unless the others outvote them.
-    fn solve_groups(&mut self) -> bool {
+    pub(super) fn solve_groups(&mut self) -> bool {
         let mut any = false;
-        let all = self.parts(sure);
-        for (cell, parts) in self.parts(exact) {
+        let all = self.parts_of(sure, |fit| if fit.exact_ratio().is_some() { &fit.exact_products } else { &fit.products });
+        for (cell, parts) in self.parts_of(exact, |fit| &fit.exact_products) {
             let Some((interval, rows)) = Interval::shared(&parts) else { continue };
             let Some(value) = interval.one_of(&self.groups.hints(&cell), rows) else { continue };
             let is_printed = self.groups.whole.get(&cell).is_some_and(|whole| whole.contains(&value));
@@ -151,28 +155,6 @@ impl Inferred {
         let Some((cell, (interval, rows))) = most else { return false };
         let value = interval.one_of(&self.groups.hints(&cell), rows).or_else(|| interval.simplest().map(|(value, _)| value));
         self.groups.ratios.insert(cell, (Solved { value, interval, rows, is_open: true }, Said::Simplest));
-        true
-    }
-
-    /// Takes 1 for the group whose rows print that, else for that with most models whose ratio is open; of several that with most rows, then the
-    /// first.
-    fn take_one(&mut self) -> bool {
-        let mut counts: BTreeMap<&Cell, (bool, usize, usize)> = BTreeMap::new();
-        for (cell, (_, rows)) in self.fits().filter(|fit| fit.ratio.is_none()).flat_map(|fit| &fit.products) {
-            if !self.groups.ratios.contains_key(cell) {
-                let count = counts.entry(cell).or_default();
-                let prints_one = self.groups.hints(cell) == BTreeSet::from([Ratio::ONE]);
-                *count = (prints_one, count.1 + 1, count.2 + rows);
-            }
-        }
-        let Some(cell) = counts.into_iter().rev().max_by_key(|(_, count)| *count).map(|(cell, _)| cell.clone()) else {
-            return false;
-        };
-        let printed = self.groups.hints(&cell);
-        match printed.first() {
-            Some(ratio) if printed.len() == 1 => self.groups.set(cell, *ratio, Said::Solved),
-            _ => self.groups.set(cell, Ratio::ONE, Said::One),
-        }
         true
     }
 

@@ -11,6 +11,7 @@
 
 mod changes;
 mod fit;
+mod gauge;
 mod groups;
 mod interval;
 mod joint;
@@ -109,10 +110,13 @@ impl Samples {
     }
 
     /// Solves for all ratios. `known` are the group ratios that are taken as given; where there are none, that of `default` is taken as 1,
-    /// unless its rows print another one.
+    /// if it has rows and they do not print another one.
     pub fn infer(mut self, known: Option<&BTreeMap<String, Ratio>>) -> Inferred {
-        let is_printed = self.printed_groups().contains_key(&Cell::of_group("default"));
-        let gauge = Some(("default".to_owned(), Ratio::ONE)).filter(|_| !is_printed).into_iter().collect();
+        let default = Cell::of_group("default");
+        let is_printed = self.printed_groups().contains_key(&default);
+        let has_rows = self.by_model.values().filter_map(|groups| groups.get("default")).flat_map(|thinned| &thinned.rows);
+        let is_gauge = !is_printed && has_rows.into_iter().any(|sample| sample.cell == default);
+        let gauge = is_gauge.then(|| ("default".to_owned(), Ratio::ONE)).into_iter().collect();
         let known = known.unwrap_or(&gauge);
         let mut inferred = Inferred::default();
         for _ in 0..ROUNDS {
@@ -347,6 +351,54 @@ mod tests {
         check_rate(&["3.5", "3.5"], true);
         check_rate(&["3.5"], false);
         check_rate(&["3.5", "3.6"], false);
+    }
+
+    /// 1000 tokens leave 0.9995 to 1.0005; 9000 and 3 of the cache, charged 9000, would leave 0.99961 to 0.99972 if these 3 cost as much as input.
+    #[test]
+    fn a_rate_that_no_row_determines_narrows_nothing() {
+        let mut samples = Samples::default();
+        for (group, ratio, factor) in [("default", "1", 1), ("vip", "0.5", 2)] {
+            for tokens in [[1_000, 0, 0], [1_002, 0, 0], [998, 0, 0], [9_000, 0, 3]] {
+                add(&mut samples, "m", group, [tokens[0] * factor, 0, tokens[2]], ["1", "1", "0.1", ratio]);
+            }
+        }
+        let found = samples.infer(None);
+        let fit = fit(&found, "m");
+        assert_eq!((fit.exact_ratio(), fit.ratio.as_ref().unwrap().rows), (Some(ratio("1")), 6));
+        assert!(fit.rates[&Class::Cached].is_open());
+        let (vip, said) = &found.groups.ratios[&Cell::of_group("vip")];
+        assert_eq!((vip.value, *said, vip.is_open), (Some(ratio("0.5")), Said::Solved, false));
+        assert!(vip.interval.holds(&ratio("0.5").into()) && vip.interval.holds(&ratio("0.5002").into()));
+    }
+
+    const MODELS: [(&str, &str); 6] = [("a", "1.25"), ("b", "0.075"), ("c", "2.5"), ("d", "0.55"), ("e", "15"), ("f", "0.625")];
+
+    /// The model ratios that are found where no row is in `default`, and the ratio of `vip`.
+    fn found_by_gauge(groups: &[(&str, &str, usize)]) -> (Vec<Option<Ratio>>, Option<Ratio>) {
+        let mut samples = Samples::default();
+        for (model, ratio) in MODELS {
+            for (group, factor, rows) in groups {
+                for tokens in [100_003, 70_001, 50_021].into_iter().take(*rows) {
+                    add(&mut samples, model, group, [tokens, 0, 0], [ratio, "1", "1", factor]);
+                }
+            }
+        }
+        let found = samples.infer(None);
+        let ratios = MODELS.map(|(model, _)| fit(&found, model).exact_ratio());
+        (ratios.into(), found.groups.ratio(&Cell::of_group("vip")))
+    }
+
+    #[test]
+    fn the_gauge_makes_the_numbers_short() {
+        let true_ratios: Vec<Option<Ratio>> = MODELS.map(|(_, own)| Some(ratio(own))).into();
+        // Most rows are in `vip`: at 1 it would make 1.515152 of `std`.
+        assert_eq!(found_by_gauge(&[("vip", "0.66", 3), ("std", "1", 2)]), (true_ratios.clone(), Some(ratio("0.66"))));
+        // Neither 0.7 / 0.66 nor 0.66 / 0.7 ends.
+        let (found, vip) = found_by_gauge(&[("vip", "0.66", 3), ("std", "0.7", 2)]);
+        assert!(found.iter().all(|ratio| ratio.is_some_and(|ratio| ratio.mantissa() < 10_000)), "{found:?}");
+        assert!(vip.is_some_and(|vip| vip.mantissa() < 1_000), "{vip:?}");
+        // What is short by itself stays.
+        assert_eq!(found_by_gauge(&[("vip", "1", 3)]), (true_ratios, Some(ratio("1"))));
     }
 
     #[test]

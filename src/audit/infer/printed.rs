@@ -68,9 +68,21 @@ impl ModelFit {
         let printed = BTreeSet::from([first.model]);
         let per_call = first.per_call;
         let whole = printed.clone();
-        let mut fit =
-            ModelFit { per_call, rates, products: BTreeMap::new(), ratio, rows: 0, disagreeing: 0, printed, whole, all_rates };
+        let (none, of_exact) = (BTreeMap::new(), BTreeMap::new());
+        let mut fit = ModelFit {
+            per_call,
+            rates,
+            products: none,
+            exact_products: of_exact,
+            ratio,
+            rows: 0,
+            disagreeing: 0,
+            printed,
+            whole,
+            all_rates,
+        };
         (fit.products, fit.rows) = products(cells, &|sample| fit.product(sample, groups));
+        fit.exact_products.clone_from(&fit.products);
         Some(fit)
     }
 }

@@ -340,7 +340,9 @@ mod tests {
             let (code, out, _) = run(&["defaults", "--profile", profile]);
             assert_eq!(code, 0);
             assert!(out.starts_with("# source: fresh install of "), "{out:.200}");
-            let mut again = crate::read::config::read("again.toml", out.as_bytes()).unwrap().config;
+            let again = crate::read::config::read("again.toml", out.as_bytes()).unwrap();
+            assert_eq!(again.issues, [], "{profile}");
+            let mut again = again.config;
             let mut built_in = defaults::of(profile).unwrap().config.clone();
             for config in [&mut again, &mut built_in] {
                 config.sources.clear();

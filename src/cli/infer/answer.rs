@@ -11,7 +11,7 @@ use crate::audit::{Cause, Class, Inferred, Judged, Verdict};
 use crate::details::Details;
 use crate::log::LogEntry;
 use crate::pricing::{self, Mode};
-use crate::report::infer::Notes;
+use crate::report::infer::{Doubt, Doubts, Misfit, Notes};
 
 /// User and group.
 type Payer = (String, String);
@@ -56,6 +56,10 @@ struct Rows {
 #[derive(Debug)]
 struct Wrong {
     at: i64,
+    time: Option<i64>,
+    /// Where it stands in the log.
+    place: String,
+    stretch: usize,
     payer: Payer,
     classes: Vec<pricing::Class>,
     /// Charges of so many points show a price that is off as this row is.
@@ -75,6 +79,11 @@ const SMALL: i64 = 10;
 const ALONE: (usize, u64) = (3, 4);
 /// Of so many rows of a model one may be wrong.
 const ROWS_A_WRONG_ONE: u64 = 20;
+/// What most rows of a model share is its price where no more than one of so many does not come out, and at least so many do.
+const ROWS_A_DOUBTFUL_ONE: u64 = 5;
+const LEAST_RIGHT: u64 = 3;
+/// For so many seconds a model may be unknown.
+const MOST_DOUBTS: usize = 64;
 /// So many wrong rows of a model are looked at; where there are more, its price is not right.
 const MOST_WRONG: usize = 1_000;
 
@@ -107,14 +116,34 @@ impl Count {
 impl Rows {
     /// Whether the charges are wrong that do not come out, and not the price.
     fn is_price_right(&self, right: &BTreeMap<Payer, Times>) -> bool {
-        let is_charge = |wrong: &Wrong| {
-            let is_payer_known = right.get(&wrong.payer).is_some_and(|times| times.surround(wrong));
-            let are_tokens_known =
-                wrong.classes.iter().all(|class| self.classes.get(class).is_some_and(|times| times.surround(wrong)));
-            !wrong.is_telling && is_payer_known && are_tokens_known && self.right.surround(wrong)
-        };
-        let are_few = self.count.wrong <= self.count.rows / ROWS_A_WRONG_ONE && self.wrong.len() as u64 == self.count.wrong;
-        are_few && self.wrong.iter().all(is_charge)
+        self.are_few_wrong() && self.wrong.iter().all(|wrong| self.is_charge(wrong, right))
+    }
+
+    fn are_few_wrong(&self) -> bool {
+        self.count.wrong <= self.count.rows / ROWS_A_WRONG_ONE && self.wrong.len() as u64 == self.count.wrong
+    }
+
+    /// Whether nothing but a wrong charge explains a row.
+    fn is_charge(&self, wrong: &Wrong, right: &BTreeMap<Payer, Times>) -> bool {
+        let is_payer_known = right.get(&wrong.payer).is_some_and(|times| times.surround(wrong));
+        let are_tokens_known = wrong.classes.iter().all(|class| self.classes.get(class).is_some_and(|times| times.surround(wrong)));
+        !wrong.is_telling && is_payer_known && are_tokens_known && self.right.surround(wrong)
+    }
+
+    /// The seconds in which nobody knows the price, where nearly all other rows show it; none where that is not so. `known` are those
+    /// that were found before.
+    fn doubts(&self, right: &BTreeMap<Payer, Times>, known: &Doubts) -> Option<Doubts> {
+        let before: u64 = known.values().map(|doubt| doubt.rows).sum();
+        let (rows, wrong) = (self.count.rows + before, self.count.wrong + before);
+        let is_shared = wrong * ROWS_A_DOUBTFUL_ONE <= rows && rows - wrong >= LEAST_RIGHT;
+        let are_all_seen = self.wrong.len() as u64 == self.count.wrong;
+        let are_few = self.are_few_wrong();
+        let mut doubts = known.clone();
+        for wrong in self.wrong.iter().filter(|wrong| !(are_few && self.is_charge(wrong, right))) {
+            let doubt = doubts.entry(wrong.time?).or_insert_with(|| Doubt { rows: 0, first: wrong.place.clone() });
+            doubt.rows += 1;
+        }
+        (is_shared && are_all_seen && doubts.len() <= MOST_DOUBTS).then_some(doubts)
     }
 }
 
@@ -127,6 +156,7 @@ impl Answer {
         }
         self.heard += 1;
         let at = entry.time.unwrap_or(self.heard);
+        let stretch = inferred.stretch_at(entry.model, entry.time);
         let payer = (entry.user.to_owned(), cell_of(entry, verdict.profile).into_owned());
         self.by_payer.entry(payer.clone()).or_default().add(verdict);
         let rows = match notes.channels.get(channel_of(entry)) {
@@ -136,9 +166,9 @@ impl Answer {
             _ => self.by_model.entry(entry.model.to_owned()).or_default(),
         };
         rows.count.add(verdict);
-        rows.by_stretch.entry(inferred.stretch_at(entry.model, entry.time)).or_default().add(verdict);
+        rows.by_stretch.entry(stretch).or_default().add(verdict);
         if is_wrong && rows.wrong.len() < MOST_WRONG {
-            rows.wrong.push(Wrong::of(entry, judged, at, payer.clone()));
+            rows.wrong.push(Wrong { stretch, ..Wrong::of(entry, judged, at, payer.clone()) });
         }
         if verdict.class == Class::Matched {
             let points = judged.charged.0.unsigned_abs();
@@ -153,17 +183,22 @@ impl Answer {
         self.by_model.values().chain(self.by_channel.values()).map(|rows| rows.count.rows - rows.count.wrong).sum()
     }
 
-    /// The models of which some charges are wrong, and not the price, by the stretches of their prices: how many, of how many rows.
-    pub fn misfits(&self) -> BTreeMap<(String, usize), (u64, u64)> {
+    /// The models of which some charges are wrong, and not the price, by the stretches of their prices.
+    pub fn misfits(&self) -> BTreeMap<(String, usize), Misfit> {
         let few = self.by_model.iter().filter(|(_, rows)| rows.count.wrong > 0 && rows.is_price_right(&self.right));
-        let by_stretch =
-            few.flat_map(|(model, rows)| rows.by_stretch.iter().map(move |(stretch, count)| (model, *stretch, *count)));
-        let wrong = by_stretch.filter(|(.., count)| count.wrong > 0);
-        wrong.map(|(model, stretch, count)| ((model.clone(), stretch), (count.wrong, count.rows))).collect()
+        let misfit = |rows: &Rows, stretch: usize, count: Count| {
+            let first = rows.wrong.iter().find(|wrong| wrong.stretch == stretch)?.place.clone();
+            Some(Misfit { wrong: count.wrong, rows: count.rows, first })
+        };
+        few.flat_map(|(model, rows)| {
+            let by_stretch = rows.by_stretch.iter();
+            by_stretch.filter_map(move |(stretch, count)| Some(((model.clone(), *stretch), misfit(rows, *stretch, *count)?)))
+        })
+        .collect()
     }
 
-    /// Leaves out the groups that are mostly wrong, else the users that are mostly wrong, else the models whose price is not right; whether
-    /// anything had to be.
+    /// Leaves out the groups that are mostly wrong, else the users that are mostly wrong, else the models whose price is not right, or the
+    /// seconds of theirs that nobody knows; whether anything had to be.
     pub fn settle(self, inferred: &mut Inferred, notes: &mut Notes) -> bool {
         for (model, stretch, time) in &self.earlier {
             inferred.begin_earlier(model, *stretch, *time);
@@ -175,12 +210,17 @@ impl Answer {
         let users: BTreeSet<String> = self.wrong_users().into_iter().chain(self.wrong_alone(inferred)).collect();
         let users = users.into_iter().filter(|user| !(is_by_channel || user.is_empty()));
         let models = self.by_model.iter().filter(|(_, rows)| !rows.is_price_right(&self.right)).map(|(model, _)| model.clone());
+        let mut is_doubtful = false;
         let (unfit, names): (&mut BTreeSet<String>, Vec<String>) = match (groups.collect::<Vec<_>>(), users.collect::<Vec<_>>()) {
             (groups, _) if !groups.is_empty() => (&mut notes.unfit_groups, groups),
             (_, users) if !users.is_empty() => (&mut notes.unfit_users, users),
-            _ => (&mut notes.unfit, models.collect()),
+            _ => {
+                let unfit;
+                (unfit, is_doubtful) = self.doubt(models.collect(), is_by_channel, notes);
+                (&mut notes.unfit, unfit)
+            }
         };
-        let is_last = names.is_empty();
+        let is_last = names.is_empty() && !is_doubtful;
         unfit.extend(names);
         let in_channels = self.by_channel.iter().filter(|(_, rows)| is_last && rows.count.wrong > 0).map(|(key, _)| key);
         let any = in_channels.fold(false, |_, (channel, model)| {
@@ -192,6 +232,23 @@ impl Answer {
 }
 
 impl Answer {
+    /// Notes the seconds in which the prices of models are not known; the models of which that says too little, and whether there were others.
+    fn doubt(&self, models: Vec<String>, is_by_channel: bool, notes: &mut Notes) -> (Vec<String>, bool) {
+        let (mut unfit, mut is_any) = (Vec::new(), false);
+        for model in models {
+            let Some(rows) = self.by_model.get(&model) else { continue };
+            let known = notes.doubts.get(&model).cloned().unwrap_or_default();
+            if let Some(doubts) = rows.doubts(&self.right, &known).filter(|_| !is_by_channel) {
+                notes.doubts.insert(model, doubts);
+                is_any = true;
+            } else {
+                notes.first_wrong.extend(rows.wrong.first().map(|wrong| (model.clone(), wrong.place.clone())));
+                unfit.push(model);
+            }
+        }
+        (unfit, is_any)
+    }
+
     /// The rows of all payers that count, by what they have in common.
     fn count_by(&self, key: fn(&Payer) -> &String, counts: impl Fn(&Payer) -> bool) -> BTreeMap<&str, Count> {
         let mut by_key: BTreeMap<&str, Count> = BTreeMap::new();
@@ -236,7 +293,17 @@ impl Wrong {
         let expected = judged.expected.as_ref().map_or(0, |expected| expected.points.0.unsigned_abs());
         let off = u64::try_from(judged.delta().unsigned_abs()).unwrap_or(u64::MAX);
         let shown_by = expected.div_ceil(off.max(1)).max(1);
-        Wrong { at, payer, classes: classes(judged).collect(), shown_by, is_telling: is_telling(entry, judged) }
+        let place = if entry.id.is_empty() { format!("line {}", entry.place.line) } else { format!("id {}", entry.id) };
+        Wrong {
+            at,
+            time: entry.time,
+            place,
+            stretch: 0,
+            payer,
+            classes: classes(judged).collect(),
+            shown_by,
+            is_telling: is_telling(entry, judged),
+        }
     }
 }
 

@@ -132,7 +132,7 @@ impl InferCommand {
         let others: &[Profile] = if best.is_veloera { &[Profile::Veloera] } else { &UNMARKED };
         for profile in others.iter().copied() {
             // No rules of another gateway explain a charge that is named as wrong.
-            let named: u64 = best.notes.misfits.values().map(|(wrong, _)| wrong).sum();
+            let named: u64 = best.notes.misfits.values().map(|misfit| misfit.wrong).sum();
             if best.right + named == best.notes.rows {
                 break;
             }

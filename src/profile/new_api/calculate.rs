@@ -8,7 +8,7 @@ use super::Rules;
 use super::expression::{self, Priced, Seen};
 use super::names::Names;
 use super::price_list;
-use super::quote::{self, Asked, Fallback, Figure, Quote, points_of_a_dollar};
+use super::quote::{self, Asked, Figure, Quote, points_of_a_dollar};
 use super::terms;
 use super::usage::{Tool, Usage};
 use crate::config::Config;
@@ -17,6 +17,7 @@ use crate::exact::{Exact, Ratio};
 use crate::float::expr::{Class as Name, Expression};
 use crate::log::{Field, LogEntry, Reading, Row};
 use crate::pricing::{Class, Multiplier, PerClass, Reason, Terms};
+use crate::profile::tables::Tables;
 
 /// A request to be priced. The prompt includes cached and written tokens.
 #[derive(Clone, Debug, Default)]
@@ -85,7 +86,7 @@ pub fn calculate(
         return Err(Reason::RatioUnknown);
     }
     let prices = match quote::of_model(&asked, &tables, None, rules) {
-        Err(_) if typed => bare(overrides)?,
+        Err(_) if typed => bare(&asked, &tables, overrides, rules)?,
         prices => prices?,
     };
     let mut quote = quote::in_group(prices, &asked, &tables, None)?;
@@ -173,35 +174,14 @@ fn usage(request: &Request) -> Usage<'_> {
     }
 }
 
-/// A model that no table knows: everything is priced like input until a flag says otherwise. A price of output says nothing of input.
-fn bare(overrides: &Overrides) -> Result<Quote, Reason> {
+/// A model that no table knows: what was not typed is what the gateway takes of its own. A price of output says nothing of input.
+fn bare(asked: &Asked<'_, '_>, tables: &Tables<'_>, overrides: &Overrides, rules: &Rules) -> Result<Quote, Reason> {
     if overrides.output_price.is_some() && overrides.model_ratio.or(overrides.input_price).is_none() {
         return Err(Reason::UnknownModel);
     }
-    let one = Figure::sure(Ratio::ONE);
-    Ok(Quote {
-        is_presumed: false,
-        expression: None,
-        price: None,
-        counted: None,
-        model: one,
-        input: Ratio::ONE,
-        completion: one,
-        cache: one,
-        write: one,
-        write_5m: one,
-        write_1h: one,
-        image: one,
-        audio: one,
-        audio_completion: one,
-        audio_as_text: true,
-        separate_audio: None,
-        group: one,
-        other_groups: Vec::new(),
-        tools: Vec::new(),
-        fallback: Fallback::No,
-        ignored_completion: None,
-    })
+    // Without a name there is nothing that a config could say.
+    let tables = if asked.names.bare.is_empty() { tables.built_in() } else { *tables };
+    Ok(quote::of_unlisted(asked, &tables, rules))
 }
 
 fn apply(quote: &mut Quote, overrides: &Overrides, quota_per_unit: Ratio) {

@@ -314,9 +314,7 @@ fn tool_price(tool: &Tool<'_>, tables: &Tables<'_>, model: &str) -> Figure {
 }
 
 fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rules: &Rules) -> Result<Quote, Reason> {
-    let Names { bare, folded } = asked.names;
-    let number =
-        |map: MapName, name: &str, fallback: Ratio, own: Option<Ratio>| Figure::configured(tables.get(map, name), fallback, own);
+    let bare = asked.names.bare;
     let price = call_price(asked, tables).map(|number| price_of(number, asked.usage.image));
     let has_expression = tables.config.expressions.contains_key(bare);
     let (model, fallback) = match price {
@@ -324,14 +322,27 @@ fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rule
         None if has_expression => (Figure::sure(Ratio::ZERO), Fallback::No),
         None => model_ratio(asked, tables, own, rules)?,
     };
+    Ok(Quote { price, model, fallback, ..rates(asked, tables, own, rules) })
+}
+
+/// The prices of a model that has none, for a model ratio that is still to come: what the gateway takes of its own.
+pub fn of_unlisted(asked: &Asked<'_, '_>, tables: &Tables<'_>, rules: &Rules) -> Quote {
+    rates(asked, tables, None, rules)
+}
+
+/// All but the price of the model: its rates relative to the input.
+fn rates(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rules: &Rules) -> Quote {
+    let Names { bare, folded } = asked.names;
+    let number =
+        |map: MapName, name: &str, fallback: Ratio, own: Option<Ratio>| Figure::configured(tables.get(map, name), fallback, own);
     let (completion, ignored_completion) = completion_ratio(tables, folded, own, rules);
     let write = number(MapName::CreateCacheRatio, bare, WRITE, own.map(|own| own.write.value));
-    Ok(Quote {
+    Quote {
         is_presumed: false,
         expression: None,
-        price,
+        price: None,
         counted: None,
-        model,
+        model: Figure::sure(Ratio::ONE),
         input: Ratio::ONE,
         completion,
         cache: number(MapName::CacheRatio, bare, Ratio::ONE, own.map(|own| own.cache.value)),
@@ -348,9 +359,9 @@ fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, rule
         group: Figure::sure(Ratio::ONE),
         other_groups: Vec::new(),
         tools: Vec::new(),
-        fallback,
+        fallback: Fallback::No,
         ignored_completion,
-    })
+    }
 }
 
 /// The price per call of the model; where the other billing mode is asked for, none where it has one, and the built-in one where not.

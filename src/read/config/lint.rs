@@ -1,10 +1,12 @@
-//! Warnings about a config as a whole: what contradicts itself, has no effect or is not defined.
+//! Warnings about a config as a whole: what contradicts itself, has no effect or is not defined. What a gateway is installed with, number by
+//! number, is nobody's slip: nothing is said of it until somebody changes it.
 
 use std::collections::HashMap;
 
 use super::reader::{Author, Reader, Spot};
 use crate::config::issue::{Code, Severity};
-use crate::config::{Found, Map, MapName};
+use crate::config::{Config, Found, Map, MapName};
+use crate::defaults;
 use crate::exact::Ratio;
 use crate::log::shorten;
 use crate::profile::new_api::completion;
@@ -33,7 +35,8 @@ fn spots(reader: &Reader<'_>, map: MapName, fits: impl Fn(&str, Ratio) -> bool) 
 fn ratio_and_price(reader: &mut Reader<'_>) {
     let by_call = |name: &str| matches!(reader.config.map(MapName::ModelPrice).get(name), Found::Number(_));
     let listed = |name: &str| reader.config.model_prices.contains_key(name);
-    let beside_call = spots(reader, MapName::ModelRatio, |name, _| by_call(name) && !listed(name));
+    let is_slip = |name: &str| by_call(name) && !listed(name) && !is_installed(reader, name);
+    let beside_call = spots(reader, MapName::ModelRatio, |name, _| is_slip(name));
     let maps = [(MapName::ModelRatio, "ratio"), (MapName::ModelPrice, "price per call")];
     let beside_list = maps.map(|(map, what)| (what, spots(reader, map, |name, _| listed(name))));
     let way_out = || "take the one out that does not count".to_owned();
@@ -45,6 +48,16 @@ fn ratio_and_price(reader: &mut Reader<'_>) {
             (format!("`{}` has a {what} and prices in `model`: the {what} has no effect", shorten(name)), way_out())
         });
     }
+}
+
+/// Whether a fresh gateway has both numbers of a model.
+fn is_installed(reader: &Reader<'_>, name: &str) -> bool {
+    let number = |config: &Config, map| match config.map(map).get(name) {
+        Found::Number(number) => Some(number.ratio),
+        _ => None,
+    };
+    let maps = [MapName::ModelRatio, MapName::ModelPrice];
+    defaults::is_installed(|fresh| maps.iter().all(|map| number(fresh, *map) == number(&reader.config, *map)))
 }
 
 fn locked_completion(reader: &mut Reader<'_>) {

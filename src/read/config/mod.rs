@@ -462,6 +462,22 @@ mod tests {
         wrong("{\"GroupRatio\":{\"a\":1},\"GroupGroupRatio\":{\"vip\":{\"b\":1}}}", &["1:49 warning undefined-group"]);
     }
 
+    /// new-api is installed with `gpt-4-gizmo-*` at 15 and at 0.1 USD per call, and with 0.9 for users of `vip` in `edit_this`; one-api with a
+    /// ratio of -500000.
+    #[test]
+    fn what_a_gateway_is_installed_with_is_no_slip() {
+        wrong("[model_ratio]\n\"gpt-4-gizmo-*\" = 15\n[model_price]\n\"gpt-4-gizmo-*\" = 0.1\n", &[]);
+        let changed = ["2:1 warning ratio-and-price"];
+        wrong("[model_ratio]\n\"gpt-4-gizmo-*\" = 14\n[model_price]\n\"gpt-4-gizmo-*\" = 0.1\n", &changed);
+        wrong("[model_ratio]\n\"gpt-4-gizmo-*\" = 15\n[model_price]\n\"gpt-4-gizmo-*\" = 0.2\n", &changed);
+        let special = |ratio: &str| format!(r#"{{"GroupRatio":{{"a":1}},"GroupGroupRatio":{{"vip":{{"edit_this":{ratio}}}}}}}"#);
+        wrong(&special("0.9"), &[]);
+        wrong(&special("0.8"), &["1:49 warning undefined-group"]);
+        let negative = |ratio: &str| format!(r#"[{{"key":"ModelRatio","value":"{{\"openrouter/auto\": {ratio}}}"}}]"#);
+        wrong(&negative("-500000"), &[]);
+        wrong(&negative("-5"), &["1:53 warning negative-ratio"]);
+    }
+
     #[test]
     fn what_is_no_config_is_named() {
         let no = "1:1 error not-a-config";

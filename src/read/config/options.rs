@@ -9,7 +9,9 @@ use super::node::{Key, Node, Table, Value};
 use super::reader::{Author, Reader};
 use super::words::{self, Word};
 use crate::config::issue::Code;
-use crate::config::{EffectiveCompletion, Map, MapName};
+use crate::config::{Config, EffectiveCompletion, Map, MapName};
+use crate::defaults;
+use crate::exact::Ratio;
 use crate::float::expr::Expression;
 use crate::log::shorten;
 
@@ -123,14 +125,22 @@ fn special_ratios(reader: &mut Reader<'_>, node: &Node) {
         let Some(table) = reader.table(using, &user.name) else { continue };
         let mut row = HashMap::new();
         for (group, value) in table {
-            reader.mention(&group.name, &group.span);
-            if let Some(number) = reader.number(value, &group.name) {
-                row.insert(group.name.clone(), number);
+            let number = reader.number(value, &group.name);
+            // new-api comes with a special ratio in a group that is there to be edited.
+            if !number.is_some_and(|number| is_installed(&user.name, &group.name, number.ratio)) {
+                reader.mention(&group.name, &group.span);
             }
+            row.extend(number.map(|number| (group.name.clone(), number)));
         }
         ratios.insert(user.name.clone(), row);
     }
     reader.config.group_group_ratio.get_or_insert_default().extend(ratios);
+}
+
+/// Whether a fresh gateway has this special ratio.
+fn is_installed(user: &str, group: &str, ratio: Ratio) -> bool {
+    let number = |fresh: &Config| Some(fresh.group_group_ratio.as_ref()?.get(user)?.get(group)?.ratio);
+    defaults::is_installed(|fresh| number(fresh) == Some(ratio))
 }
 
 fn texts(reader: &mut Reader<'_>, node: &Node, of: &str) -> HashMap<String, String> {

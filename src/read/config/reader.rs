@@ -7,7 +7,9 @@ use super::json;
 use super::node::{Fault, Node, Table, Value};
 use super::text::Text;
 use crate::config::issue::{Code, Issue, Severity};
-use crate::config::{Config, MapName, Number, Origin};
+use crate::config::{Config, Found, MapName, Number, Origin};
+use crate::defaults;
+use crate::exact::Ratio;
 use crate::log::shorten;
 
 /// Who wrote the source: a gateway may mean something by a negative ratio, a person does not.
@@ -162,7 +164,7 @@ impl<'a> Reader<'a> {
     pub fn number(&mut self, node: &Node, of: &str) -> Option<Number> {
         let number = self.finite(node, of)?;
         if number.ratio.is_negative() {
-            self.negative(node, of, &node.scalar().unwrap_or_default());
+            self.negative(node, of, number, &node.scalar().unwrap_or_default());
         }
         Some(number)
     }
@@ -170,7 +172,7 @@ impl<'a> Reader<'a> {
     /// A number above 0, in quotes or not.
     pub fn positive(&mut self, node: &Node, of: &str, way_out: &str) -> Option<Number> {
         let number = self.finite(&unquoted(node), of)?;
-        if number.ratio <= crate::exact::Ratio::ZERO {
+        if number.ratio <= Ratio::ZERO {
             let digits = node.scalar().unwrap_or_default();
             self.error(Code::BadValue, &node.span, format!("`{of}` is {}, and must be above 0", shorten(&digits)), way_out);
         }
@@ -183,7 +185,7 @@ impl<'a> Reader<'a> {
             self.wrong_type(node, of, "a number");
             return None;
         };
-        let Ok(ratio) = digits.parse::<crate::exact::Ratio>() else {
+        let Ok(ratio) = digits.parse::<Ratio>() else {
             let message = format!("`{}`: `{}` is not a finite number", shorten(of), shorten(digits));
             self.error(Code::NotANumber, &node.span, message, "write a decimal number, such as 0.8");
             return None;
@@ -192,7 +194,7 @@ impl<'a> Reader<'a> {
         Some(Number { ratio, origin })
     }
 
-    fn negative(&mut self, node: &Node, of: &str, digits: &str) {
+    fn negative(&mut self, node: &Node, of: &str, number: Number, digits: &str) {
         let message = format!("`{}`: negative ratio `{}`", shorten(of), shorten(digits));
         match self.author {
             Author::Person => self.error(
@@ -201,6 +203,7 @@ impl<'a> Reader<'a> {
                 message,
                 "a ratio is 0 (free) or more; `allow_negative = true` keeps what a gateway wrote",
             ),
+            Author::Gateway if is_installed(of, number.ratio) => {}
             Author::Gateway => {
                 self.warn(
                     Code::NegativeRatio,
@@ -278,6 +281,12 @@ impl<'a> Reader<'a> {
         let spot = self.spot(span);
         self.mentions.push((group.to_owned(), spot));
     }
+}
+
+/// Whether a fresh gateway has this number in some map.
+fn is_installed(name: &str, ratio: Ratio) -> bool {
+    let has = |fresh: &Config, map| matches!(fresh.map(map).get(name), Found::Number(number) if number.ratio == ratio);
+    defaults::is_installed(|fresh| MapName::ALL.into_iter().any(|map| has(fresh, map)))
 }
 
 /// A number that stands in quotes, as option rows hold it.

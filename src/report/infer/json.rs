@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::channels::{ABSOLUTE, are_by_themselves};
-use super::{Notes, RATES, ends, gauge, moment, periods_of_groups, unknown_why, why_open};
+use super::{Misfit, Notes, RATES, doubt_text, doubts, ends, gauge, moment, periods_of_groups, unknown_why, why_open};
 use crate::audit::{Cell, Inferred, ModelFit, Said, Solved, SolvedRate, Stretch};
 use crate::pricing::Class;
 use crate::report::text::JsonText;
@@ -19,7 +19,7 @@ struct Document<'a> {
     rows: u64,
     rows_not_used: u64,
     profile: Option<&'static str>,
-    gauge: &'static str,
+    gauge: String,
     numbers: Vec<NumberPart<'a>>,
     unknown: Vec<UnknownPart<'a>>,
     misfits: Vec<MisfitPart<'a>>,
@@ -64,6 +64,8 @@ struct MisfitPart<'a> {
     place: Place<'a>,
     wrong: u64,
     rows: u64,
+    /// Where the first of them stands in the log.
+    first: &'a str,
 }
 
 /// Writes the config, which is given as JSON, and what is known of its numbers.
@@ -122,7 +124,7 @@ impl<'a> Parts<'a> {
         let Some(value) = solved.value else { return };
         let known = match said {
             Said::Given => "given",
-            Said::One => "assumed",
+            Said::Gauge => "assumed",
             Said::Solved if solved.rows == 0 => "printed",
             Said::Solved | Said::Simplest => "solved",
         };
@@ -152,9 +154,13 @@ impl<'a> Parts<'a> {
                 Some(reason) => self.leave_open(place.clone(), reason),
                 None => self.prices(&stretch.fit, &place),
             }
-            if let Some((wrong, rows)) = self.notes.misfits.get(&(model.to_owned(), at)).copied() {
-                self.misfits.push(MisfitPart { place, wrong, rows });
+            if let Some(Misfit { wrong, rows, first }) = self.notes.misfits.get(&(model.to_owned(), at)) {
+                self.misfits.push(MisfitPart { place, wrong: *wrong, rows: *rows, first });
             }
+        }
+        for (second, doubt) in doubts(model, self.notes) {
+            let place = Place { model: Some(model), from: time(Some(second)), until: time(Some(second + 1)), ..Place::default() };
+            self.leave_open(place, doubt_text(doubt));
         }
     }
 

@@ -36,8 +36,31 @@ pub struct Notes {
     /// The channels that prices go by, where they do, with the models that have a price of their own there.
     pub channels: BTreeMap<String, ChannelNotes>,
     /// Rows that do not come out, of all, by model and stretch of its prices: so few that the charges are wrong, and not the prices.
-    pub misfits: BTreeMap<(String, usize), (u64, u64)>,
+    pub misfits: BTreeMap<(String, usize), Misfit>,
+    /// The seconds of models in which rows do not come out, and nothing tells a wrong charge from another price.
+    pub doubts: BTreeMap<String, Doubts>,
+    /// The first row that does not come out of each model that is left out.
+    pub first_wrong: BTreeMap<String, String>,
 }
+
+/// Rows that do not come out.
+#[derive(Clone, Debug, Default)]
+pub struct Misfit {
+    pub wrong: u64,
+    pub rows: u64,
+    /// Where the first of them stands in the log.
+    pub first: String,
+}
+
+/// Rows of one second that do not come out.
+#[derive(Clone, Debug, Default)]
+pub struct Doubt {
+    pub rows: u64,
+    pub first: String,
+}
+
+/// By their second.
+pub type Doubts = BTreeMap<i64, Doubt>;
 
 /// The options that hold the rates of classes. A map that is written replaces the gateway's own whole.
 const RATES: [(&str, &[Class]); 6] = [
@@ -80,7 +103,8 @@ fn write_all(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Res
     write_unless_empty("group", &groups.collect(), out)?;
     channels::write(&fits, notes, out)?;
     write_group_periods(inferred, notes, out)?;
-    write_periods(inferred, notes, out)
+    write_periods(inferred, notes, out)?;
+    write_doubts(notes, out)
 }
 
 fn write_head(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
@@ -101,12 +125,31 @@ fn write_head(inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> io::Re
     notes.profile.map_or(Ok(()), |profile| writeln!(out, "profile = \"{profile}\"{why}"))
 }
 
-fn gauge(inferred: &Inferred, notes: &Notes) -> &'static str {
-    let of_default = inferred.groups.ratios.get(&Cell::of_group("default")).map(|(_, said)| *said);
-    match of_default {
-        _ if notes.is_gauge_given => "the group ratios of the config are taken as given",
-        Some(Said::Solved) => "the ratios of groups are those that their rows print",
-        _ => "the ratio of `default` is taken as 1",
+/// By what the ratios are told apart.
+fn gauge(inferred: &Inferred, notes: &Notes) -> String {
+    let ratios = || inferred.groups.ratios.iter();
+    let given = ratios().find(|(_, (_, said))| *said == Said::Given);
+    let chosen: Vec<(&Cell, Ratio)> = ratios()
+        .filter(|(_, (_, said))| *said == Said::Gauge)
+        .filter_map(|(cell, (solved, _))| Some((cell, solved.value?)))
+        .collect();
+    match (given, chosen.as_slice()) {
+        _ if notes.is_gauge_given => "the group ratios of the config are taken as given".to_owned(),
+        (Some((cell, _)), _) => format!("the ratio of {} is taken as 1", payer(cell)),
+        (None, []) => "the ratios of groups are those that their rows print".to_owned(),
+        (None, [(cell, ratio), others @ ..]) => {
+            let others =
+                if others.is_empty() { String::new() } else { format!(" (and of {} others, by themselves)", others.len()) };
+            format!("the ratio of {} is taken as {ratio}{others}, which makes the others short", payer(cell))
+        }
+    }
+}
+
+/// Whose ratio it is, in a comment.
+fn payer(cell: &Cell) -> String {
+    match &cell.user {
+        Some(user) => format!("user `{}`", printable(user)),
+        None => format!("`{}`", printable(&cell.group)),
     }
 }
 
@@ -158,9 +201,15 @@ fn left_of_group(solved: &Solved, said: Said) -> String {
     }
 }
 
+/// A ratio that was chosen to be the gauge.
+fn taken_as(solved: &Solved) -> String {
+    let value = solved.value.unwrap_or_default();
+    format!("taken as {value}: it shares no model with a group whose ratio is known")
+}
+
 fn left_of_user(solved: &Solved, said: Said) -> String {
     match said {
-        Said::Given | Said::One => "taken as 1: nothing ties it to a known ratio".to_owned(),
+        Said::Given | Said::Gauge => taken_as(solved),
         Said::Solved | Said::Simplest => left_of_group(solved, said),
     }
 }
@@ -185,7 +234,7 @@ fn group_line(cell: &Cell, solved: &Solved, said: Said, notes: &Notes) -> Option
         Said::Given if notes.is_gauge_given => "the config's".to_owned(),
         Said::Given => "taken as given".to_owned(),
         Said::Solved | Said::Simplest => left_of_group(solved, said),
-        Said::One => "taken as 1: it shares no model whose ratio is known with another group".to_owned(),
+        Said::Gauge => taken_as(solved),
     };
     Some(Line { key: key(&cell.group), value: solved.value?.to_string(), comment })
 }
@@ -273,13 +322,47 @@ fn write_prices(within: &str, fits: &[(&str, &ModelFit)], stretch: usize, notes:
     Ok(())
 }
 
-/// What is said of the rows that an audit will flag.
+/// What is said of the rows that an audit will flag, and of those that it cannot rate.
 fn misfit(model: &str, stretch: usize, notes: &Notes) -> String {
-    let told = notes.misfits.get(&(model.to_owned(), stretch)).filter(|_| !notes.unfit.contains(model));
-    told.map_or_else(String::new, |(wrong, all)| {
-        let verb = if *wrong == 1 { "does" } else { "do" };
-        format!("; {} of {} {verb} not fit", rows(*wrong), grouped((*all).into()))
-    })
+    if notes.unfit.contains(model) {
+        return String::new();
+    }
+    let told = notes.misfits.get(&(model.to_owned(), stretch)).map(|Misfit { wrong, rows: all, first }| {
+        let place = if *wrong == 1 { first.clone() } else { format!("the first is {first}") };
+        format!("; {} of {} {} not fit: {}", rows(*wrong), grouped((*all).into()), do_or_does(*wrong), printable(&place))
+    });
+    let left: u64 = doubts(model, notes).filter(|_| stretch == 0).map(|(_, doubt)| doubt.rows).sum();
+    let first = doubts(model, notes).next().map(|(_, doubt)| doubt.first.as_str()).filter(|_| left > 0);
+    let left = first.map(|first| {
+        format!("; {} {} not fit, and the price is unknown in their seconds: {}", rows(left), do_or_does(left), printable(first))
+    });
+    told.into_iter().chain(left).collect()
+}
+
+fn do_or_does(rows: u64) -> &'static str {
+    if rows == 1 { "does" } else { "do" }
+}
+
+/// The seconds in which nobody knows the price of a model that is known else.
+fn doubts<'n>(model: &str, notes: &'n Notes) -> impl Iterator<Item = (i64, &'n Doubt)> {
+    let told = notes.doubts.get(model).filter(|_| !notes.unfit.contains(model));
+    told.into_iter().flatten().map(|(second, doubt)| (*second, doubt))
+}
+
+fn doubt_text(doubt: &Doubt) -> String {
+    let other = if doubt.rows == 1 { "" } else { "from " };
+    format!("{} {} not fit, {other}{}: a wrong charge, or another price", rows(doubt.rows), do_or_does(doubt.rows), doubt.first)
+}
+
+/// A table for each second in which nobody knows the price of a model.
+fn write_doubts(notes: &Notes, out: &mut dyn Write) -> io::Result<()> {
+    for model in notes.doubts.keys() {
+        for (second, doubt) in doubts(model, notes) {
+            write_times(Some(second), Some(second + 1), out)?;
+            write_table("period.model", &vec![unknown_line(model, printable(&doubt_text(doubt)))], out)?;
+        }
+    }
+    Ok(())
 }
 
 /// The maps of the whole log are given even where they hold nothing, so that none is the gateway's own.
@@ -322,10 +405,15 @@ fn why_open(model: &str, fit: &ModelFit, notes: &Notes) -> Option<String> {
         let best = fit.ratio.as_ref().and_then(|ratio| ratio.value);
         if fitting == all {
             let told = best.map_or(String::new(), |best| format!(" on {best}"));
-            return Some(format!("{} agree{told}, but an audit by it does not give all", rows(all)));
+            let first = notes.first_wrong.get(model).map_or(String::new(), |first| format!(": not {}", printable(first)));
+            return Some(format!("{} agree{told}, but an audit by it does not give all{first}", rows(all)));
         }
         let told = best.map_or(String::new(), |best| format!(", {best} most of them"));
-        return Some(format!("no one price gives all of {} ({} agree{told})", rows(all), grouped(fitting.into())));
+        let first = notes
+            .first_wrong
+            .get(model)
+            .map_or(String::new(), |first| format!("; {} is the first that does not", printable(first)));
+        return Some(format!("no one price gives all of {} ({} agree{told}{first})", rows(all), grouped(fitting.into())));
     }
     if fit.sure_ratio().is_some() {
         return None;
