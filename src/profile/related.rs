@@ -31,9 +31,9 @@ pub enum InAdvance {
     /// The prompt, at least 500 tokens.
     #[default]
     AtLeast,
-    /// 500 tokens, whatever the prompt.
+    /// 500 tokens, whatever the prompt; or, by version, the same as above.
     Fixed,
-    /// It differs by version: the prompt and 500 tokens, or one of the two above.
+    /// The prompt and 500 tokens, too.
     Any,
     /// The prompt, and 500 points.
     PromptAndPoints,

@@ -125,7 +125,7 @@ pub fn pre_consumed_kept(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'
 
 /// The tokens of the estimate, where it is one of tokens alone. One that leaves the prompt out and comes to nothing is none.
 pub fn estimated_tokens(advance: InAdvance, prompt: i64, charged: Points) -> impl Iterator<Item = i64> {
-    let at_least = matches!(advance, InAdvance::AtLeast | InAdvance::Any).then_some(prompt.max(LEAST_ESTIMATE));
+    let at_least = (advance != InAdvance::PromptAndPoints).then_some(prompt.max(LEAST_ESTIMATE));
     let with_prompt = (advance == InAdvance::Any).then_some(prompt.saturating_add(LEAST_ESTIMATE));
     let is_fixed = matches!(advance, InAdvance::Fixed | InAdvance::Any) && charged != Points(0);
     [at_least, with_prompt, is_fixed.then_some(LEAST_ESTIMATE)].into_iter().flatten()
