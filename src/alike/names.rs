@@ -8,7 +8,9 @@ use crate::audit::{By, Summary};
 
 /// For each breakdown, the sums of each name.
 #[derive(Debug, Default)]
-pub struct Names(Vec<(By, HashMap<Box<[u8]>, Sum>)>);
+pub struct Names(Vec<(By, Sums)>);
+
+type Sums = HashMap<Box<[u8]>, Sum>;
 
 /// Rows with one name. Each was charged less than 2^31 points.
 #[derive(Debug, Default)]
@@ -21,7 +23,7 @@ struct Sum {
 
 impl Names {
     pub fn new(by: &[By]) -> Names {
-        Names(by.iter().map(|by| (*by, HashMap::new())).collect())
+        Names(by.iter().map(|by| (*by, Sums::new())).collect())
     }
 
     /// Counts a row with a name for each breakdown.
