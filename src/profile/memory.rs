@@ -84,7 +84,7 @@ impl Memory {
     /// Whether a task was given back before. The row must have asked for all else that it wants: it may come again.
     pub fn is_given_back_again(&mut self, id: &str) -> bool {
         let is_again = self.charges.get(id) == Some(&None);
-        if !is_again && !(self.may_come_again && self.is_wanting.get()) {
+        if !(is_again || self.may_come_again && self.is_wanting.get()) {
             self.keep_charge(id, None);
         }
         is_again
