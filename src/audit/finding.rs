@@ -1,6 +1,6 @@
 //! A row with its verdict, owned, as reports list it.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -142,11 +142,20 @@ pub struct ToldCause {
 
 /// Findings by the size of their difference, the largest last; of equal ones the earlier row is the larger.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ranked(pub Finding);
+pub struct Ranked {
+    pub finding: Finding,
+    /// In which order those came that stand on one line: a page of JSON may be one.
+    pub number: u64,
+}
 
 impl Ranked {
-    fn rank(&self) -> (u128, std::cmp::Reverse<Place>) {
-        (rank(&self.0.verdict), std::cmp::Reverse(self.0.place))
+    fn rank(&self) -> (u128, Reverse<(Place, u64)>) {
+        (rank(&self.finding.verdict), Reverse(self.order()))
+    }
+
+    /// Where it stands among others.
+    pub fn order(&self) -> (Place, u64) {
+        (self.finding.place, self.number)
     }
 }
 

@@ -274,7 +274,7 @@ impl Auditor {
         profile::remember_gateway(entry, &details, &mut past.memory);
         let profile = self.profile.unwrap_or_else(|| profile::of_row(entry, &details, context, &past.memory));
         let mut rated = match profile::rate(profile, entry, &details, context, &mut past.memory)? {
-            Rating::Skipped(_) if past.repeats.is_repeated(entry) => return Ok(Verdict::skipped(Skip::Repeated)),
+            Rating::Skipped(_) if past.repeats.is_other_repeated(entry) => return Ok(Verdict::skipped(Skip::Repeated)),
             Rating::Skipped(skip) => return Ok(Verdict::skipped(skip)),
             Rating::Noted(skip, quirk, net) => {
                 let noted = self.filter.admits(entry, profile).then_some((quirk, net));

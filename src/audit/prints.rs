@@ -26,7 +26,7 @@ impl RequestKey {
     }
 }
 
-/// All that an entry says; its id only where it has no request id, since views of the log number their rows anew. Where channels have
+/// All that an entry says; its id only where it has no request id, since views of the log number their rows anew. Where rows have
 /// uuids, some views lack the numbers of channels and users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Print(Key);
@@ -52,7 +52,8 @@ impl Print {
 
     pub fn of(entry: &LogEntry<'_>) -> Print {
         let mut sum = PrintSum::default();
-        let number = |number| if entry.channel_uuid.is_empty() { number } else { "" };
+        let has_uuids = !entry.channel_uuid.is_empty() || entry.marks.contains(Field::Uuid);
+        let number = |number| if has_uuids { "" } else { number };
         let id = if entry.request_id.is_empty() { number(entry.id) } else { "" };
         let details = details_of(entry);
         let texts = [
@@ -278,5 +279,19 @@ mod tests {
             Print::of(&LogEntry::parse(&row, &reading).unwrap())
         });
         assert_ne!(nameless[0], nameless[1]);
+    }
+
+    /// The console of Laisky's gateway shows no numbers, its database and an export of that do.
+    #[test]
+    fn numbers_of_rows_with_uuids_say_nothing() {
+        let says = |cells: &[(Field, &str)]| {
+            let mut row = Row::default();
+            cells.iter().for_each(|(field, text)| row.set(*field, text));
+            let reading = Reading { time: &|text| text.parse().ok(), currency: None };
+            Print::of(&LogEntry::parse(&row, &reading).unwrap())
+        };
+        let [uuid, user, channel] = [(Field::Uuid, "01a2"), (Field::UserId, "3"), (Field::Channel, "0")];
+        assert_eq!(says(&[uuid, user, channel]), says(&[uuid]));
+        assert_ne!(says(&[user, channel]), says(&[]));
     }
 }

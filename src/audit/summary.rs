@@ -101,6 +101,9 @@ pub struct Summary {
     pub malformed: Vec<(Place, String)>,
     #[serde(with = "listed")]
     worst: BinaryHeap<Reverse<Ranked>>,
+    /// How many findings there were.
+    #[serde(skip)]
+    told: u64,
     limit: usize,
 }
 
@@ -132,6 +135,7 @@ impl Summary {
             examples: None,
             malformed: Vec::new(),
             worst: BinaryHeap::new(),
+            told: 0,
             limit,
         }
     }
@@ -367,12 +371,12 @@ impl Summary {
         }
     }
 
-    /// Keeps a finding if it is among the largest.
+    /// Makes a finding of a row and keeps it, if it is among the largest.
     fn keep(&mut self, entry: &LogEntry<'_>, verdict: &Verdict) {
         if self.omits().is_some_and(|most| rank(verdict) <= most) {
             return;
         }
-        self.push(Ranked(Finding::new(entry.place, Some(entry), verdict.clone())));
+        self.add_finding(Finding::new(entry.place, Some(entry), verdict.clone()));
     }
 
     /// Differences of at most so many points are not among the largest any more; none while all are.
@@ -380,13 +384,14 @@ impl Summary {
         match self.limit {
             0 => Some(u128::MAX),
             limit if self.worst.len() < limit => None,
-            _ => self.worst.peek().map(|least| rank(&least.0.0.verdict)),
+            _ => self.worst.peek().map(|least| rank(&least.0.finding.verdict)),
         }
     }
 
-    /// Adds the finding of a row that was counted with others: it is kept if it is among the largest.
-    pub fn add_finding_of_counted(&mut self, finding: Finding) {
-        self.push(Ranked(finding));
+    /// Keeps a finding if it is among the largest.
+    pub fn add_finding(&mut self, finding: Finding) {
+        self.told += 1;
+        self.push(Ranked { finding, number: self.told });
     }
 
     fn push(&mut self, finding: Ranked) {
@@ -412,9 +417,9 @@ impl Summary {
 
     /// The findings that were kept, in input order.
     pub fn findings(&self) -> Vec<&Finding> {
-        let mut findings: Vec<&Finding> = self.worst.iter().map(|ranked| &ranked.0.0).collect();
-        findings.sort_by_key(|finding| finding.place);
-        findings
+        let mut findings: Vec<&Ranked> = self.worst.iter().map(|Reverse(ranked)| ranked).collect();
+        findings.sort_by_key(|ranked| ranked.order());
+        findings.into_iter().map(|ranked| &ranked.finding).collect()
     }
 
     /// The first row of a class to which a cause is told, as far as it is known.
@@ -444,7 +449,7 @@ impl Summary {
         let renumber = |place: &mut Place| place.input = numbers.get(place.input as usize).copied().unwrap_or(place.input);
         self.malformed.iter_mut().for_each(|(place, _)| renumber(place));
         let mut worst = std::mem::take(&mut self.worst).into_vec();
-        worst.iter_mut().for_each(|Reverse(ranked)| renumber(&mut ranked.0.place));
+        worst.iter_mut().for_each(|Reverse(ranked)| renumber(&mut ranked.finding.place));
         self.worst = worst.into();
         let examples = self.examples.iter_mut().flat_map(Examples::findings_mut);
         examples.for_each(|finding| renumber(&mut finding.place));

@@ -228,14 +228,14 @@ pub mod listed {
     type Worst = BinaryHeap<Reverse<Ranked>>;
 
     pub fn serialize<S: Serializer>(worst: &Worst, to: S) -> Result<S::Ok, S::Error> {
-        let mut findings: Vec<&Finding> = worst.iter().map(|ranked| &ranked.0.0).collect();
-        findings.sort_by_key(|finding| finding.place);
-        to.collect_seq(findings)
+        let mut findings: Vec<&Ranked> = worst.iter().map(|Reverse(ranked)| ranked).collect();
+        findings.sort_by_key(|ranked| ranked.order());
+        to.collect_seq(findings.into_iter().map(|ranked| &ranked.finding))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Worst, D::Error> {
         let findings = Vec::<Finding>::deserialize(from)?;
-        Ok(findings.into_iter().map(|finding| Reverse(Ranked(finding))).collect())
+        Ok((0..).zip(findings).map(|(number, finding)| Reverse(Ranked { finding, number })).collect())
     }
 }
 

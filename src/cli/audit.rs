@@ -385,7 +385,7 @@ impl Rows<'_, '_> {
             let Ok(entry) = run.logs.entry(&row, pricing) else { continue };
             let verdict = run.auditor.judge_counted(&entry, &pricing.context(entry.time), &mut past);
             let names = run.redaction.names(&entry);
-            summary.add_finding_of_counted(Finding::new(entry.place, Some(&names.put_into(&entry)), verdict));
+            summary.add_finding(Finding::new(entry.place, Some(&names.put_into(&entry)), verdict));
         }
     }
 }

@@ -81,3 +81,22 @@ fn a_log_says_the_same_from_its_end() {
         }
     }
 }
+
+/// A page may be one line, so that its rows have one place.
+#[test]
+fn findings_of_one_line_stand_in_its_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("page.json");
+    let row = |id: u64, quota: u64| serde_json::json!({"id": id, "model": "m", "prompt_tokens": 100, "cached_tokens": 0, "completion_tokens": 0, "quota": quota});
+    let rows = [(4, 150), (3, 110), (2, 150), (1, 100), (9, 150), (8, 180)].map(|(id, quota)| row(id, quota));
+    std::fs::write(&path, serde_json::json!({"data": {"items": rows}}).to_string()).unwrap();
+    std::fs::write(folder.path().join("p.toml"), "[model_ratio]\nm = 1\n[group_ratio]\ndefault = 1\n").unwrap();
+    let config = folder.path().join("p.toml");
+    let ids = |limit: &str| {
+        let flags = ["audit", path.to_str().unwrap(), "--config", config.to_str().unwrap(), "--format", "json", "--limit", limit];
+        let report: Value = serde_json::from_str(&quota(&flags).out).unwrap();
+        report["findings"].as_array().unwrap().iter().map(|finding| finding["id"].to_string().replace('"', "")).collect::<Vec<_>>()
+    };
+    assert_eq!(ids("9"), ["4", "3", "2", "9", "8"]);
+    assert_eq!(ids("3"), ["4", "2", "8"]);
+}
