@@ -9,7 +9,12 @@ use std::ops::{Range, RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
+pub use number::whole;
+use number::{cost, instead_of_cost, instead_of_ratio, instead_of_whole, ungrouped};
+
 use crate::exact::{Charged, Exact, Points, Ratio};
+
+mod number;
 
 macro_rules! fields {
     ($($variant:ident = $word:literal,)*) => {
@@ -408,7 +413,9 @@ impl<'r> Cell<'r> {
     fn tokens(&self, field: Field) -> Result<Option<i64>, RowError> {
         match self.row.get(field).trim() {
             "" => Ok(self.row.columns.contains(field).then_some(0)),
-            text => whole(text).map(Some).ok_or_else(|| RowError::new(field.word(), text, "a whole number")),
+            text => whole(text)
+                .map(Some)
+                .ok_or_else(|| RowError::new(field.word(), text, instead_of_whole(text).unwrap_or("a whole number"))),
         }
     }
 
@@ -426,7 +433,10 @@ impl<'r> Cell<'r> {
     fn ratio(&self, field: Field) -> Result<Option<Ratio>, RowError> {
         match self.row.get(field).trim() {
             "" => Ok(None),
-            text => ungrouped(text).parse().map(Some).map_err(|_| RowError::new(field.word(), text, "a finite number")),
+            text => ungrouped(text)
+                .parse()
+                .map(Some)
+                .map_err(|_| RowError::new(field.word(), text, instead_of_ratio(text).unwrap_or("a finite number"))),
         }
     }
 
@@ -436,20 +446,24 @@ impl<'r> Cell<'r> {
             text => match whole(text) {
                 Some(points) => Ok(Some(Charged::Points(Points(points)))),
                 // Consoles show a quota as money, and so do exports of what they show.
-                None if text.contains(['$', '＄']) => {
-                    cost(text, None).map(Some).ok_or_else(|| RowError::new("quota", text, "quota points, or an amount in USD"))
+                None if text.contains(['$', '＄']) => cost(text, None).map(Some).ok_or_else(|| {
+                    RowError::new("quota", text, instead_of_cost(text).unwrap_or("quota points, or an amount in USD"))
+                }),
+                None => {
+                    let expected = instead_of_whole(text).unwrap_or("a whole number of quota points");
+                    Err(RowError::new("quota", text, expected))
                 }
-                None => Err(RowError::new("quota", text, "a whole number of quota points")),
             },
         }
     }
 
     fn cost(&self, reading: &Reading<'_>) -> Result<Option<Charged>, RowError> {
+        const OTHER: &str = "an amount in USD (another currency needs `[currency]` in the config)";
         match self.row.get(Field::CostUsd).trim() {
             "" => Ok(None),
-            text => cost(text, reading.currency).map(Some).ok_or_else(|| {
-                RowError::new("cost_usd", text, "an amount in USD (another currency needs `[currency]` in the config)")
-            }),
+            text => cost(text, reading.currency)
+                .map(Some)
+                .ok_or_else(|| RowError::new("cost_usd", text, instead_of_cost(text).unwrap_or(OTHER))),
         }
     }
 
@@ -469,74 +483,6 @@ impl<'r> Cell<'r> {
 
 /// The token name and the content of a test of a channel.
 const TEST: &str = "模型测试";
-
-/// A whole number; thousands separators (`1,234`), an idle fraction (`12.0`) and an exponent (`1e3`) are allowed.
-pub fn whole(text: &str) -> Option<i64> {
-    if let Ok(number) = text.parse() {
-        return Some(number);
-    }
-    let text = ungrouped(text);
-    if text.contains(['e', 'E']) {
-        return text.parse::<Ratio>().ok()?.whole();
-    }
-    match text.split_once('.') {
-        Some((whole, zeros)) if !zeros.is_empty() && zeros.bytes().all(|b| b == b'0') => whole.parse().ok(),
-        Some(_) => None,
-        None => text.parse().ok(),
-    }
-}
-
-/// The number without the commas that stand between groups of three digits; other commas stay, so that `1,5` is no number.
-fn ungrouped(text: &str) -> Cow<'_, str> {
-    if !text.contains(',') {
-        return Cow::Borrowed(text);
-    }
-    let (whole, fraction) = text.split_at(text.find('.').unwrap_or(text.len()));
-    let digits = whole.trim_start_matches(['-', '+']);
-    let mut groups = digits.split(',');
-    let first = groups.next().unwrap_or("");
-    let grouped = (1..=3).contains(&first.len()) && groups.all(|g| g.len() == 3 && g.bytes().all(|b| b.is_ascii_digit()));
-    if grouped { Cow::Owned(whole.replace(',', "") + fraction) } else { Cow::Borrowed(text) }
-}
-
-/// No gateway's points hold so much money.
-const MOST_MONEY: i64 = 1_000_000_000_000;
-
-/// An amount of money: `$0.0049`, `-＄1.5`, `0.000883 USD`, `1,234.5`, or one in the currency of the config.
-fn cost(text: &str, currency: Option<(&str, Ratio)>) -> Option<Charged> {
-    let (negative, text) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest.trim_start()),
-        None => (false, text),
-    };
-    let signed = |number: &str| -> Option<Exact> {
-        let amount = Exact::parse(&ungrouped(number.trim()))?;
-        let most = Exact::from(MOST_MONEY);
-        let fits = amount < most && -amount.clone() < most;
-        fits.then_some(if negative { -amount } else { amount })
-    };
-    let dollars = strip(text, &["US$", "$", "＄", "USD", "usd"]);
-    if let Some(amount) = signed(dollars) {
-        return Some(Charged::Money { amount, per_usd: Ratio::ONE });
-    }
-    let (code, per_usd) = currency?;
-    let amount = signed(strip(text, signs(code)))?;
-    (!per_usd.is_zero()).then_some(Charged::Money { amount, per_usd })
-}
-
-fn strip<'t>(text: &'t str, marks: &[&str]) -> &'t str {
-    let text = text.trim();
-    marks.iter().find_map(|mark| text.strip_prefix(mark).or_else(|| text.strip_suffix(mark))).unwrap_or(text).trim()
-}
-
-fn signs(code: &str) -> &'static [&'static str] {
-    match code {
-        "CNY" => &["CN¥", "¥", "￥", "元", "CNY", "RMB", "人民币"],
-        "JPY" => &["JP¥", "¥", "￥", "円", "JPY"],
-        "EUR" => &["€", "EUR"],
-        "GBP" => &["£", "GBP"],
-        _ => &[],
-    }
-}
 
 /// The type of a row: a number, or the words that consoles print for it.
 fn kind(text: &str) -> Result<Kind, RowError> {
@@ -587,38 +533,10 @@ mod tests {
     }
 
     #[test]
-    fn numbers_may_carry_thousands_separators() {
-        for (text, number) in [
-            ("1,234", Some(1234)),
-            ("12.0", Some(12)),
-            ("1,5", None),
-            ("12.5", None),
-            ("-1,000,000", Some(-1_000_000)),
-            ("1e3", Some(1000)),
-            ("-1.5E+05", Some(-150_000)),
-            ("1.5e0", None),
-            ("1e400", None),
-            ("e", None),
-        ] {
-            assert_eq!(whole(text), number, "{text}");
-        }
-    }
-
-    #[test]
     fn a_cell_that_is_no_number_names_its_field() {
         let error = parse(Field::PromptTokens, "12.5").unwrap_err();
         assert_eq!(error.to_string(), "`prompt_tokens`: expected a whole number, found `12.5`");
         assert!(parse(Field::PromptTokens, "").is_ok());
-    }
-
-    #[test]
-    fn money_is_kept_to_its_written_digits() {
-        let usd = |text| cost(text, reading().currency);
-        let some = |text: &str, per_usd| Some(Charged::Money { amount: Exact::parse(text).unwrap(), per_usd });
-        assert_eq!(usd("$0.000883"), some("0.000883", Ratio::ONE));
-        assert_eq!(usd("-＄1.50"), some("-1.50", Ratio::ONE));
-        assert_eq!(usd("¥7.30"), some("7.30", Ratio::new(73, -1)));
-        assert_eq!([usd("€1"), usd("1000000000000"), usd("$-1e30")], [None, None, None]);
     }
 
     #[test]

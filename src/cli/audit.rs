@@ -79,13 +79,14 @@ impl AuditCommand {
         if self.partial {
             let part = run.part(err)?;
             self.outputs.write_alone(out, |out| Ok(write_partial(&part, out)?))?;
-            return Ok(0);
+            return Ok(run.logs.exit_code(0, err));
         }
         let mut outputs = Outputs::open(&self.outputs, self.common.screen(), out)?;
         outputs.statements = self.statements.as_deref().map(Statements::open).transpose()?;
         let report = run.report(&mut outputs, err)?;
         outputs.keep()?;
-        Ok(run.gate.exit_code(&report.summary, self.common.quiet, err)?)
+        let code = run.gate.exit_code(&report.summary, self.common.quiet, err)?;
+        Ok(run.logs.exit_code(code, err))
     }
 }
 

@@ -68,10 +68,9 @@ impl CompareCommand {
             let hint = "name a target with `--group`, `--model` or `--against`".to_owned();
             return Err(Failure::usage("nothing to compare with".to_owned(), Some(hint)));
         }
-        let report = self.compare(err)?;
+        let (report, code) = self.compare(err)?;
         write_result(self.output.as_ref(), out, |out| self.write(&report, out))?;
-        let is_compared = report.comparisons.iter().any(|comparison| comparison.total().rows > 0);
-        Ok(if is_compared { 0 } else { NOTHING_AUDITED })
+        Ok(code)
     }
 
     /// What the log would have cost under another config.
@@ -92,8 +91,8 @@ impl CompareCommand {
         }
     }
 
-    /// Prices the log under all targets.
-    pub fn compare(&self, err: &mut dyn Write) -> Result<ComparisonReport, Failure> {
+    /// Prices the log under all targets; the exit code with it.
+    pub fn compare(&self, err: &mut dyn Write) -> Result<(ComparisonReport, u8), Failure> {
         let chosen = self.common.load(err)?;
         let logs = Logs::new(&self.logs, &self.common, chosen)?;
         logs.keep_from(self.output.iter())?;
@@ -103,7 +102,9 @@ impl CompareCommand {
         let mut report = ComparisonReport { comparisons: self.targets()?, unrated: BTreeMap::new() };
         let mut past = Past::new(Repeats::among(self.logs.files.len()));
         logs.read_all(&mut |row| self.take(row, &auditor, &mut past, &mut report))?;
-        Ok(report)
+        let is_compared = report.comparisons.iter().any(|comparison| comparison.total().rows > 0);
+        let code = logs.exit_code(if is_compared { 0 } else { NOTHING_AUDITED }, err);
+        Ok((report, code))
     }
 
     fn filter(&self, logs: &Logs<'_>) -> Result<Filter, Failure> {

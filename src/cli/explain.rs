@@ -80,7 +80,7 @@ impl ExplainCommand {
         logs.read_all(&mut |row| Ok(wanted.take(row, &auditor, &logs.chosen.config)))?;
         let rows = wanted.finish()?;
         write_result(self.output.as_ref(), out, |out| self.write(&rows, &wanted.summary, out))?;
-        Ok(0)
+        Ok(logs.exit_code(0, err))
     }
 
     fn names_rows(&self) -> bool {

@@ -61,9 +61,28 @@ pub fn keep_apart<'r, 'w>(
     Ok(())
 }
 
-fn is_same_file(one: &Path, other: &Path) -> bool {
+fn is_same_file(read: &Path, written: &Path) -> bool {
+    if read.as_os_str() == "-" {
+        return is_standard_input(written);
+    }
     let place = |path: &Path| std::fs::canonicalize(path).ok().filter(|path| path.is_file());
-    place(one).is_some_and(|one| Some(one) == place(other))
+    place(read).is_some_and(|read| Some(read) == place(written))
+}
+
+/// Whether a file is the one that standard input comes from.
+#[cfg(unix)]
+fn is_standard_input(path: &Path) -> bool {
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::MetadataExt;
+
+    let input = io::stdin().as_fd().try_clone_to_owned().and_then(|input| File::from(input).metadata());
+    let file = |data: io::Result<Metadata>| data.ok().filter(Metadata::is_file).map(|data| (data.dev(), data.ino()));
+    file(input).is_some_and(|input| Some(input) == file(std::fs::metadata(path)))
+}
+
+#[cfg(not(unix))]
+fn is_standard_input(_path: &Path) -> bool {
+    false
 }
 
 /// A file on its way: it grows beside its place, and takes it when it is whole. A file that is dropped before leaves nothing behind, and what stood

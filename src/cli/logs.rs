@@ -1,9 +1,9 @@
 //! Reading logs with their prices at hand: what every command on logs takes, and how it goes through the rows.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -109,6 +109,8 @@ pub struct Logs<'c> {
     pub hashes: Option<RefCell<Vec<InputHash>>>,
     progress: RefCell<Progress>,
     waiting: RefCell<VecDeque<Waiting>>,
+    /// The inputs that broke off, by their numbers, and why.
+    broken: RefCell<BTreeMap<usize, String>>,
 }
 
 /// A row that waits for all others.
@@ -209,7 +211,8 @@ impl<'c> Logs<'c> {
         let options = OpenOptions { format: args.input_format, encoding: args.encoding.clone(), map };
         let progress = RefCell::new(Progress::new(&args.files, common.quiet));
         let waiting = RefCell::default();
-        Ok(Logs { args, common, chosen, times: TimeReader::new(zone), options, hashes: None, progress, waiting })
+        let broken = RefCell::default();
+        Ok(Logs { args, common, chosen, times: TimeReader::new(zone), options, hashes: None, progress, waiting, broken })
     }
 
     /// Refuses to write over a log or a config that is read.
@@ -311,9 +314,19 @@ impl<'c> Logs<'c> {
             self.progress.borrow_mut().see(info.rows, || input.rows.bytes());
         }
         info.bytes = input.rows.bytes();
+        if let Some(reason) = input.rows.failure() {
+            self.broken.borrow_mut().insert(index, format!("{}: the input breaks off: {reason}", info.name));
+        }
         visitor.end(&mut *input.rows, &pricing);
         self.progress.borrow_mut().end_input(info.rows, info.bytes);
         Ok((info, pricing))
+    }
+
+    /// The exit code of a run that would end with this one: an input that broke off is told, and fails it.
+    pub fn exit_code(&self, code: u8, err: &mut dyn Write) -> u8 {
+        let hint = || Some("what follows was not read, and is in no sum".to_owned());
+        let broken = self.broken.take().into_values();
+        broken.map(|message| Failure::usage(message, hint()).tell(err)).last().unwrap_or(code)
     }
 
     fn visit_row(

@@ -120,6 +120,10 @@ impl ReadRows for CellReader {
         self.next(row)
     }
 
+    fn failure(&self) -> Option<&str> {
+        self.window.failure()
+    }
+
     fn bytes(&self) -> u64 {
         (self.read)()
     }

@@ -186,6 +186,10 @@ impl ReadRows for CsvReader {
         self.next(row)
     }
 
+    fn failure(&self) -> Option<&str> {
+        self.window.failure()
+    }
+
     fn bytes(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
     }

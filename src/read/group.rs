@@ -34,6 +34,10 @@ impl ReadRows for WithGroups {
         named(next, row)
     }
 
+    fn failure(&self) -> Option<&str> {
+        self.0.failure()
+    }
+
     fn bytes(&self) -> u64 {
         self.0.bytes()
     }

@@ -410,6 +410,10 @@ impl ReadRows for JsonReader {
         self.next(row)
     }
 
+    fn failure(&self) -> Option<&str> {
+        self.window.failure()
+    }
+
     fn bytes(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
     }

@@ -62,6 +62,11 @@ pub trait ReadRows {
         Next::End
     }
 
+    /// Why the input broke off before its end, once its last row was read: what followed is not known.
+    fn failure(&self) -> Option<&str> {
+        None
+    }
+
     /// Bytes consumed so far, as they lie in the file.
     fn bytes(&self) -> u64;
 }

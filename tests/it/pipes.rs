@@ -51,6 +51,28 @@ fn standard_output_has_names() {
     }
 }
 
+/// A log on standard input is not written over, whatever its name.
+#[cfg(unix)]
+#[test]
+fn a_log_on_standard_input_is_kept() {
+    let log = std::fs::read(fixture("logs/plain/moleapi.csv")).unwrap();
+    for command in ["audit - --format json", "explain -", "infer -", "compare - --model gpt-4o", "merge -"] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("l.csv");
+        std::fs::write(&place, &log).unwrap();
+        let run = |output: &str| {
+            let input = std::fs::File::open(&place).unwrap();
+            let mut process = Command::new(env!("CARGO_BIN_EXE_quota"));
+            process.args(command.split(' ')).args(["-o", output]).current_dir(folder.path()).stdin(input).output().unwrap()
+        };
+        let done = run("l.csv");
+        let err = String::from_utf8(done.stderr).unwrap();
+        assert!(done.status.code() == Some(2) && err.contains("`l.csv` is read, and would be written over"), "{command}: {err}");
+        assert_eq!(std::fs::read(&place).unwrap(), log);
+        assert!(!String::from_utf8(run("other.json").stderr).unwrap().contains("written over"));
+    }
+}
+
 /// What is named like a config and cannot be read is not passed over.
 #[cfg(unix)]
 #[test]

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::Color;
 use super::compare::CompareCommand;
+use super::outcome::FAILED;
 use super::sources::{LoadError, load, load_one};
 use crate::config::Config;
 use crate::config::issue::Issue;
@@ -181,26 +182,27 @@ impl DiffOf {
             DiffFormat::Markdown => diff::write_markdown(&diff, out)?,
             DiffFormat::Json => {
                 let names = (self.old.to_string_lossy(), self.new.to_string_lossy());
-                diff::write_json(&diff, (&names.0, &names.1), log.as_ref(), out)?;
+                diff::write_json(&diff, (&names.0, &names.1), log.as_ref().map(|(log, _)| log), out)?;
             }
         }
-        if let Some(log) = log.filter(|_| self.format != DiffFormat::Json) {
+        if let Some((log, _)) = log.as_ref().filter(|_| self.format != DiffFormat::Json) {
             writeln!(
                 out,
                 "\nWhat the log should have cost (today), and what it would have cost under the new config (then), in points:\n"
             )?;
             match self.format {
-                DiffFormat::Markdown => compare::write_markdown(&log, out)?,
-                _ => compare::write_table(&log, out)?,
+                DiffFormat::Markdown => compare::write_markdown(log, out)?,
+                _ => compare::write_table(log, out)?,
             }
         }
-        Ok(u8::from(self.exit_code && !diff.is_empty()))
+        let is_broken = log.is_some_and(|(_, code)| code == FAILED);
+        Ok(if is_broken { FAILED } else { u8::from(self.exit_code && !diff.is_empty()) })
     }
 }
 
 impl DiffOf {
     /// The logs under both configs.
-    fn compared(&self, messages: &mut Messages<'_>) -> anyhow::Result<compare::ComparisonReport> {
+    fn compared(&self, messages: &mut Messages<'_>) -> anyhow::Result<(compare::ComparisonReport, u8)> {
         let command = CompareCommand::of_configs(self.log.clone(), self.old.clone(), self.new.clone());
         Ok(command.compare(messages.err)?)
     }

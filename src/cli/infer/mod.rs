@@ -111,7 +111,7 @@ impl InferCommand {
             writeln!(err, "{text}")?;
         }
         write_result(self.output.as_ref(), out, |out| self.write(&inferred, &notes, out))?;
-        Ok(0)
+        Ok(logs.exit_code(0, err))
     }
 
     fn write(&self, inferred: &Inferred, notes: &Notes, out: &mut dyn Write) -> Result<(), Failure> {
