@@ -117,6 +117,10 @@ impl Look for Lookup<'_, '_> {
         profile::by_mode(other, self.profile, self.entry, self.details, self.context)
     }
 
+    fn images(&self) -> Option<i64> {
+        profile::images(self.profile, self.entry)
+    }
+
     fn tiers(&self) -> Vec<RelatedModel> {
         profile::tiers(self.profile, self.entry, self.details, self.context)
     }

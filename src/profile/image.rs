@@ -35,7 +35,7 @@ impl<'a> Image<'a> {
 
     /// The price that the row of a model priced by ratio shows.
     pub fn price_of_ratio(self, model: Ratio, upstream: &str, number: i64) -> Ratio {
-        self.factors(upstream, number).price(times(OF_RATIO, model))
+        self.factors(upstream, number).price(one_of_ratio(model))
     }
 
     fn is_tall(self) -> bool {
@@ -58,6 +58,11 @@ impl<'a> Image<'a> {
             _ => Ratio::ONE,
         }
     }
+}
+
+/// What one image of a model priced by ratio is meant to cost, in USD.
+pub fn one_of_ratio(model: Ratio) -> Ratio {
+    times(OF_RATIO, model)
 }
 
 /// What stands behind a word of a content.

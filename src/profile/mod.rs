@@ -28,7 +28,9 @@ pub use memory::Memory;
 pub use new_api::{Counts, Shape};
 pub use quirk::{Departure, Quirk};
 pub use recognise::{is_undecided, is_veloera};
-pub use related::{InAdvance, Related, RelatedModel, as_model, by_mode, is_priced_as_mapped, models, related, tiers, upstream_of};
+pub use related::{
+    InAdvance, Related, RelatedModel, as_model, by_mode, images, is_priced_as_mapped, models, related, tiers, upstream_of,
+};
 pub use request::of_request;
 
 use crate::config::Config;

@@ -187,6 +187,12 @@ pub fn by_mode(mode: Mode, profile: Profile, entry: &LogEntry<'_>, details: &Det
     by(Basis::Logged, true).into_iter().chain(by_config).collect()
 }
 
+/// The number of images, where it stands in the place of tokens.
+pub fn images(profile: Profile, entry: &LogEntry<'_>) -> Option<i64> {
+    let counts = matches!(profile, Profile::NewApi2024 | Profile::NewApi2025 | Profile::Veloera);
+    if counts { new_api_old::images(entry) } else { None }
+}
+
 /// The row's price in each tier that its model has.
 pub fn tiers(profile: Profile, entry: &LogEntry<'_>, details: &Details<'_>, context: &Context<'_>) -> Vec<RelatedModel> {
     let tiers = if profile == Profile::Laisky { laisky::tiers(entry, details, context) } else { Vec::new() };

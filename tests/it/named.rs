@@ -255,6 +255,23 @@ fn another_number_of_points_for_1_usd_holds_for_expressions_and_videos() {
     assert_eq!(told, [(Some("quota-per-unit-differs"), Some(5), &json!({"quota_per_unit": "610000"}))], "{causes:#?}");
 }
 
+#[test]
+fn another_number_of_points_for_1_usd_may_come_to_a_whole_number_that_a_float_falls_short_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.ndjson");
+    // 1,000,000 points for 1 USD: 0.1 · 1,000,000 · 1.15 is 114,999.99999999999 in float64, and is cut.
+    let rows = [("0.1", "video", 114_999), ("0.1", "song", 114_999), ("0.05", "photo", 57_499)];
+    let lines = rows.iter().enumerate().map(|(id, (price, model, charged))| {
+        let other = json!({"is_task": true, "request_path": "/v1/videos", "model_price": price.parse::<f64>().unwrap(), "group_ratio": 1.15});
+        line(id, model, "default", &wrong(other, (0, 0), *charged, ""))
+    });
+    std::fs::write(&log, lines.collect::<String>()).unwrap();
+    let audited = audit(&log, &["--basis", "logged"]);
+    let causes = audited.end["causes"].as_array().unwrap();
+    let told: Vec<_> = causes.iter().map(|cause| (cause["cause"].as_str(), cause["rows"].as_i64(), &cause["implied"])).collect();
+    assert_eq!(told, [(Some("quota-per-unit-differs"), Some(3), &json!({"quota_per_unit": "1000000"}))], "{causes:#?}");
+}
+
 /// A row of another gateway with what is charged, and the cause.
 struct Elsewhere {
     row: Value,
@@ -322,6 +339,8 @@ fn corners_of_one_hub() {
             of_one_hub((100, 1_000), ratios(2, 4), 700, "pre-consumed-kept"),
             // 1,000 · 0.5 + 117 points. A call would be 500, but nothing says that there were 3.
             of_one_hub((1_000, 117), halved, 1_500, "unexplained"),
+            // 50 · 2 points in place of nothing but the minimum: output without a price is usage all the same.
+            of_one_hub((0, 50), ratios(1, 2), 1, "output-omitted"),
             // 25,000 points a call: there three times as much is told by itself.
             of_one_hub((1, 0), called, 75_000, "multiplier-differs"),
         ],

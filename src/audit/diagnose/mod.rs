@@ -29,7 +29,7 @@ use super::cause::{Cause, Causes};
 use super::{Judged, Word};
 use crate::exact::{Charged, Points, Ratio};
 use crate::float::estimate::Sums;
-use crate::pricing::{Charge, Mode, Slot, Terms};
+use crate::pricing::{Charge, Class, Mode, Slot, Terms};
 use crate::profile::{Related, RelatedModel};
 
 #[allow(missing_debug_implementations)]
@@ -72,6 +72,11 @@ pub trait Look {
     /// The row by the other billing mode, at each price of that which it has.
     fn other_mode(&self, terms: &Terms) -> Vec<Terms>;
 
+    /// The number of images, where it stands in the place of tokens.
+    fn images(&self) -> Option<i64> {
+        None
+    }
+
     /// The row's price in each tier that its model has, where tiers are no part of the terms.
     fn tiers(&self) -> Vec<RelatedModel> {
         Vec::new()
@@ -103,6 +108,11 @@ impl<'c> Case<'c> {
     /// The row as if it were one of another model, in its own group.
     fn as_model(&self, name: &str) -> Option<Terms> {
         Some(self.look.as_model(name)?.with(Slot::GroupRatio, self.terms.group_ratio))
+    }
+
+    /// The number of images, where terms count these as tokens.
+    fn images(&self, terms: &Terms) -> Option<i64> {
+        self.look.images().filter(|number| terms.formula.mode() == Mode::Tokens && terms.usage[Class::Input] == *number)
     }
 
     fn tiers(&self) -> &[RelatedModel] {

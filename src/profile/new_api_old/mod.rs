@@ -17,6 +17,7 @@ mod usage;
 
 use std::sync::OnceLock;
 
+use super::image::Image;
 use super::tables::Tables;
 use super::{Basis, Context, Profile, Rated, Rating, Shape, Skip, charge_of};
 use crate::config::Config;
@@ -92,6 +93,11 @@ impl Rules {
 pub fn builtin_completion(profile: Profile, model: &str) -> Option<Ratio> {
     let ours = matches!(profile, Profile::NewApi2024 | Profile::NewApi2025 | Profile::Veloera);
     ours.then(|| completion::builtin(Rules::of(profile).completion, model).0)
+}
+
+/// The number of images that stands in the place of the prompt.
+pub fn images(entry: &LogEntry<'_>) -> Option<i64> {
+    Image::of(entry.content).and(entry.tokens.prompt)
 }
 
 /// Rates a row.

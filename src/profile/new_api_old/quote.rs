@@ -263,6 +263,7 @@ fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, pric
         Some(_) => (Figure::sure(Ratio::ZERO), Fallback::No),
         None => model_ratio(asked, tables, own, priced.model)?,
     };
+    let price = price.or_else(|| image_price(asked, tables, model, priced.model));
     let (completion, ignored_completion) = completion_ratio(tables, asked.rules, own, priced.rates);
     let cache = tables.get(MapName::CacheRatio, priced.rates);
     let write = match tables.get(MapName::CreateCacheRatio, priced.rates) {
@@ -281,6 +282,13 @@ fn of_maps(asked: &Asked<'_, '_>, tables: &Tables<'_>, own: Option<&Quote>, pric
         fallback,
         ignored_completion,
     })
+}
+
+/// Where the other billing mode is asked for, the price that the gateway works out of an image's ratio, and does not charge.
+fn image_price(asked: &Asked<'_, '_>, tables: &Tables<'_>, model: Figure, name: &str) -> Option<Figure> {
+    let is_by_ratio = tables.get(MapName::ModelPrice, names::of_price(name)) == Known::Absent;
+    let is_asked = asked.other_mode && asked.usage.image.is_some() && is_by_ratio;
+    is_asked.then(|| Figure::sure(image::one_of_ratio(model.value)))
 }
 
 /// The price per call of a name, if it has one. A job of Midjourney or Suno always has one.

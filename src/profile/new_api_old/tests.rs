@@ -434,3 +434,52 @@ fn an_image_at_another_models_price_keeps_its_factors() {
     let judged = images(Some(&config), "55575").charge.unwrap();
     assert_eq!(judged.diagnosis.as_ref().unwrap().models, ["other"]);
 }
+
+/// Right are 0 + round(1 · 3.3333333) = 3 and 7 + round(2 · 3.3333333) = 14 tokens at 5. Rounded once, these are 16.67 and 68.33 points.
+#[test]
+fn one_step_that_is_cut_or_rounded_up_is_another_rounding_of_steps() {
+    let config = config(&[
+        (MapName::ModelRatio, &[("r", "5")]),
+        (MapName::CompletionRatio, &[("r", "3.3333333")]),
+        (MapName::GroupRatio, &[("default", "1")]),
+    ]);
+    for (prompt, completion, quota) in [("0", "1", "16"), ("0", "1", "17"), ("7", "2", "68"), ("7", "2", "69")] {
+        let fields = [
+            (Field::Model, "r"),
+            (Field::Quota, quota),
+            (Field::PromptTokens, prompt),
+            (Field::CompletionTokens, completion),
+            (Field::Group, "default"),
+            (Field::Content, "模型倍率 5.00，补全倍率 3.33，分组倍率 1.00"),
+        ];
+        let judged = judge(Profile::NewApi2024, Some(&config), &fields).charge.unwrap();
+        assert_eq!(judged.causes().map(|causes| causes.first), Some(Cause::Rounding), "{quota}");
+    }
+}
+
+/// Three images of dall-e-2 at ratio 8 cost 3 · 8 · 0.95 points, and one 7.6. By the price that the row shows they are
+/// `0.0025 · 8 · 3` USD: 28,500 points.
+#[test]
+fn images_of_a_model_priced_by_ratio_may_be_charged_as_one_and_by_their_price() {
+    let other = r#"{"cache_ratio":1,"cache_tokens":0,"completion_ratio":1,"group_ratio":0.95,"model_price":0.06,"model_ratio":8}"#;
+    let config = config(&[
+        (MapName::ModelRatio, &[("dall-e-2", "8")]),
+        (MapName::ModelPrice, &[]),
+        (MapName::GroupRatio, &[("default", "1"), ("vip", "0.95")]),
+    ]);
+    for profile in [Profile::NewApi2024, Profile::NewApi2025, Profile::Veloera] {
+        for (quota, cause) in [("8", Cause::MultiplierOmitted), ("28500", Cause::TokensAsPerCall)] {
+            let fields = [
+                (Field::Model, "dall-e-2"),
+                (Field::Quota, quota),
+                (Field::PromptTokens, "3"),
+                (Field::CompletionTokens, "0"),
+                (Field::Group, "vip"),
+                (Field::Content, "模型倍率 8.00，补全倍率 1.00，分组倍率 0.95, 大小 1024x1024, 品质 standard"),
+                (Field::Other, other),
+            ];
+            let judged = judge(profile, Some(&config), &fields).charge.unwrap();
+            assert_eq!(judged.causes().map(|causes| causes.first), Some(cause), "{profile} {quota}");
+        }
+    }
+}

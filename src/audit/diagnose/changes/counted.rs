@@ -74,6 +74,8 @@ impl Counted {
         }
         let mut usage = *tokens.usage;
         let input = match self {
+            // Elsewhere output at a price of 0 is none.
+            Counted::Free(&[Class::Output]) if !is_within_input(tokens.formula) => return None,
             Counted::Without(_) if !matches!(tokens.formula.mode(), Mode::Tokens | Mode::Expression) => return None,
             // There the input is the whole prompt, of which the other classes are a part.
             Counted::Without(&[Class::Input]) if is_within_input(tokens.formula) => {
@@ -162,7 +164,8 @@ pub const CACHE_WRITE_OMITTED: &[Counted] = &[
     Counted::Free(&[Class::CacheWrite1h]),
 ];
 
-pub const OUTPUT_OMITTED: &[Counted] = &[Counted::Without(&[Class::Output]), Counted::Without(Class::OUTPUTS)];
+pub const OUTPUT_OMITTED: &[Counted] =
+    &[Counted::Without(&[Class::Output]), Counted::Without(Class::OUTPUTS), Counted::Free(&[Class::Output])];
 
 pub const INPUT_OMITTED: &[Counted] = &[Counted::Without(&[Class::Input]), Counted::Without(Class::INPUTS)];
 

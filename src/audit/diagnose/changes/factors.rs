@@ -3,7 +3,7 @@
 use super::super::Case;
 use super::Changes;
 use crate::exact::{Exact, Points, Ratio};
-use crate::pricing::{After, Formula, Mode, Multiplier, Product, Slot, Terms, price};
+use crate::pricing::{After, Class, Formula, Mode, Multiplier, Product, Slot, Terms, price};
 
 /// How many times an amount is charged that is rounded before, and which multiplier says so.
 pub fn times_after_rounding(terms: &Terms) -> Option<(usize, i64)> {
@@ -24,7 +24,10 @@ fn with_factor(terms: &Terms, index: usize, value: Ratio) -> Terms {
     changed
 }
 
-pub fn multiplier_omitted(_: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+pub fn multiplier_omitted(case: &Case<'_>, terms: &Terms, changes: &mut Changes<'_>) {
+    if case.images(terms).is_some_and(|number| number != 1) {
+        changes.push_with(terms, Some(("multiplier", &NUMBER)), |changed| changed.usage[Class::Input] = 1);
+    }
     let counting = || factors(terms).filter(|(_, factor)| factor.value != Ratio::ONE);
     for (index, factor) in counting() {
         changes.push_implied(with_factor(terms, index, Ratio::ONE), "multiplier", &factor.name);

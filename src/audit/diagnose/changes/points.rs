@@ -53,6 +53,9 @@ fn in_other_steps(terms: &Terms) -> Vec<Exact> {
         Formula::Sum(Sum::OneHub) => vec![in_one_step(terms)],
         Formula::Sum(Sum::OneApi) => vec![by(Sum::OneApiOf2023)],
         Formula::Sum(Sum::OneApiOf2023) => vec![by(Sum::OneApi)],
+        Formula::Sum(Sum::InSteps) => {
+            vec![price(&Terms { formula: Formula::Decimal, minimum: Minimum::NONE, ..terms.clone() }).amount]
+        }
         _ => Vec::new(),
     }
 }

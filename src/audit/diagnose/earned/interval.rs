@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Wrong;
 use super::simple::{Within, simplest};
 use crate::exact::{Charged, Exact, Points, Ratio};
-use crate::pricing::{After, FloatRounding, Formula, Rounding, Slot, Sum, Terms, price};
+use crate::pricing::{After, Charge, FloatRounding, Formula, Rounding, Slot, Sum, Terms, price};
 
 impl Within for Interval {
     fn magnitude(&self) -> Option<i16> {
@@ -41,10 +41,11 @@ pub struct Interval {
 impl Interval {
     /// The values of a slot around the charge; none where the charge does not grow with it, or only values of 0 and less would fit.
     pub fn of(wrong: Wrong<'_>, slot: Slot) -> Option<Interval> {
-        let at = |value: i64| price(&wrong.terms.with(slot, Ratio::from(value))).amount;
+        let charge = |value: i64| price(&wrong.terms.with(slot, Ratio::from(value)));
+        let at = |value: i64| charge(value).amount;
         // A rate of 0 may mean something else than free. What is cut or rounded up by itself must weigh little.
         let step = if slot == Slot::QuotaPerUnit { 1_000_000_000 } else { 1 };
-        let one = at(step);
+        let Charge { amount: one, rounding, .. } = charge(step);
         let steep = at(2 * step) - one.clone();
         let (none, slope) = (one - steep.clone(), steep.divided_by(&Exact::from(step), 24));
         if slope.is_zero() {
@@ -53,10 +54,14 @@ impl Interval {
         let slack = slack(wrong.terms, slot);
         let end = |offset: Exact| (Exact::from(wrong.charged) + offset - none.clone()).divided_by(&slope, 24);
         let (one, other) = (end(-slack.clone()), end(slack));
-        let (mut low, high) = if one <= other { (one, other) } else { (other, one) };
+        let (mut low, mut high) = if one <= other { (one, other) } else { (other, one) };
         if rounds_up(wrong.terms) {
             // An amount that is whole may have become a little more in float64.
             low += Exact::from(Ratio::new(-1, -20));
+        }
+        if rounding == Rounding::Truncate {
+            // Or a little less, and is cut to a point less.
+            high += high.clone() * LAST_BITS;
         }
         let interval = high.is_positive().then_some(Interval { low, high })?;
         let is_in_steps = counts_in_steps(wrong.terms, slot) && matches!(wrong.written, Charged::Points(_));
@@ -159,6 +164,9 @@ impl Interval {
         self.high.clone() - self.low.clone()
     }
 }
+
+/// What a few operations in float64 may take off a number, in proportion to it.
+const LAST_BITS: Ratio = Ratio::new(1, -14);
 
 /// The ends of an interval are found to so many digits of its width.
 const STEP_DIGITS: i16 = 5;
