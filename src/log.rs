@@ -391,7 +391,7 @@ impl<'r> Cell<'r> {
             "" => Ok(None),
             text => (reading.time)(text)
                 .map(Some)
-                .ok_or_else(|| RowError::new("time", text, "a date, an RFC 3339 time or unix seconds")),
+                .ok_or_else(|| RowError::new("time", text, "a date such as 2026-03-08, an RFC 3339 time or unix seconds")),
         }
     }
 

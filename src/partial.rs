@@ -192,6 +192,11 @@ impl Partial {
         self.inputs.iter().map(PartInput::order).min()
     }
 
+    /// The users whose balance cannot be held against the log.
+    pub fn unknown_balances(&self) -> Vec<&str> {
+        self.balances.unknown()
+    }
+
     /// The report of all that was merged.
     pub fn into_report(mut self) -> Report {
         for imbalance in self.balances.imbalances() {

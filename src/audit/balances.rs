@@ -2,6 +2,8 @@
 //!
 //! `after − before = top-ups + gifts + refunds + manual changes − charges`. Accounts are sums, so they merge in any order: those of one
 //! user with the same balances before and after are one, and others stay apart.
+//!
+//! Some rows name a user by the id alone. They are kept by it until all rows are read: others tell whose id it is.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -26,11 +28,17 @@ pub struct Balances {
     accounts: Vec<Account>,
     by_name: HashMap<String, usize>,
     by_id: HashMap<String, usize>,
+    /// What rows move that name an id which the balances do not have.
+    by_other_id: BTreeMap<String, Account>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Account {
     opening: Opening,
+    /// The ids that rows give the user.
+    ids: BTreeSet<String>,
+    /// It is no user's that is listed, but of an id that may be one's.
+    is_of_id: bool,
     change: i128,
     /// Changes that set the balance to what it was before the log: they may lie before the snapshot.
     to_before: i128,
@@ -58,16 +66,16 @@ impl Balances {
     pub fn renamed(self, name: impl Fn(&str) -> String) -> Balances {
         let rename = |account: Account| {
             let opening = Opening { user: name(&account.opening.user), user_id: name(&account.opening.user_id), ..account.opening };
-            Account { opening, ..account }
+            Account { opening, ids: account.ids.iter().map(|id| name(id)).collect(), ..account }
         };
-        self.accounts.into_iter().map(rename).collect::<Vec<Account>>().into()
+        Vec::from(self).into_iter().map(rename).collect::<Vec<Account>>().into()
     }
 
     /// Adds what another part of the log moved.
     pub fn merge(&mut self, other: Balances) {
-        let mut accounts: BTreeMap<Opening, Account> = BTreeMap::new();
-        for part in std::mem::take(&mut self.accounts).into_iter().chain(other.accounts) {
-            match accounts.entry(part.opening.clone()) {
+        let mut accounts: BTreeMap<(Opening, bool), Account> = BTreeMap::new();
+        for part in Vec::from(std::mem::take(self)).into_iter().chain(Vec::from(other)) {
+            match accounts.entry((part.opening.clone(), part.is_of_id)) {
                 Entry::Occupied(mut account) => account.get_mut().merge(part),
                 Entry::Vacant(account) => {
                     account.insert(part);
@@ -81,11 +89,27 @@ impl Balances {
         self.accounts.is_empty()
     }
 
+    /// Notes whose an id is.
+    pub fn learn(&mut self, user: &str, user_id: &str) {
+        if let Some(index) = self.by_name.get(user).filter(|_| !user.is_empty() && !user_id.is_empty()) {
+            let ids = &mut self.accounts[*index].ids;
+            if !ids.contains(user_id) {
+                ids.insert(user_id.to_owned());
+            }
+        }
+    }
+
     /// Books a movement; users that are not listed are not watched.
     pub fn book(&mut self, movement: &Movement<'_>) {
+        let id = movement.user_id.as_ref();
         let index = self.by_name.get(movement.user).filter(|_| !movement.user.is_empty());
-        let Some(index) = index.or_else(|| self.by_id.get(movement.user_id.as_ref())) else { return };
-        let account = &mut self.accounts[*index];
+        let account = match index.or_else(|| self.by_id.get(id)) {
+            Some(index) => &mut self.accounts[*index],
+            None if movement.user.is_empty() && !id.is_empty() => {
+                self.by_other_id.entry(id.to_owned()).or_insert_with(|| Account::of_id(id))
+            }
+            None => return,
+        };
         account.rows += 1;
         account.doubts.extend(movement.doubt);
         match movement.change {
@@ -109,13 +133,35 @@ impl Balances {
 
     /// The users whose balance and log do not agree.
     pub fn imbalances(&self) -> Vec<Imbalance> {
-        self.accounts.iter().filter_map(Account::imbalance).collect()
+        let known = self.accounts.iter().filter(|account| !self.may_lack(account));
+        known.filter_map(|account| self.with_ids(account).imbalance()).collect()
+    }
+
+    /// The users of whom that cannot be said: their balance does not agree, and rows of an id that is nobody's may be theirs.
+    pub fn unknown(&self) -> Vec<&str> {
+        let unknown = self.accounts.iter().filter(|account| self.may_lack(account) && account.imbalance().is_some());
+        unknown.map(|account| account.opening.user.as_str()).collect()
+    }
+
+    /// Whether rows of an id may be those of a user whose id is not known.
+    fn may_lack(&self, account: &Account) -> bool {
+        let is_nobodys = |id: &String| !self.accounts.iter().any(|account| account.ids.contains(id));
+        account.opening.user_id.is_empty() && account.ids.is_empty() && self.by_other_id.keys().any(is_nobodys)
+    }
+
+    /// An account with what stands under the user's ids.
+    fn with_ids(&self, account: &Account) -> Account {
+        let mut whole = account.clone();
+        account.ids.iter().filter_map(|id| self.by_other_id.get(id)).for_each(|part| whole.merge(part.clone()));
+        whole
     }
 }
 
 impl From<Vec<Account>> for Balances {
     fn from(accounts: Vec<Account>) -> Balances {
         let mut balances = Balances::default();
+        let (of_ids, accounts): (Vec<Account>, Vec<Account>) = accounts.into_iter().partition(|account| account.is_of_id);
+        balances.by_other_id = of_ids.into_iter().map(|account| (account.opening.user_id.clone(), account)).collect();
         for (index, account) in accounts.iter().enumerate() {
             balances.by_name.insert(account.opening.user.clone(), index);
             if !account.opening.user_id.is_empty() {
@@ -128,16 +174,33 @@ impl From<Vec<Account>> for Balances {
 
 impl From<Balances> for Vec<Account> {
     fn from(balances: Balances) -> Vec<Account> {
-        balances.accounts
+        balances.accounts.into_iter().chain(balances.by_other_id.into_values()).collect()
     }
 }
 
 impl Account {
     fn new(opening: Opening) -> Account {
-        Account { opening, change: 0, to_before: 0, slack: 0, unknown: 0, tests: 0, doubts: BTreeSet::new(), rows: 0 }
+        Account {
+            opening,
+            ids: BTreeSet::new(),
+            is_of_id: false,
+            change: 0,
+            to_before: 0,
+            slack: 0,
+            unknown: 0,
+            tests: 0,
+            doubts: BTreeSet::new(),
+            rows: 0,
+        }
+    }
+
+    fn of_id(id: &str) -> Account {
+        let opening = Opening { user: String::new(), user_id: id.to_owned(), before: 0, after: 0 };
+        Account { is_of_id: true, ..Account::new(opening) }
     }
 
     fn merge(&mut self, other: Account) {
+        self.ids.extend(other.ids);
         self.change += other.change;
         self.to_before += other.to_before;
         self.slack += other.slack;

@@ -15,7 +15,7 @@ pub struct GateArgs {
     /// What makes the run fail: over, under, drift, policy, notice, quirk, unrated, malformed, any (the first four), all, none
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "any")]
     fail_on: Vec<FailOn>,
-    /// Over- and undercharged rows fail the run only above this number
+    /// Over- and undercharged rows fail the run only above this number; drift is apart from them
     #[arg(long, value_name = "N")]
     max_mismatches: Option<u64>,
     /// Only what this report does not know fails the run (a report of `--format json`)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::Color;
+use super::audit::tell_unknown;
 use super::file::keep_apart;
 use super::gate::GateArgs;
 use super::outcome::Failure;
@@ -53,6 +54,7 @@ impl MergeCommand {
             return Ok(0);
         }
         merged.findings().into_iter().for_each(|finding| gate.see(finding));
+        tell_unknown(&merged.unknown_balances(), err)?;
         merged.limit_to(self.outputs.most_listed());
         let mut outputs = Outputs::open(&self.outputs, Screen { color: self.color, quiet: self.quiet }, out)?;
         let report = merged.into_report();

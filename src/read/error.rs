@@ -59,6 +59,8 @@ pub enum OpenErrorKind {
     NoTable {
         tables: Vec<String>,
     },
+    /// `logs` is a view, whose rows have no ids.
+    View,
     /// `--map` names a column that is not there.
     NoColumn {
         field: Field,
@@ -93,6 +95,7 @@ impl OpenErrorKind {
             OpenErrorKind::Foreign { way_out, .. } => (*way_out).to_owned(),
             OpenErrorKind::Unstored { .. } => "save it as a file, unpacked, and name that".to_owned(),
             OpenErrorKind::NotALog { .. } => "name a column by hand with `--map FIELD=COLUMN`".to_owned(),
+            OpenErrorKind::View => "export its rows: sqlite3 -csv -header FILE 'SELECT * FROM logs' | quota audit -".to_owned(),
             OpenErrorKind::Config => "give it as `--config`".to_owned(),
             OpenErrorKind::NoColumn { nearest, .. } => return nearest.as_ref().map(|name| format!("did you mean `{name}`?")),
             OpenErrorKind::WrongFormat { .. } => "leave `--input-format` out to have it recognised".to_owned(),
@@ -121,6 +124,7 @@ impl fmt::Display for OpenErrorKind {
             OpenErrorKind::GatewayError { message } => {
                 write!(f, "the gateway answered with an error in place of a log: `{}`", shorten(message))
             }
+            OpenErrorKind::View => f.write_str("expected a table `logs`, found a view of that name"),
             OpenErrorKind::NoTable { tables } if tables.is_empty() => {
                 f.write_str("expected a table `logs`, the database has no tables")
             }

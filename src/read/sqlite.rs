@@ -41,6 +41,9 @@ pub(super) fn open(path: &Path, size: u64, vocabulary: &Vocabulary) -> Result<Ce
     if names.is_empty() {
         return Err(OpenErrorKind::NoTable { tables: tables(&database)? });
     }
+    if !texts(&database, "SELECT name FROM sqlite_master WHERE type = 'view' AND lower(name) = 'logs'")?.is_empty() {
+        return Err(OpenErrorKind::View);
+    }
     vocabulary.check(&names)?;
     let (fields, columns): (Vec<Field>, Vec<String>) =
         vocabulary.columns(&names).into_iter().map(|(field, at)| (field, quoted(&names[at]))).unzip();
@@ -229,6 +232,13 @@ mod tests {
         let (_folder, path) = database("x.db", "CREATE TABLE users (id); CREATE TABLE options (key, value);");
         let error = open_path(&path, &OpenOptions::default()).unwrap_err();
         assert!(error.to_string().ends_with("x.db: expected a table `logs`, found `options`, `users`"), "{error}");
+    }
+
+    #[test]
+    fn a_view_is_no_log() {
+        let (_folder, path) = database("x.db", "CREATE TABLE kept (model_name, quota); CREATE VIEW logs AS SELECT * FROM kept;");
+        let error = open_path(&path, &OpenOptions::default()).unwrap_err();
+        assert_eq!(error.kind, OpenErrorKind::View);
     }
 
     #[test]

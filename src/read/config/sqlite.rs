@@ -55,8 +55,10 @@ struct Rows {
 
 impl Rows {
     fn of(database: &Connection) -> rusqlite::Result<Rows> {
-        let tables: Vec<String> =
-            rows(database, "SELECT name FROM sqlite_master WHERE type = 'table'")?.into_iter().map(|[name]| name).collect();
+        let tables: Vec<String> = rows(database, "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")?
+            .into_iter()
+            .map(|[name]| name)
+            .collect();
         let has = |table: &str| tables.iter().any(|name| name == table);
         let has_prices = has("options") || (has("prices") && has("user_groups"));
         let of_gateway = has_prices || has("users") || has("channels");
@@ -150,6 +152,16 @@ mod tests {
         let database = Connection::open_in_memory().unwrap();
         database.execute_batch(statements).unwrap();
         database
+    }
+
+    #[test]
+    fn options_may_be_a_view() {
+        let database = database(
+            r#"CREATE TABLE kept (key text, value text); INSERT INTO kept VALUES ('GroupRatio', '{"vip": 0.5}');
+               CREATE VIEW options AS SELECT key, value FROM kept;"#,
+        );
+        let loaded = read("x.db", String::new(), &database).unwrap();
+        assert_eq!(loaded.config.sources[0].format, PRICES);
     }
 
     #[test]
