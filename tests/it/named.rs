@@ -262,7 +262,7 @@ fn another_number_of_points_for_1_usd_may_come_to_a_whole_number_that_a_float_fa
     // 1,000,000 points for 1 USD: 0.1 · 1,000,000 · 1.15 is 114,999.99999999999 in float64, and is cut.
     let rows = [("0.1", "video", 114_999), ("0.1", "song", 114_999), ("0.05", "photo", 57_499)];
     let lines = rows.iter().enumerate().map(|(id, (price, model, charged))| {
-        let other = json!({"is_task": true, "request_path": "/v1/videos", "model_price": price.parse::<f64>().unwrap(), "group_ratio": 1.15});
+        let other = json!({"is_task": true, "request_path": "/v1/videos", "model_price": price.parse::<Value>().unwrap(), "group_ratio": 1.15});
         line(id, model, "default", &wrong(other, (0, 0), *charged, ""))
     });
     std::fs::write(&log, lines.collect::<String>()).unwrap();
