@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::reader::{Author, Reader, Spot};
+use super::reader::{Author, Mention, Reader, Spot};
 use crate::config::issue::{Code, Severity};
 use crate::config::{Config, Found, Map, MapName};
 use crate::defaults;
@@ -109,10 +109,19 @@ fn is_new_api(reader: &Reader<'_>) -> bool {
     }
 }
 
+/// Whether a fresh gateway has this special ratio: new-api comes with one in a group that is there to be edited.
+fn is_installed_group(mention: &Mention) -> bool {
+    let Some((user, ratio)) = &mention.special else { return false };
+    let number = |fresh: &Config| Some(fresh.group_group_ratio.as_ref()?.get(user)?.get(&mention.group)?.ratio);
+    defaults::is_installed(|fresh| number(fresh) == Some(*ratio))
+}
+
 fn undefined_groups(reader: &mut Reader<'_>) {
     let Map::Given(groups) = reader.config.map(MapName::GroupRatio) else { return };
     let names: Vec<String> = groups.keys().cloned().collect();
-    let found: Vec<(String, Spot)> = reader.mentions.iter().filter(|(name, _)| !groups.contains_key(name)).cloned().collect();
+    let is_slip = |mention: &&Mention| !groups.contains_key(&mention.group) && !is_installed_group(mention);
+    let found = reader.mentions.iter().filter(is_slip).map(|mention| (mention.group.clone(), mention.spot.clone()));
+    let found: Vec<(String, Spot)> = found.collect();
     warn(reader, Code::UndefinedGroup, found, |name| {
         let message = format!("nobody defines the group `{}`: it has no ratio and counts as 1", shorten(name));
         let near = super::words::nearest(name, names.iter().map(String::as_str));

@@ -9,9 +9,7 @@ use super::node::{Key, Node, Table, Value};
 use super::reader::{Author, Reader};
 use super::words::{self, Word};
 use crate::config::issue::Code;
-use crate::config::{Config, EffectiveCompletion, Map, MapName};
-use crate::defaults;
-use crate::exact::Ratio;
+use crate::config::{EffectiveCompletion, Map, MapName};
 use crate::float::expr::Expression;
 use crate::log::shorten;
 
@@ -126,21 +124,12 @@ fn special_ratios(reader: &mut Reader<'_>, node: &Node) {
         let mut row = HashMap::new();
         for (group, value) in table {
             let number = reader.number(value, &group.name);
-            // new-api comes with a special ratio in a group that is there to be edited.
-            if !number.is_some_and(|number| is_installed(&user.name, &group.name, number.ratio)) {
-                reader.mention(&group.name, &group.span);
-            }
+            reader.mention_special(&group.name, &group.span, number.map(|number| (user.name.clone(), number.ratio)));
             row.extend(number.map(|number| (group.name.clone(), number)));
         }
         ratios.insert(user.name.clone(), row);
     }
     reader.config.group_group_ratio.get_or_insert_default().extend(ratios);
-}
-
-/// Whether a fresh gateway has this special ratio.
-fn is_installed(user: &str, group: &str, ratio: Ratio) -> bool {
-    let number = |fresh: &Config| Some(fresh.group_group_ratio.as_ref()?.get(user)?.get(group)?.ratio);
-    defaults::is_installed(|fresh| number(fresh) == Some(ratio))
 }
 
 fn texts(reader: &mut Reader<'_>, node: &Node, of: &str) -> HashMap<String, String> {

@@ -33,6 +33,15 @@ pub(super) struct Spot {
     span: Range<usize>,
 }
 
+/// A group that is named somewhere.
+#[derive(Debug)]
+pub(super) struct Mention {
+    pub group: String,
+    pub spot: Spot,
+    /// The user group with a special ratio in it, and that ratio, where that is why it is named.
+    pub special: Option<(String, Ratio)>,
+}
+
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     pub name: &'a str,
@@ -42,7 +51,7 @@ pub(super) struct Reader<'a> {
     pub issues: Vec<Issue>,
     pub spots: HashMap<(MapName, String), Spot>,
     /// Groups that are spoken of, for the check that they are defined.
-    pub mentions: Vec<(String, Spot)>,
+    pub mentions: Vec<Mention>,
     pub modes: Option<HashMap<String, String>>,
     pub expressions: HashMap<String, String>,
     /// Whether `CompletionRatioMeta` was given.
@@ -278,8 +287,13 @@ impl<'a> Reader<'a> {
     }
 
     pub fn mention(&mut self, group: &str, span: &Range<usize>) {
+        self.mention_special(group, span, None);
+    }
+
+    /// The same for a group in which a user group has a special ratio.
+    pub fn mention_special(&mut self, group: &str, span: &Range<usize>, special: Option<(String, Ratio)>) {
         let spot = self.spot(span);
-        self.mentions.push((group.to_owned(), spot));
+        self.mentions.push(Mention { group: group.to_owned(), spot, special });
     }
 }
 
