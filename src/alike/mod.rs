@@ -57,8 +57,7 @@ use crate::audit::{Asked, By, CauseSet, Filter, Hint, Past, Plain, Summary, Taug
 use crate::config::Timeline;
 use crate::fetch::fetch;
 use crate::log::{Field, LogEntry};
-use crate::profile::Profile;
-use crate::profile::Skip;
+use crate::profile::{Profile, Skip};
 use crate::read::ahead::Scout;
 use crate::read::{Ahead, Layout, ReadRows};
 
@@ -281,10 +280,12 @@ impl Alike {
             let rest = &ahead.bytes[stretch.length..];
             // What was new when the block was looked at may be known by now.
             let seen = row.told.filter(|told| told.outcome.number() >= self.valid_from);
-            let is_again = row.request.is_some_and(|request| past.watch.has_charged(request, *hint))
-                || row.print.is_some_and(|print| past.repeats.has(print));
+            let is_again = || {
+                row.request.is_some_and(|request| past.watch.has_charged(request, *hint))
+                    || row.print.is_some_and(|print| past.repeats.has(print))
+            };
             let Some(told) = seen.or_else(|| look.again(rest, row)) else {
-                stop = Some((row, if is_again { Stop::Noted } else { Stop::New }));
+                stop = Some((row, if is_again() { Stop::Noted } else { Stop::New }));
                 break;
             };
             if row.is_left_out {
@@ -295,7 +296,7 @@ impl Alike {
             let difference = Difference::new(&told, row.time());
             let is_large = !difference.is_none() && omitted.is_none_or(|most| difference.size() > most);
             // Rows that are judged at the end know nothing of the input.
-            let is_left = is_again || is_large && self.gateway.is_some();
+            let is_left = is_again() || is_large && self.gateway.is_some();
             let (outcome, tally) = (&self.outcomes[told.outcome.number()], &mut self.tallies[told.outcome.number()]);
             let terms = || look.terms(rest, row);
             let is_counted =

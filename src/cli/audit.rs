@@ -130,7 +130,7 @@ impl<'c> Run<'c> {
         }
         outputs.end(&report)?;
         self.tell_malformed(&report, err)?;
-        tell_unknown(&books.unknown(), err)?;
+        super::balances::tell_unknown(&books.unknown(), err)?;
         Ok(report)
     }
 
@@ -391,18 +391,6 @@ impl Rows<'_, '_> {
             summary.add_finding(Finding::new(entry.place, Some(&names.put_into(&entry)), verdict));
         }
     }
-}
-
-/// Tells whose balance cannot be held against the log.
-pub fn tell_unknown(users: &[&str], err: &mut dyn Write) -> io::Result<()> {
-    users.iter().try_for_each(|user| {
-        let user = report::printable(user);
-        writeln!(
-            err,
-            "note: the balance of `{user}` is not checked: rows name users by an id alone, and none tells whose it is; \
-             add `user_id` to the file of `--balances`"
-        )
-    })
 }
 
 /// Books what a row moves on its user's balance.

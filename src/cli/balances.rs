@@ -1,6 +1,7 @@
 //! The file of `--balances`: JSON or CSV with user, before and after, in points.
 
 use std::collections::HashMap;
+use std::io::{self, Write};
 use std::path::Path;
 
 use serde_json::Value;
@@ -8,6 +9,7 @@ use serde_json::Value;
 use super::outcome::Failure;
 use crate::audit::Opening;
 use crate::log::whole;
+use crate::report;
 
 /// Reads the balances.
 pub fn load(path: &Path) -> Result<Vec<Opening>, Failure> {
@@ -33,6 +35,18 @@ fn once(openings: Vec<Opening>) -> Result<Vec<Opening>, String> {
         }
     }
     Ok(found)
+}
+
+/// Tells whose balance cannot be held against the log.
+pub fn tell_unknown(users: &[&str], err: &mut dyn Write) -> io::Result<()> {
+    users.iter().try_for_each(|user| {
+        let user = report::printable(user);
+        writeln!(
+            err,
+            "note: the balance of `{user}` is not checked: rows name users by an id alone, and none tells whose it is; \
+             add `user_id` to the file of `--balances`"
+        )
+    })
 }
 
 fn of_json(text: &str) -> Result<Vec<Opening>, String> {

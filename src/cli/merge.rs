@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::Color;
-use super::audit::tell_unknown;
+use super::balances::tell_unknown;
 use super::file::keep_apart;
 use super::gate::GateArgs;
 use super::outcome::Failure;

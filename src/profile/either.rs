@@ -4,7 +4,6 @@
 
 use super::{Context, Profile, Rated, Rating, new_api_old, recognise};
 use crate::details::Details;
-use crate::exact::Charged;
 use crate::log::LogEntry;
 use crate::pricing::{Allowed, Open, Reason, Terms, judge, price};
 
@@ -26,9 +25,7 @@ impl Rated {
     /// Opens another reading, unless both give the charge.
     pub fn open_reading(&mut self, reading: &Terms) {
         let Ok(terms) = &mut self.terms else { return };
-        let gives =
-            |terms: &Terms, charged: &Charged| judge(terms, charged, 0).expected.points == charged.points(terms.quota_per_unit);
-        let is_second = gives(reading, &self.charged);
+        let is_second = judge(reading, &self.charged, 0).expected.points == self.charged.points(reading.quota_per_unit);
         if is_second && price(terms).points == price(reading).points {
             return;
         }

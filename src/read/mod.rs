@@ -91,6 +91,13 @@ pub struct Layout {
     pub form: Form,
 }
 
+impl Layout {
+    /// Which value is that of a field.
+    pub fn column(&self, field: Field) -> Option<usize> {
+        self.cells.iter().position(|cell| *cell == Some(field))
+    }
+}
+
 /// What stands between values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Form {

@@ -55,7 +55,8 @@ pub struct NameColumns {
 impl NameColumns {
     /// None where a name may stand in more than one column.
     pub fn new(layout: &Layout, by: &[By]) -> Option<NameColumns> {
-        let column_of = |field| layout.cells.iter().position(|cell| *cell == Some(field)).unwrap_or(layout.cells.len());
+        // Behind the last column stands a field that is always empty.
+        let column_of = |field| layout.column(field).unwrap_or(layout.cells.len());
         let columns = by.iter().map(|by| match by {
             By::Token => Some(column_of(Field::Token)),
             By::User => Some(column_of(Field::User)),
@@ -98,10 +99,10 @@ impl RowFilter {
             (Field::Token, &filter.tokens),
             (Field::User, &filter.users),
         ];
-        let lists = lists.into_iter().filter(|(_, names)| !names.is_empty()).map(|(field, names)| {
-            let column = layout.cells.iter().position(|cell| *cell == Some(field))?;
-            Some((column, names.clone()))
-        });
+        let lists = lists
+            .into_iter()
+            .filter(|(_, names)| !names.is_empty())
+            .map(|(field, names)| Some((layout.column(field)?, names.clone())));
         let times = Filter { since: filter.since, until: filter.until, ..Filter::default() };
         Some(RowFilter { texts: Texts::of(&layout.form), times, lists: lists.collect::<Option<_>>()? })
     }

@@ -68,12 +68,11 @@ impl ModelFit {
         let printed = BTreeSet::from([first.model]);
         let per_call = first.per_call;
         let whole = printed.clone();
-        let (none, of_exact) = (BTreeMap::new(), BTreeMap::new());
         let mut fit = ModelFit {
             per_call,
             rates,
-            products: none,
-            exact_products: of_exact,
+            products: BTreeMap::new(),
+            exact_products: BTreeMap::new(),
             ratio,
             rows: 0,
             disagreeing: 0,

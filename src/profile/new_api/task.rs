@@ -74,6 +74,13 @@ pub struct Task {
     pub departures: Vec<Departure>,
 }
 
+impl Task {
+    /// A refund whose charge is not known.
+    fn without_charge() -> Task {
+        Task { terms: Err(Reason::NoChargeFound), own: None, departures: Vec::new() }
+    }
+}
+
 /// Rates a row of a task.
 pub fn rate(job: Job, asked: &Asked<'_, '_>, context: &Context<'_>, memory: &mut Memory) -> Result<Task, RowError> {
     let by_config = context.basis == Basis::Config;
@@ -91,7 +98,7 @@ pub fn rate(job: Job, asked: &Asked<'_, '_>, context: &Context<'_>, memory: &mut
     remember(job, asked, &terms, own.as_ref(), memory);
     let id = asked.details.text("task_id").filter(|id| job == Job::Refund && !id.is_empty());
     if id.is_some_and(|id| memory.is_given_back_again(&id)) {
-        return Ok(Task { terms: Err(Reason::NoChargeFound), own: None, departures: Vec::new() });
+        return Ok(Task::without_charge());
     }
     let departures = terms.as_ref().map_or(Ok(Vec::new()), |terms| departures(job, asked, terms))?;
     Ok(Task { terms, own: own.filter(|_| by_config), departures })
@@ -337,7 +344,7 @@ fn midjourney_refund(asked: &Asked<'_, '_>, context: &Context<'_>, memory: &mut 
             .map(|points| Refundable { expected: Taken::Points(Points(*points)), own: None })
     };
     let Some(charge) = memory.give_back(&id, listed) else {
-        return Task { terms: Err(Reason::NoChargeFound), own: None, departures: Vec::new() };
+        return Task::without_charge();
     };
     let own = charge.own.filter(|own| *own != charge.expected && context.basis == Basis::Config);
     Task { terms: Ok(back(charge.expected)), own: own.map(back), departures: Vec::new() }
